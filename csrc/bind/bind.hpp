@@ -1,0 +1,12 @@
+// One registration function per bound header; module.cpp calls them in layer order.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace photonlink::bind {
+
+void bind_optics(pybind11::module_& module);
+void bind_link(pybind11::module_& module);
+void bind_qsc(pybind11::module_& module);
+
+}  // namespace photonlink::bind

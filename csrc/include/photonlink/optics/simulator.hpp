@@ -1,0 +1,62 @@
+// Executes a ProgramSpec for batches of phases, exactly or with a number of kept samples per datapoint.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "photonlink/optics/program.hpp"
+
+namespace photonlink::optics {
+
+/// A program that cannot be simulated as asked: the message says what was received, what was expected, and the fix.
+struct ProgramError : std::invalid_argument {
+    using std::invalid_argument::invalid_argument;
+};
+
+/// One datapoint's extra results. Vectors are resized by the simulator; counts are sorted by basis index.
+struct RowReport {
+    double kept_fraction = 1.0;          // probability that an event lies in the readout's space
+    std::vector<double> observables;     // float64, before rounding to the simulator's precision
+    std::vector<double> standard_errors; // of the observables; empty when exact
+    std::vector<u32> state_index;        // distinct basis states seen, ascending; empty when exact
+    std::vector<u32> counts;             // kept samples per entry of state_index
+};
+
+struct SimulationBatch {
+    std::size_t rows = 0;
+    const double* phases = nullptr;       // rows x spec.phases.size(), radians
+    const u64* ids = nullptr;             // rows 64-bit datapoint ids: keys of the random streams; unused when exact
+    u64 seed = 0;
+    u32 shots = 0;                        // kept samples per datapoint; 0 = exact
+    void* const* observables = nullptr;   // rows pointers to output_size() values of the simulator's precision;
+                                          // a null row pointer is skipped
+    RowReport* reports = nullptr;         // rows reports, or null
+    double* kept_fractions = nullptr;     // rows values, or null (cheaper than a report; the clock model needs it)
+};
+
+class Simulator {
+  public:
+    /// Checks the spec (throws ProgramError: shapes, unitarity and by how much, photons, space, groups), predicts the
+    /// memory it needs and refuses above `memory_limit_bytes` before allocating. Thread-compatible: one run at a time.
+    static std::unique_ptr<Simulator> create(std::shared_ptr<const ProgramSpec> spec, Precision precision,
+                                             std::size_t memory_limit_bytes);
+    virtual ~Simulator() = default;
+
+    virtual std::size_t output_size() const = 0;   // values per datapoint (0 for ReadoutKind::Samples)
+    virtual std::size_t basis_size() const = 0;    // states of the readout's space
+    virtual std::size_t preferred_batch() const = 0;
+    virtual std::size_t memory_bytes() const = 0;  // tables and scratch
+    virtual std::string kernel_profile() const = 0;  // SIMD profile in use, e.g. "avx2"
+    virtual void run(const SimulationBatch& batch) = 0;
+};
+
+/// Bytes that create() would need, without building anything. Saturates instead of overflowing.
+std::size_t predict_bytes(const ProgramSpec& spec, Precision precision);
+
+/// Number of values per datapoint of the spec's readout, from combinatorics alone.
+std::size_t output_size(const ProgramSpec& spec);
+
+}  // namespace photonlink::optics

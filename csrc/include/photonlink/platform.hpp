@@ -1,0 +1,190 @@
+// The one place that knows whether code runs on a CPU or on a GPU: integer types, ordered loads and stores, pause,
+// clock and copy. Every other header of wire/ and link/ is plain C++ on top of these few functions, so that the text
+// that a CPU test exercises under ThreadSanitizer is the text that a kernel runs.
+//
+// Scopes follow the owner of a word. A word that crosses the link (commit words, close words, heartbeats) is only
+// ever loaded and stored, at system scope: read-modify-write across PCIe is not covered by the CUDA memory model.
+// A word that never leaves its domain (slot states, counters) may be compared and swapped, at device scope on a GPU.
+#pragma once
+
+#if defined(__CUDACC__) || defined(__CUDACC_RTC__)
+#define PHL_HD __host__ __device__ inline
+#else
+#define PHL_HD inline
+#endif
+
+#if defined(__CUDA_ARCH__)
+#define PHL_DEVICE_CODE 1
+#else
+#define PHL_DEVICE_CODE 0
+#endif
+
+#if !PHL_DEVICE_CODE && !defined(__CUDACC_RTC__)
+#include <sched.h>
+#include <time.h>
+
+#include <cstring>
+#endif
+
+// The mutation test (tests/cpp/link) builds the link once per ordering site with that site weakened to relaxed and
+// expects ThreadSanitizer to object. 0 weakens nothing.
+#ifndef PHL_MUTATED_SITE
+#define PHL_MUTATED_SITE 0
+#endif
+
+namespace photonlink {
+
+using u8 = unsigned char;
+using u16 = unsigned short;
+using u32 = unsigned int;
+using u64 = unsigned long long;
+using i8 = signed char;
+using i16 = short;
+using i32 = int;
+using i64 = long long;
+
+static_assert(sizeof(u16) == 2 && sizeof(u32) == 4 && sizeof(u64) == 8, "the wire needs these exact sizes");
+
+inline constexpr u32 kCacheLine = 64;
+
+namespace platform {
+
+/// Load of a word that another domain writes; pairs with store_release_system on the other side of the link.
+template <int Site>
+PHL_HD u64 load_acquire_system(const u64* word) {
+#if PHL_DEVICE_CODE
+    u64 value;
+    asm volatile("ld.acquire.sys.global.u64 %0, [%1];" : "=l"(value) : "l"(word) : "memory");
+    return value;
+#else
+    return __atomic_load_n(word, Site == PHL_MUTATED_SITE ? __ATOMIC_RELAXED : __ATOMIC_ACQUIRE);
+#endif
+}
+
+/// Store of a word that another domain reads; everything stored before it is visible to the matching acquire.
+template <int Site>
+PHL_HD void store_release_system(u64* word, u64 value) {
+#if PHL_DEVICE_CODE
+    asm volatile("st.release.sys.global.u64 [%0], %1;" ::"l"(word), "l"(value) : "memory");
+#else
+    __atomic_store_n(word, value, Site == PHL_MUTATED_SITE ? __ATOMIC_RELAXED : __ATOMIC_RELEASE);
+#endif
+}
+
+/// Load of a shared word that carries no payload with it (heartbeats).
+PHL_HD u64 load_relaxed_system(const u64* word) {
+#if PHL_DEVICE_CODE
+    u64 value;
+    asm volatile("ld.relaxed.sys.global.u64 %0, [%1];" : "=l"(value) : "l"(word) : "memory");
+    return value;
+#else
+    return __atomic_load_n(word, __ATOMIC_RELAXED);
+#endif
+}
+
+PHL_HD void store_relaxed_system(u64* word, u64 value) {
+#if PHL_DEVICE_CODE
+    asm volatile("st.relaxed.sys.global.u64 [%0], %1;" ::"l"(word), "l"(value) : "memory");
+#else
+    __atomic_store_n(word, value, __ATOMIC_RELAXED);
+#endif
+}
+
+/// Acquire load of a word that stays inside one domain (a process, or one GPU).
+template <int Site>
+PHL_HD u64 load_acquire_domain(const u64* word) {
+#if PHL_DEVICE_CODE
+    u64 value;
+    asm volatile("ld.acquire.gpu.global.u64 %0, [%1];" : "=l"(value) : "l"(word) : "memory");
+    return value;
+#else
+    return __atomic_load_n(word, Site == PHL_MUTATED_SITE ? __ATOMIC_RELAXED : __ATOMIC_ACQUIRE);
+#endif
+}
+
+template <int Site>
+PHL_HD void store_release_domain(u64* word, u64 value) {
+#if PHL_DEVICE_CODE
+    asm volatile("st.release.gpu.global.u64 [%0], %1;" ::"l"(word), "l"(value) : "memory");
+#else
+    __atomic_store_n(word, value, Site == PHL_MUTATED_SITE ? __ATOMIC_RELAXED : __ATOMIC_RELEASE);
+#endif
+}
+
+/// Compare-and-swap inside one domain, acquire on success. True if `word` held `expected` and now holds `desired`.
+/// Its release half is not needed: a claim publishes nothing, the later commit does.
+template <int Site>
+PHL_HD bool compare_swap_acquire_domain(u64* word, u64 expected, u64 desired) {
+#if PHL_DEVICE_CODE
+    u64 seen;
+    asm volatile("atom.acquire.gpu.global.cas.b64 %0, [%1], %2, %3;"
+                 : "=l"(seen)
+                 : "l"(word), "l"(expected), "l"(desired)
+                 : "memory");
+    return seen == expected;
+#else
+    return __atomic_compare_exchange_n(word, &expected, desired, false,
+                                       Site == PHL_MUTATED_SITE ? __ATOMIC_RELAXED : __ATOMIC_ACQUIRE,
+                                       __ATOMIC_RELAXED);
+#endif
+}
+
+/// Counter inside one domain; orders nothing.
+PHL_HD u64 fetch_add_relaxed_domain(u64* word, u64 value) {
+#if PHL_DEVICE_CODE
+    u64 before;
+    asm volatile("atom.relaxed.gpu.global.add.u64 %0, [%1], %2;" : "=l"(before) : "l"(word), "l"(value) : "memory");
+    return before;
+#else
+    return __atomic_fetch_add(word, value, __ATOMIC_RELAXED);
+#endif
+}
+
+/// Tells the core that this is a spin loop.
+PHL_HD void pause() {
+#if PHL_DEVICE_CODE
+    asm volatile("nanosleep.u32 20;");
+#elif defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield" ::: "memory");
+#endif
+}
+
+/// Gives the core away for a moment: without it, nine threads on two cores take milliseconds per call.
+PHL_HD void yield() {
+#if PHL_DEVICE_CODE
+    asm volatile("nanosleep.u32 200;");
+#elif !defined(__CUDACC_RTC__)
+    sched_yield();
+#endif
+}
+
+/// Nanoseconds on a clock that never goes back; only differences mean anything.
+PHL_HD u64 clock_ns() {
+#if PHL_DEVICE_CODE
+    u64 now;
+    asm volatile("mov.u64 %0, %globaltimer;" : "=l"(now));
+    return now;
+#elif !defined(__CUDACC_RTC__)
+    timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return static_cast<u64>(now.tv_sec) * 1000000000ULL + static_cast<u64>(now.tv_nsec);
+#else
+    return 0;
+#endif
+}
+
+/// Plain copy; ordering comes from the commit word stored after it or loaded before it.
+PHL_HD void copy_bytes(void* to, const void* from, u64 bytes) {
+#if !PHL_DEVICE_CODE && !defined(__CUDACC_RTC__)
+    std::memcpy(to, from, bytes);
+#else
+    u8* target = static_cast<u8*>(to);
+    const u8* source = static_cast<const u8*>(from);
+    for (u64 i = 0; i < bytes; ++i) target[i] = source[i];
+#endif
+}
+
+}  // namespace platform
+}  // namespace photonlink

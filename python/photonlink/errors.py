@@ -1,0 +1,107 @@
+"""Every error that photonlink raises: what was received, what was expected, and the fix.
+
+All derive from :class:`PhotonLinkError` and, where Python has one, from the builtin that callers already catch.
+
+Examples:
+    >>> from photonlink.errors import LinkTimeout
+    >>> error = LinkTimeout("no answer within 0.5 s", target="sim", elapsed=0.5)
+    >>> isinstance(error, TimeoutError), error.target, error.elapsed
+    (True, 'sim', 0.5)
+"""
+
+from __future__ import annotations
+
+import enum
+
+__all__ = [
+    "LinkClosed",
+    "LinkTimeout",
+    "PhotonLinkError",
+    "ProcessorError",
+    "ProgramError",
+    "ProtocolError",
+    "SessionBusy",
+    "SessionClosed",
+    "TargetUnavailable",
+    "Unavailable",
+]
+
+
+class PhotonLinkError(Exception):
+    """Base of all photonlink errors.
+
+    Attributes:
+        target: Name of the target in use, if one was.
+        request_id: Low 32 bits of the datapoint id, if the error belongs to one datapoint.
+        elapsed: Seconds spent before the error, if it ended a wait.
+        status: Wire or link status, by name, if one was received.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        target: str | None = None,
+        request_id: int | None = None,
+        elapsed: float | None = None,
+        status: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.target = target
+        self.request_id = request_id
+        self.elapsed = elapsed
+        self.status = status
+
+
+class ProgramError(PhotonLinkError, ValueError):
+    """A program, readout or input that cannot be executed as given."""
+
+
+class Unavailable(enum.Enum):
+    """Why a target cannot be used."""
+
+    UNKNOWN = "unknown target"
+    NOT_BUILT = "not built"
+    NOT_INSTALLED = "a package is missing"
+    NO_DRIVER = "no driver"
+    NO_DEVICE = "no device"
+    DEVICE_TOO_OLD = "device too old"
+    NO_TOKEN = "no access token"  # noqa: S105 - a reason, not a secret
+    UNREACHABLE = "not reachable"
+    UNSUPPORTED = "not supported by this target"
+
+
+class TargetUnavailable(PhotonLinkError, RuntimeError):
+    """The target that was asked for cannot be used here; ``reason`` says why. There is no silent fall-back."""
+
+    def __init__(self, message: str, *, reason: Unavailable, target: str | None = None) -> None:
+        super().__init__(message, target=target)
+        self.reason = reason
+
+
+class SessionBusy(PhotonLinkError, RuntimeError):
+    """Another session holds the controller; ``retry_after`` says in how many seconds a retry may succeed."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None, target: str | None = None) -> None:
+        super().__init__(message, target=target)
+        self.retry_after = retry_after
+
+
+class SessionClosed(PhotonLinkError, RuntimeError):
+    """The session has ended: released, expired, out of budget, or inherited by a forked child."""
+
+
+class LinkTimeout(PhotonLinkError, TimeoutError):
+    """No answer within the deadline; the datapoint may still be executed and then counts as a token."""
+
+
+class LinkClosed(PhotonLinkError, ConnectionError):
+    """The other end of the link closed it or died."""
+
+
+class ProtocolError(PhotonLinkError, RuntimeError):
+    """The other end broke the wire format."""
+
+
+class ProcessorError(PhotonLinkError, RuntimeError):
+    """The processor failed while it executed a datapoint."""
