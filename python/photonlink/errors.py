@@ -66,7 +66,7 @@ class Unavailable(enum.Enum):
     NO_DRIVER = "no driver"
     NO_DEVICE = "no device"
     DEVICE_TOO_OLD = "device too old"
-    NO_TOKEN = "no access token"  # noqa: S105 - a reason, not a secret
+    NO_TOKEN = "no access token"
     UNREACHABLE = "not reachable"
     UNSUPPORTED = "not supported by this target"
 

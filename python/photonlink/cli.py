@@ -1,0 +1,67 @@
+"""The ``photonlink`` command: demo, doctor and benchmarks.
+
+Exit codes: 0 success, 1 a typed error (its text says what to do), 2 wrong arguments, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from photonlink.errors import PhotonLinkError
+
+INTERRUPTED = 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    from photonlink import __version__
+    from photonlink.bench import command as bench
+    from photonlink.demo import command as demo
+
+    parser = argparse.ArgumentParser(
+        prog="photonlink", description="Photonic quantum processors as real-time accelerators."
+    )
+    parser.add_argument("--version", action="version", version=f"photonlink {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    demo_parser = commands.add_parser("demo", help="read handwritten digits through the whole data path")
+    demo.add_arguments(demo_parser)
+    demo_parser.set_defaults(execute=demo.execute)
+
+    doctor_parser = commands.add_parser("doctor", help="report versions, targets and what is missing and why")
+    doctor_parser.add_argument("--json", action="store_true", help="print one JSON object")
+    doctor_parser.set_defaults(execute=_doctor)
+
+    bench_parser = commands.add_parser("bench", help="measure beside the peers and the bare limit")
+    bench.add_arguments(bench_parser)
+    return parser
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    import json
+
+    from photonlink.doctor import doctor, render
+
+    report = doctor()
+    print(json.dumps(report) if arguments.json else render(report))
+    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        code: int = arguments.execute(arguments)
+    except PhotonLinkError as error:
+        print(f"photonlink: {type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        # The session's own exit has released the controller; its tokens up to here stay accounted.
+        print("photonlink: interrupted; the session was released, run the command again to start over", file=sys.stderr)
+        return INTERRUPTED
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

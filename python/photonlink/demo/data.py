@@ -1,0 +1,61 @@
+"""scikit-learn's bundled handwritten digits, split once and compressed to one phase per mode."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+# Phases cover half a turn on either side of zero: a full turn would fold opposite ends of a component together.
+PHASE_RANGE = np.pi / 2
+
+
+@dataclass(frozen=True)
+class Digits:
+    """One stratified split; pixels in [0, 1], phases in radians, standardised with the training part only."""
+
+    pixels: Floats  # (images, 64)
+    phases: Floats  # (images, modes)
+    labels: Ints  # (images,)
+    train: Ints  # row numbers
+    test: Ints
+
+    @property
+    def images(self) -> int:
+        """Number of images in both parts."""
+        return len(self.labels)
+
+
+def load(modes: int, seed: int, limit: int | None = None, test_fraction: float = 0.3) -> Digits:
+    """Load the digits and reduce each image to ``modes`` phases by principal component analysis.
+
+    Args:
+        modes: Principal components kept, one phase (radians) each; at most 64.
+        seed: Seeds the choice of images (with ``limit``) and the split.
+        limit: Use only this many images, drawn evenly from all classes.
+        test_fraction: Share of the images that the readout never sees.
+
+    Returns:
+        The split. PCA and scaling are fitted on the training part alone.
+    """
+    from sklearn.datasets import load_digits
+    from sklearn.decomposition import PCA
+    from sklearn.model_selection import train_test_split
+
+    bunch: Any = load_digits()
+    pixels = np.asarray(bunch.data, dtype=np.float64) / 16.0
+    labels = np.asarray(bunch.target, dtype=np.int64)
+    if limit is not None and limit < len(labels):
+        chosen, _ = train_test_split(np.arange(len(labels)), train_size=limit, stratify=labels, random_state=seed)
+        chosen = np.sort(chosen)
+        pixels, labels = pixels[chosen], labels[chosen]
+    train, test = train_test_split(np.arange(len(labels)), test_size=test_fraction, stratify=labels, random_state=seed)
+    pca = PCA(n_components=modes, svd_solver="full").fit(pixels[train])
+    components = pca.transform(pixels)
+    spread = np.abs(components[train]).max()
+    return Digits(pixels, components / spread * PHASE_RANGE, labels, np.sort(train), np.sort(test))

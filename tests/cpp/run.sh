@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Builds and runs the C++ tests three times: plain, under AddressSanitizer + UBSan, under ThreadSanitizer.
+# Usage: tests/cpp/run.sh [plain|asan|tsan]...   (all three by default; BUILD_ROOT and JOBS may be set)
+set -euo pipefail
+here=$(cd "$(dirname "$0")/../.." && pwd)
+root=${BUILD_ROOT:-$here/build/cpp}
+jobs=${JOBS:-$(nproc)}
+
+build_and_test() {
+    local name=$1 sanitize=$2
+    echo "== C++ tests: $name"
+    cmake -S "$here" -B "$root/$name" -G Ninja -DPHOTONLINK_PYTHON=OFF -DPHOTONLINK_TESTS=ON -DPHOTONLINK_WERROR=ON \
+        -DCMAKE_BUILD_TYPE=RelWithDebInfo -DPHOTONLINK_SANITIZE="$sanitize" >/dev/null
+    cmake --build "$root/$name" -j "$jobs"
+    ctest --test-dir "$root/$name" --output-on-failure --no-tests=error -j "$jobs"
+}
+
+for kind in "${@:-plain asan tsan}"; do
+    for one in $kind; do
+        case $one in
+            plain) build_and_test plain "" ;;
+            asan) build_and_test asan "address,undefined" ;;
+            tsan) build_and_test tsan "thread" ;;
+            *) echo "unknown kind '$one': plain, asan or tsan" >&2; exit 2 ;;
+        esac
+    done
+done
