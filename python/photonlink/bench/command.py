@@ -1,0 +1,44 @@
+"""``photonlink bench``: arguments and output."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add one subcommand per benchmark."""
+    benchmarks = parser.add_subparsers(title="benchmarks", required=True, metavar="BENCHMARK")
+
+    link = benchmarks.add_parser("link", help="echo round trip beside a bare cache-line ping-pong")
+    link.add_argument("--rounds", type=int, default=200_000, help="round trips per measurement (default 200000)")
+    link.set_defaults(execute=_link)
+
+    optics = benchmarks.add_parser("optics", help="exact distributions beside Perceval and MerLin")
+    optics.add_argument("--quick", action="store_true", help="only sizes up to (10,5)")
+    optics.set_defaults(execute=_optics)
+
+    for benchmark in (link, optics):
+        benchmark.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _show(arguments: argparse.Namespace, report: dict[str, Any], text: str) -> int:
+    from photonlink.bench.machine import machine
+
+    print(json.dumps({"machine": machine(), **report}) if arguments.json else text)
+    return 0
+
+
+def _link(arguments: argparse.Namespace) -> int:
+    from photonlink.bench import link
+
+    report = link.run(arguments.rounds)
+    return _show(arguments, report, link.render(report))
+
+
+def _optics(arguments: argparse.Namespace) -> int:
+    from photonlink.bench import optics
+
+    report = optics.run(sizes=optics.SIZES[:3] if arguments.quick else optics.SIZES)
+    return _show(arguments, report, optics.render(report))
