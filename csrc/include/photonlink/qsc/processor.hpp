@@ -10,16 +10,22 @@
 namespace photonlink::qsc {
 
 struct ProcessorInfo {
-    std::string name;           // e.g. "native-slos"
+    std::string name;  // e.g. "native-slos"
     bool simulated = true;
-    bool supports_exact = true; // hardware has no exact results: shots=None is refused there
-    std::size_t max_batch = 1;  // hardware 1
+    bool supports_exact = true;  // hardware has no exact results: shots=None is refused there
+    std::size_t max_batch = 1;   // hardware 1
 };
 
 struct RunOptions {
     u32 shots = 0;  // kept samples per datapoint; 0 = exact
     u64 seed = 0;
     optics::Precision precision = optics::Precision::Float64;
+};
+
+/// Thrown by run() when the processor is lost for good: the session ends and the controller goes into its error state.
+/// Any other std::exception fails the datapoints of that batch only.
+struct ProcessorFatal : std::runtime_error {
+    using std::runtime_error::runtime_error;
 };
 
 class Processor {

@@ -1,0 +1,72 @@
+// What a session has used. Counts are stored before the response that they belong to is published, so that no caller
+// can hold a result that was never counted.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "photonlink/qsc/clock.hpp"
+
+namespace photonlink::qsc {
+
+/// Why a session ended. The number is also the reason that the session's ports are closed with.
+enum class EndReason : u64 {
+    None = 0,  // still running
+    Released = 1,
+    IdleTimeout = 2,
+    MaxDuration = 3,
+    ClientLost = 4,
+    DispatcherDied = 5,  // see Status::cause
+    Shutdown = 6,
+};
+
+const char* to_string(EndReason reason);
+
+/// Sums over executed datapoints.
+struct Counts {
+    u64 tokens = 0;        // datapoints executed, failed ones included
+    u64 shots = 0;         // samples asked for by executed datapoints
+    u64 kept_samples = 0;  // samples that came back
+    i64 quantum_ns = kNoQuantumTime;
+
+    void add(const Counts& more);
+};
+
+struct LedgerEntry {
+    u64 session = 0;
+    std::string digest;
+    Counts counts;
+    u64 wall_ns = 0;
+    EndReason end = EndReason::None;
+};
+
+/// Where counts are kept. `count` comes from the dispatcher thread, the rest from the control plane.
+class Ledger {
+  public:
+    virtual ~Ledger() = default;
+    virtual void open(u64 session, const std::string& digest) = 0;
+    /// Must have stored `executed` when it returns: the responses follow.
+    virtual void count(u64 session, const Counts& executed) = 0;
+    virtual void close(u64 session, u64 wall_ns, EndReason end) = 0;
+    virtual std::optional<LedgerEntry> find(u64 session) const = 0;
+    virtual std::vector<LedgerEntry> entries() const = 0;
+};
+
+/// A ledger that lives as long as its process.
+class MemoryLedger : public Ledger {
+  public:
+    void open(u64 session, const std::string& digest) override;
+    void count(u64 session, const Counts& executed) override;
+    void close(u64 session, u64 wall_ns, EndReason end) override;
+    std::optional<LedgerEntry> find(u64 session) const override;
+    std::vector<LedgerEntry> entries() const override;
+
+  private:
+    mutable std::mutex mutex_;
+    std::map<u64, LedgerEntry> entries_;
+};
+
+}  // namespace photonlink::qsc
