@@ -1,0 +1,55 @@
+"""The command line: exit codes and machine-readable output."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import photonlink
+from photonlink.cli import main
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    assert stop.value.code == 0
+    assert photonlink.__version__ in capsys.readouterr().out
+
+
+def test_doctor_json(capsys):
+    assert main(["doctor", "--json"]) == 0
+    json.loads(capsys.readouterr().out)
+
+
+def test_unknown_command_is_refused_with_the_valid_ones(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["nonsense"])
+    assert stop.value.code == 2
+    assert "demo" in capsys.readouterr().err
+
+
+def test_help_needs_nothing_but_the_package():
+    """Help must work without the demo's packages, and at once."""
+    code = (
+        "import sys\n"
+        "for name in ('sklearn', 'matplotlib', 'tqdm', 'perceval', 'torch'): sys.modules[name] = None\n"
+        "from photonlink.cli import main\n"
+        "main(['demo', '--help'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "--shots" in done.stdout
+
+
+def test_demo_without_its_packages_names_the_extra():
+    code = (
+        "import sys, importlib.util\n"
+        "real = importlib.util.find_spec\n"
+        "importlib.util.find_spec = lambda name, *rest: None if name == 'sklearn' else real(name, *rest)\n"
+        "from photonlink.cli import main\n"
+        "sys.exit(main(['demo']))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "photonlink[demo]" in done.stderr
