@@ -35,7 +35,7 @@ double update_seconds(const TimingModel& timing, u32 changed);
 /// Time to collect `shots` kept samples, in seconds; infinite if the program keeps nothing.
 double acquisition_seconds(const TimingModel& timing, u32 shots, double kept_fraction);
 
-/// Both together in nanoseconds, rounded up; kNoQuantumTime when `shots` is 0. Saturates instead of overflowing.
+/// Both together, to the nearest nanosecond; kNoQuantumTime when `shots` is 0. Saturates instead of overflowing.
 i64 datapoint_ns(const TimingModel& timing, u32 changed, u32 shots, double kept_fraction);
 
 /// Loading a program, in nanoseconds; kNoQuantumTime when `shots` is 0.

@@ -29,7 +29,8 @@ class Controller {
     Controller& operator=(const Controller&) = delete;
 
     /// Takes the lock and loads the program. Throws Busy, Refused (exact results from a processor without them, timing
-    /// that cannot be computed with), optics::ProgramError, or ControllerFailed; then nothing is reserved.
+    /// that cannot be computed with), optics::ProgramError, ProcessorError, or ControllerFailed; then nothing is
+    /// reserved.
     SessionGrant reserve(std::shared_ptr<const optics::ProgramSpec> program, const SessionOptions& options);
 
     /// Serves `port` from now on, until the session ends. Throws UnknownSession or ControllerFailed.

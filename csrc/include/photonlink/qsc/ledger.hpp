@@ -39,6 +39,7 @@ struct LedgerEntry {
     u64 session = 0;
     std::string digest;
     Counts counts;
+    i64 configuration_ns = kNoQuantumTime;  // modelled time of loading the program
     u64 wall_ns = 0;
     EndReason end = EndReason::None;
 };
@@ -47,7 +48,7 @@ struct LedgerEntry {
 class Ledger {
   public:
     virtual ~Ledger() = default;
-    virtual void open(u64 session, const std::string& digest) = 0;
+    virtual void open(u64 session, const std::string& digest, i64 configuration_ns) = 0;
     /// Must have stored `executed` when it returns: the responses follow.
     virtual void count(u64 session, const Counts& executed) = 0;
     virtual void close(u64 session, u64 wall_ns, EndReason end) = 0;
@@ -58,7 +59,7 @@ class Ledger {
 /// A ledger that lives as long as its process.
 class MemoryLedger : public Ledger {
   public:
-    void open(u64 session, const std::string& digest) override;
+    void open(u64 session, const std::string& digest, i64 configuration_ns) override;
     void count(u64 session, const Counts& executed) override;
     void close(u64 session, u64 wall_ns, EndReason end) override;
     std::optional<LedgerEntry> find(u64 session) const override;

@@ -79,6 +79,11 @@ struct ControllerFailed : ControllerError {
     using ControllerError::ControllerError;
 };
 
+/// The processor raised while it loaded the program; the message carries its words.
+struct ProcessorError : ControllerError {
+    using ControllerError::ControllerError;
+};
+
 /// The session is not the running one (release and usage also know sessions that ended).
 struct UnknownSession : ControllerError {
     using ControllerError::ControllerError;

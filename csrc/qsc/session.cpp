@@ -1,0 +1,23 @@
+#include "photonlink/qsc/session.hpp"
+
+namespace photonlink::qsc {
+
+const char* to_string(State state) {
+    switch (state) {
+        case State::Idle:
+            return "idle";
+        case State::Reserved:
+            return "reserved";
+        case State::Configured:
+            return "configured";
+        case State::Serving:
+            return "serving";
+        case State::Released:
+            return "released";
+        case State::Error:
+            return "error";
+    }
+    return "unknown";
+}
+
+}  // namespace photonlink::qsc
