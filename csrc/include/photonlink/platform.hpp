@@ -90,6 +90,25 @@ PHL_HD void store_relaxed_system(u64* word, u64 value) {
 #endif
 }
 
+/// Load of a word of one domain that carries no payload with it (hints, first looks before a compare-and-swap).
+PHL_HD u64 load_relaxed_domain(const u64* word) {
+#if PHL_DEVICE_CODE
+    u64 value;
+    asm volatile("ld.relaxed.gpu.global.u64 %0, [%1];" : "=l"(value) : "l"(word) : "memory");
+    return value;
+#else
+    return __atomic_load_n(word, __ATOMIC_RELAXED);
+#endif
+}
+
+PHL_HD void store_relaxed_domain(u64* word, u64 value) {
+#if PHL_DEVICE_CODE
+    asm volatile("st.relaxed.gpu.global.u64 [%0], %1;" ::"l"(word), "l"(value) : "memory");
+#else
+    __atomic_store_n(word, value, __ATOMIC_RELAXED);
+#endif
+}
+
 /// Acquire load of a word that stays inside one domain (a process, or one GPU).
 template <int Site>
 PHL_HD u64 load_acquire_domain(const u64* word) {
@@ -157,6 +176,18 @@ PHL_HD void yield() {
     asm volatile("nanosleep.u32 200;");
 #elif !defined(__CUDACC_RTC__)
     sched_yield();
+#endif
+}
+
+/// Sleeps for about `ns` (< 1 s); the end of a long back-off, where wasting a core is worse than a late wake-up.
+PHL_HD void sleep_ns(u32 ns) {
+#if PHL_DEVICE_CODE
+    asm volatile("nanosleep.u32 %0;" ::"r"(ns));
+#elif !defined(__CUDACC_RTC__)
+    const timespec span{0, static_cast<long>(ns)};
+    nanosleep(&span, nullptr);
+#else
+    (void)ns;
 #endif
 }
 
