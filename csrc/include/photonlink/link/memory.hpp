@@ -50,11 +50,12 @@ class Mapping {
     void prefault(u64 bytes) const;
 
   private:
-    Mapping(u8* data, u64 size) : data_(data), size_(size) {}
-    static Mapping map(int fd, u64 bytes, int protection, int flags);
+    Mapping(u8* data, u64 size, bool writable) : data_(data), size_(size), writable_(writable) {}
+    static Mapping map(int fd, u64 bytes, bool writable, int flags);
 
     u8* data_ = nullptr;
     u64 size_ = 0;
+    bool writable_ = false;
     ForkGuard guard_;
 };
 

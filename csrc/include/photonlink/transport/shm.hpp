@@ -42,7 +42,7 @@ class ShmServerPort {
 
   private:
     friend class ShmServer;
-    void send_offer(u64 session_key);
+    bool send_offer(u64 session_key);
 
     link::SharedServerPort port_;
     PeerSocket socket_;
@@ -73,9 +73,9 @@ class ShmServer {
 /// The client's end.
 class ShmClient {
   public:
-    /// Connects and maps the port it is given, within `timeout_ns`. Throws LinkError(Timeout, Rejected, PeerLost or
-    /// ProtocolError), std::invalid_argument for an unusable address, std::system_error when the system refuses.
-    /// `stall_limit_ns`: silence after which the server counts as lost.
+    /// Connects and maps the port it is given, within `timeout_ns`. Throws LinkError (Closed: nobody listens; Timeout;
+    /// Rejected; ProtocolError), std::invalid_argument for an unusable address, std::system_error when the system
+    /// refuses. `stall_limit_ns`: silence after which the server counts as lost.
     static std::unique_ptr<ShmClient> connect(const std::string& address, u64 timeout_ns, u64 stall_limit_ns);
 
     link::ClientHandle client() const { return port_.client(); }
