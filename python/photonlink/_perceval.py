@@ -1,0 +1,176 @@
+"""Reads Perceval circuits. The only module that knows Perceval's classes; imported when a circuit is at hand."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import perceval as pcvl
+import sympy
+from numpy.typing import NDArray
+from perceval.components import BSConvention
+
+from photonlink._validate import checked_state
+from photonlink.builder import Assembler
+from photonlink.errors import ProgramError
+
+__all__ = ["assemble", "occupation"]
+
+# A beam splitter of angle theta is mixer . diag(e^{i s theta/2}, e^{-i s theta/2}) . unmixer with fixed mixers: the
+# eigenvectors of the rotation that the convention names, and its sign s. That turns theta into two phases, exactly.
+_HADAMARD = np.array([[1, 1], [1, -1]], np.complex128) / math.sqrt(2)
+_Y_BASIS = np.diag([1, 1j]) @ _HADAMARD
+_FLIP = np.diag([1, -1]).astype(np.complex128)
+_THETA_AS_PHASES: dict[Any, tuple[NDArray[np.complex128], NDArray[np.complex128], float]] = {
+    BSConvention.Rx: (_HADAMARD, _HADAMARD, 0.5),
+    BSConvention.Ry: (_Y_BASIS.conj().T, _Y_BASIS, -0.5),
+    BSConvention.H: (_Y_BASIS.conj().T @ _FLIP, _Y_BASIS, -0.5),
+}
+
+
+def occupation(input_state: Any) -> tuple[int, ...]:
+    """Photons per mode of a list, tuple, array or Perceval Fock state.
+
+    Raises:
+        ProgramError: If the state is annotated (polarisation, wave packets) or no list of photon numbers.
+    """
+    if getattr(input_state, "has_polarization", False) or getattr(input_state, "has_annotations", False):
+        raise ProgramError(f"input_state {input_state} is annotated: give plain photon numbers, such as [1, 0, 1, 0]")
+    return checked_state(input_state, len(input_state))
+
+
+def assemble(circuit: Any, input_parameters: Sequence[str]) -> tuple[Assembler, tuple[str, ...]]:
+    """Interferometers and phases of a circuit, and the names of its features in MerLin's order.
+
+    Args:
+        circuit: A Perceval circuit, or a unitary experiment or processor.
+        input_parameters: Prefixes of the names of input parameters.
+
+    Raises:
+        ProgramError: See ``Program.from_perceval``.
+    """
+    circuit = _as_circuit(circuit)
+    prefixes = [input_parameters] if isinstance(input_parameters, str) else list(input_parameters)
+    features = _features(circuit, prefixes)
+    assembler = Assembler(circuit.m)
+    for modes, component in circuit:
+        _append(assembler, tuple(modes), component, frozenset(features))
+    return assembler, features
+
+
+def _as_circuit(source: Any) -> Any:
+    """The unitary circuit behind a circuit, experiment or processor; refuses what a Program cannot express."""
+    if isinstance(source, pcvl.ACircuit):
+        return source
+    experiment = getattr(source, "experiment", source)
+    if not isinstance(experiment, pcvl.Experiment):
+        raise ProgramError(f"expected a Perceval circuit, experiment or processor, got {type(source).__name__}")
+    for modes, component in experiment.components:
+        if not isinstance(component, pcvl.ACircuit):
+            _refuse(modes, component, "a Program has lossless interferometers and phases only")
+    for what, present in (
+        ("heralded modes", experiment.heralds),
+        ("detectors (choose a Readout instead)", [d for d in experiment.detectors if d is not None]),
+        ("post-selection (choose the readout's space instead)", experiment.post_select_fn),
+    ):
+        if present and str(present):
+            raise ProgramError(f"the experiment has {what}, which a Program cannot express: remove them first")
+    return experiment.unitary_circuit()
+
+
+def _features(circuit: Any, prefixes: list[str]) -> tuple[str, ...]:
+    """Names of input parameters, prefix by prefix and, within one, in the circuit's order; checks all the others."""
+    variables = {p.name: p for p in circuit.get_parameters() if not p.fixed}
+    names: list[str] = []
+    for prefix in prefixes:
+        matching = [name for name in variables if name.startswith(prefix)]
+        if not matching:
+            raise ProgramError(
+                f"no parameter of the circuit starts with {prefix!r}; it has: {', '.join(variables) or 'none'}"
+            )
+        twice = [name for name in matching if name in names]
+        if twice:
+            raise ProgramError(f"prefix {prefix!r} matches {', '.join(twice)}, which an earlier prefix matches too")
+        names += matching
+    unbound = [name for name, p in variables.items() if name not in names and not p.defined]
+    if unbound:
+        raise ProgramError(
+            f"parameters without a value that are no inputs: {', '.join(unbound)}; set them, or name their prefix in "
+            f"input_parameters (now {prefixes})"
+        )
+    return tuple(names)
+
+
+def _append(assembler: Assembler, modes: tuple[int, ...], component: Any, features: frozenset[str]) -> None:
+    if isinstance(component, pcvl.Barrier):
+        return
+    if getattr(component, "requires_polarization", False):
+        _refuse(modes, component, "polarisation is not part of a Program")
+    if isinstance(component, pcvl.PS) and component.param("max_error"):
+        _refuse(modes, component, "its max_error is phase noise; a Program is noiseless")
+    driven = any(p.name in features for p in component.get_parameters())
+    if not driven:
+        assembler.fixed(np.array(component.compute_unitary(), np.complex128), modes)
+    elif isinstance(component, pcvl.PS):
+        assembler.phase(modes[0], *_linear(component.param("phi"), features, modes))
+    elif isinstance(component, pcvl.BS):
+        _append_beam_splitter(assembler, modes, component, features)
+    else:
+        _refuse(modes, component, "only phase shifters and beam splitters can depend on inputs")
+
+
+def _append_beam_splitter(
+    assembler: Assembler, modes: tuple[int, ...], splitter: Any, features: frozenset[str]
+) -> None:
+    """Input phases, rotation, output phases: that is how Perceval defines its beam splitter."""
+    unmixer, mixer, half = _THETA_AS_PHASES[splitter.convention]
+    for mode, name in zip(modes, ("phi_tl", "phi_bl"), strict=True):
+        _append_phase(assembler, mode, splitter.param(name), features, modes)
+    weights, offset = _linear(splitter.param("theta"), features, modes)
+    assembler.fixed(unmixer, modes)
+    for mode, sign in zip(modes, (half, -half), strict=True):
+        if weights:
+            assembler.phase(mode, {name: sign * weight for name, weight in weights.items()}, sign * offset)
+        else:
+            assembler.fixed(np.array([[np.exp(1j * sign * offset)]]), (mode,))
+    assembler.fixed(mixer, modes)
+    for mode, name in zip(modes, ("phi_tr", "phi_br"), strict=True):
+        _append_phase(assembler, mode, splitter.param(name), features, modes)
+
+
+def _append_phase(
+    assembler: Assembler, mode: int, parameter: Any, features: frozenset[str], modes: tuple[int, ...]
+) -> None:
+    """A phase that may be fixed: then it is multiplied into the interferometer instead of becoming a site."""
+    weights, offset = _linear(parameter, features, modes)
+    if weights:
+        assembler.phase(mode, weights, offset)
+    elif offset:
+        assembler.fixed(np.array([[np.exp(1j * offset)]]), (mode,))
+
+
+def _linear(parameter: Any, features: frozenset[str], modes: tuple[int, ...]) -> tuple[dict[str, float], float]:
+    """Weights and offset of an angle that is a constant plus a weighted sum of features."""
+    if not isinstance(parameter, pcvl.Expression):
+        return ({parameter.name: 1.0}, 0.0) if parameter.name in features else ({}, float(parameter))
+    constants = {p.name: float(p) for p in parameter.parameters if p.name not in features}
+    expression = sympy.expand(parameter.spv.subs(constants))
+    slopes = {str(symbol): sympy.diff(expression, symbol) for symbol in expression.free_symbols}
+    if any(slope.free_symbols for slope in slopes.values()):
+        raise ProgramError(
+            f"the angle {parameter.name} on modes {modes} is not linear in the input parameters "
+            f"{', '.join(sorted(slopes))}: compute it beforehand and give it as a feature"
+        )
+    try:
+        weights = {name: float(slope) for name, slope in sorted(slopes.items())}
+        offset = float(expression.subs(dict.fromkeys(expression.free_symbols, 0)))
+    except TypeError:
+        raise ProgramError(f"the angle {parameter.name} on modes {modes} is not a real number") from None
+    return {name: weight for name, weight in weights.items() if weight != 0.0}, offset
+
+
+def _refuse(modes: Any, component: Any, reason: str) -> None:
+    places = [modes] if isinstance(modes, int) else list(modes)
+    raise ProgramError(f"component {component.name} on modes {places} cannot be part of a Program: {reason}")

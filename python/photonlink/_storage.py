@@ -1,0 +1,155 @@
+"""The one serialisation of a Program: what is saved, what crosses processes, and what the digest is taken of.
+
+Layout, little endian: magic (8 bytes), version (u32), length of the metadata (u32), metadata (canonical ASCII JSON
+without floating-point numbers), the arrays in fixed order, SHA-256 of everything before it (32 bytes). Every size
+follows from the metadata and is compared with the number of bytes at hand before an array is read, so that a file
+cannot ask for more memory than its own length. No pickle, no compression.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photonlink.errors import ProgramError
+
+__all__ = ["MAX_BYTES", "Arrays", "digest_of", "pack", "read_limited", "unpack"]
+
+MAX_BYTES = 256 * 2**20
+
+_MAGIC = b"PHLPROG\n"
+_VERSION = 1
+_HEADER = struct.Struct("<8sII")
+_CHECKSUM_BYTES = 32
+_MAX_META_BYTES = 16 * 2**20
+_MAX_COUNT = 2**24  # modes, layers, phases or terms; far beyond any program that can be simulated
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """Arrays of a Program: L+1 interferometers (m x m), P phase sites, and the encoding's rows and T terms."""
+
+    interferometers: NDArray[np.complex128]
+    phase_layers: NDArray[np.uint32]
+    phase_modes: NDArray[np.uint32]
+    row_begin: NDArray[np.uint32]
+    term_feature: NDArray[np.uint32]
+    term_weight: NDArray[np.float64]
+    offset: NDArray[np.float64]
+
+
+def pack(meta: dict[str, Any], arrays: Arrays) -> bytes:
+    """Canonical bytes of a Program; equal programs give equal bytes in every process and on every platform."""
+    counts = {
+        "interferometers": int(arrays.interferometers.shape[0]),
+        "phases": int(arrays.phase_layers.size),
+        "terms": int(arrays.term_feature.size),
+    }
+    text = json.dumps({**meta, **counts}, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii")
+    parts = [_HEADER.pack(_MAGIC, _VERSION, len(text)), text]
+    for name, dtype, _ in _layout(meta["modes"], **counts):
+        values = np.asarray(getattr(arrays, name))
+        # Adding zero turns -0.0 into 0.0, which is the same program and must have the same digest.
+        parts.append(np.ascontiguousarray(values + values.dtype.type(0), dtype=dtype).tobytes())
+    body = b"".join(parts)
+    data = body + hashlib.sha256(body).digest()
+    if len(data) > MAX_BYTES:
+        raise ProgramError(f"the program takes {len(data)} bytes, more than the limit of {MAX_BYTES}")
+    return data
+
+
+def digest_of(data: bytes) -> str:
+    """The program's digest: its checksum, as 64 hexadecimal digits."""
+    return data[-_CHECKSUM_BYTES:].hex()
+
+
+def unpack(data: bytes) -> tuple[dict[str, Any], Arrays]:
+    """Metadata and arrays of :func:`pack`.
+
+    Raises:
+        ProgramError: If the bytes are not a program, are damaged, of another version, or of the wrong length.
+    """
+    if len(data) > MAX_BYTES:
+        raise ProgramError(f"{len(data)} bytes are more than a stored program may have ({MAX_BYTES})")
+    if len(data) < _HEADER.size + _CHECKSUM_BYTES:
+        raise ProgramError(f"not a photonlink program: {len(data)} bytes are less than its header")
+    magic, version, meta_bytes = _HEADER.unpack_from(data)
+    if magic != _MAGIC:
+        raise ProgramError(f"not a photonlink program: it starts with {magic!r}, expected {_MAGIC!r}")
+    if version != _VERSION:
+        raise ProgramError(f"program format {version} is not known to this photonlink, which reads format {_VERSION}")
+    if meta_bytes > min(_MAX_META_BYTES, len(data) - _HEADER.size - _CHECKSUM_BYTES):
+        raise ProgramError(f"damaged program: {meta_bytes} bytes of metadata announced in a file of {len(data)}")
+    meta = _parse_meta(data[_HEADER.size : _HEADER.size + meta_bytes])
+    arrays = _read_arrays(data, _HEADER.size + meta_bytes, meta)
+    if hashlib.sha256(data[:-_CHECKSUM_BYTES]).digest() != data[-_CHECKSUM_BYTES:]:
+        raise ProgramError("damaged program: its checksum does not match, save it again")
+    return meta, arrays
+
+
+def read_limited(path: str | Path) -> bytes:
+    """Bytes of a file that may hold a program; its length is checked before it is read."""
+    path = Path(path)
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise ProgramError(f"{path} has {size} bytes, more than a stored program may have ({MAX_BYTES})")
+    with path.open("rb") as file:
+        return file.read(MAX_BYTES + 1)
+
+
+def _layout(
+    modes: int, interferometers: int, phases: int, terms: int
+) -> list[tuple[str, np.dtype[Any], tuple[int, ...]]]:
+    """Name, dtype and shape of each array, in the order in which they are stored."""
+    u32, f64, c128 = np.dtype("<u4"), np.dtype("<f8"), np.dtype("<c16")
+    return [
+        ("interferometers", c128, (interferometers, modes, modes)),
+        ("phase_layers", u32, (phases,)),
+        ("phase_modes", u32, (phases,)),
+        ("row_begin", u32, (phases + 1,)),
+        ("term_feature", u32, (terms,)),
+        ("term_weight", f64, (terms,)),
+        ("offset", f64, (phases,)),
+    ]
+
+
+def _parse_meta(text: bytes) -> dict[str, Any]:
+    try:
+        meta = json.loads(text.decode("ascii"))
+    except (ValueError, RecursionError) as error:
+        raise ProgramError(f"damaged program: its metadata cannot be read ({error})") from None
+    if not isinstance(meta, dict):
+        raise ProgramError("damaged program: its metadata is not an object")
+    for name in ("modes", "interferometers", "phases", "terms"):
+        count = meta.get(name)
+        if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= _MAX_COUNT:
+            raise ProgramError(f"damaged program: {name} is {count!r}, expected an integer from 0 to {_MAX_COUNT}")
+    return meta
+
+
+def _read_arrays(data: bytes, begin: int, meta: dict[str, Any]) -> Arrays:
+    layout = _layout(meta["modes"], meta.pop("interferometers"), meta.pop("phases"), meta.pop("terms"))
+    sizes = [dtype.itemsize * _product(shape) for _, dtype, shape in layout]
+    expected = begin + sum(sizes) + _CHECKSUM_BYTES  # Python integers: no overflow to hide behind
+    if expected != len(data):
+        raise ProgramError(f"damaged program: {expected} bytes announced, {len(data)} received")
+    arrays: dict[str, NDArray[Any]] = {}
+    for (name, dtype, shape), size in zip(layout, sizes, strict=True):
+        native = dtype.newbyteorder("=")
+        arrays[name] = np.frombuffer(data, dtype, _product(shape), begin).astype(native).reshape(shape)
+        begin += size
+    return Arrays(**arrays)
+
+
+def _product(shape: tuple[int, ...]) -> int:
+    product = 1
+    for extent in shape:
+        product *= extent
+    return product

@@ -1,0 +1,252 @@
+"""What one datapoint returns: probabilities, expectations, correlators, clicks or samples.
+
+A :class:`Readout` says nothing about how many samples estimate it: that is the session's ``shots``. Every readout
+works on one of three spaces of ``n`` photons in ``m`` modes:
+
+* ``"fock"``: every state. Needs photon-number-resolving detectors.
+* ``"unbunched"``: at most one photon per mode, renormalised within the space (post-selected). MerLin's default.
+* ``"dual_rail"``: exactly one photon in each mode pair ``(2k, 2k+1)``, renormalised likewise.
+
+Basis states are listed in descending lexicographic order, as in MerLin and Perceval.
+
+Examples:
+    >>> readout = Readout.probs(space="unbunched")
+    >>> readout.output_size(modes=4, photons=2)
+    6
+    >>> readout.output_keys(modes=3, photons=2)
+    [(1, 1, 0), (1, 0, 1), (0, 1, 1)]
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+from math import comb
+from typing import Literal, get_args
+
+from photonlink import _core
+from photonlink.errors import ProgramError
+
+__all__ = ["Kind", "LexGrouping", "ModGrouping", "Readout", "Space", "basis_size"]
+
+Space = Literal["fock", "unbunched", "dual_rail"]
+Kind = Literal["probabilities", "mode_expectations", "correlators", "click_patterns", "click_probabilities", "samples"]
+
+_MAX_KEYS = 4_000_000  # a list of more tuples than this takes over a gigabyte: refuse instead of swapping
+
+
+@dataclass(frozen=True, slots=True)
+class LexGrouping:
+    """Sums consecutive probabilities into ``output_size`` equal buckets; the last ones are padded with zeros.
+
+    Same sums as MerLin's class of that name, which also wants the input size: here it follows from the program.
+
+    Attributes:
+        output_size: Number of groups, at least 1.
+    """
+
+    output_size: int
+
+    def __post_init__(self) -> None:
+        _check_groups(self.output_size)
+
+
+@dataclass(frozen=True, slots=True)
+class ModGrouping:
+    """Sums the probabilities whose index is equal modulo ``output_size``.
+
+    Same sums as MerLin's class of that name, which also wants the input size: here it follows from the program.
+
+    Attributes:
+        output_size: Number of groups, at least 1.
+    """
+
+    output_size: int
+
+    def __post_init__(self) -> None:
+        _check_groups(self.output_size)
+
+
+def _check_groups(output_size: object) -> None:
+    if isinstance(output_size, bool) or not isinstance(output_size, int) or not 1 <= output_size < 2**32:
+        raise ProgramError(f"output_size of a grouping must be an integer of at least 1, got {output_size!r}")
+
+
+def _as_grouping(grouping: object) -> LexGrouping | ModGrouping | None:
+    """Our own grouping for ours or MerLin's; recognised by name, so that MerLin (and torch) need not be imported."""
+    if grouping is None or isinstance(grouping, LexGrouping | ModGrouping):
+        return grouping
+    known = {"LexGrouping": LexGrouping, "ModGrouping": ModGrouping}.get(type(grouping).__name__)
+    size = getattr(grouping, "output_size", None)
+    if known is None or size is None:
+        raise ProgramError(
+            f"grouping must be a LexGrouping, a ModGrouping (photonlink's or MerLin's) or None, got {grouping!r}"
+        )
+    return known(size)
+
+
+def basis_size(modes: int, photons: int, space: Space) -> int:
+    """Number of states of ``photons`` in ``modes`` that lie in ``space``.
+
+    Args:
+        modes: Number of modes, at least 1.
+        photons: Number of photons, at least 1.
+        space: ``"fock"``, ``"unbunched"`` or ``"dual_rail"``.
+
+    Returns:
+        The size of the basis, as an exact integer of any length.
+
+    Raises:
+        ProgramError: If the space has no state of that many photons.
+
+    Examples:
+        >>> basis_size(24, 12, "unbunched")
+        2704156
+    """
+    if modes < 1 or photons < 1:
+        raise ProgramError(f"expected at least 1 mode and 1 photon, got {modes} modes and {photons} photons")
+    if space == "fock":
+        return comb(modes + photons - 1, photons)
+    if space == "unbunched":
+        if photons > modes:
+            raise ProgramError(
+                f"{photons} photons cannot be unbunched in {modes} modes (at most one per mode): use space='fock'"
+            )
+        return comb(modes, photons)
+    if space == "dual_rail":
+        if modes != 2 * photons:
+            raise ProgramError(
+                f"dual_rail needs twice as many modes as photons, got {modes} modes and {photons} photons: "
+                "use space='unbunched' or 'fock'"
+            )
+        return int(2**photons)
+    raise ProgramError(f"unknown space {space!r}: expected one of {', '.join(get_args(Space))}")
+
+
+@dataclass(frozen=True, slots=True)
+class Readout:
+    """What one datapoint returns; immutable and hashable. Use the factories.
+
+    Attributes:
+        kind: ``"probabilities"``, ``"mode_expectations"``, ``"correlators"``, ``"click_patterns"``,
+            ``"click_probabilities"`` or ``"samples"``.
+        space: The states that count; outside ``"fock"`` the distribution is renormalised within them.
+        grouping: How probabilities are summed into fewer outputs, or None.
+
+    Examples:
+        >>> Readout.correlators(space="fock").output_keys(modes=3, photons=2)
+        [(0, 1), (0, 2), (1, 2)]
+    """
+
+    kind: Kind = "probabilities"
+    space: Space = "unbunched"
+    grouping: LexGrouping | ModGrouping | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(Kind):
+            raise ProgramError(f"unknown readout {self.kind!r}: expected one of {', '.join(get_args(Kind))}")
+        space = str(getattr(self.space, "value", self.space)).lower()  # MerLin's ComputationSpace is an enum of str
+        if space not in get_args(Space):
+            raise ProgramError(f"unknown space {self.space!r}: expected one of {', '.join(get_args(Space))}")
+        object.__setattr__(self, "space", space)
+        object.__setattr__(self, "grouping", _as_grouping(self.grouping))
+        if self.grouping is not None and self.kind != "probabilities":
+            raise ProgramError(f"a grouping sums probabilities; it has no meaning for {self.kind}")
+
+    @classmethod
+    def probs(cls, space: Space = "unbunched", grouping: object = None) -> Readout:
+        """Probability of each basis state of ``space``, or of groups of them.
+
+        Args:
+            space: The states that count.
+            grouping: A :class:`LexGrouping` or :class:`ModGrouping` (MerLin's own are accepted), or None.
+        """
+        return cls("probabilities", space, _as_grouping(grouping))
+
+    @classmethod
+    def mode_expectations(cls, space: Space = "unbunched") -> Readout:
+        """Mean photon number <n_i> of each mode.
+
+        In the full Fock space <n_i> carries no multi-photon interference: it is what the same number of separate
+        single photons gives, it is computed in polynomial time, and it must not be presented as a quantum effect.
+        In a post-selected space interference enters only through the renormalisation.
+        """
+        return cls("mode_expectations", space)
+
+    @classmethod
+    def correlators(cls, space: Space = "unbunched") -> Readout:
+        """<n_i n_j> for each pair i < j. In the Fock space polynomial in time, but sensitive to interference."""
+        return cls("correlators", space)
+
+    @classmethod
+    def click_patterns(cls, space: Space = "fock") -> Readout:
+        """Probability of each pattern of clicks of threshold detectors, which cannot tell one photon from two."""
+        return cls("click_patterns", space)
+
+    @classmethod
+    def click_probabilities(cls, space: Space = "fock") -> Readout:
+        """Probability that the threshold detector of each mode clicks."""
+        return cls("click_probabilities", space)
+
+    @classmethod
+    def samples(cls, space: Space = "unbunched") -> Readout:
+        """Detected Fock states themselves, returned as sparse counts; needs ``shots``."""
+        return cls("samples", space)
+
+    def basis_size(self, modes: int, photons: int) -> int:
+        """Number of basis states behind this readout; see :func:`basis_size`."""
+        return basis_size(modes, photons, self.space)
+
+    def output_size(self, modes: int, photons: int) -> int:
+        """Number of values per datapoint, from combinatorics alone; 0 for samples, whose number is ``shots``.
+
+        Args:
+            modes: Number of modes.
+            photons: Number of photons.
+
+        Raises:
+            ProgramError: If the space has no state of that many photons.
+
+        Examples:
+            >>> Readout.probs(space="fock", grouping=LexGrouping(4)).output_size(modes=6, photons=3)
+            4
+        """
+        states = self.basis_size(modes, photons)
+        if self.kind == "samples":
+            return 0
+        if self.kind in ("mode_expectations", "click_probabilities"):
+            return modes
+        if self.kind == "correlators":
+            return modes * (modes - 1) // 2
+        if self.kind == "click_patterns" and self.space == "fock":
+            return sum(comb(modes, clicks) for clicks in range(1, min(modes, photons) + 1))
+        return states if self.grouping is None else self.grouping.output_size
+
+    def output_keys(self, modes: int, photons: int) -> list[tuple[int, ...]]:
+        """What each output column is about, in column order.
+
+        Args:
+            modes: Number of modes.
+            photons: Number of photons.
+
+        Returns:
+            For probabilities and samples: Fock states (for samples: the states that counts refer to). For groups:
+            ``(group,)``. For click patterns: 0 or 1 per mode. For expectations and click probabilities: ``(mode,)``.
+            For correlators: ``(i, j)``.
+
+        Raises:
+            ProgramError: If the space has no such state, or the list would not reasonably fit in memory.
+        """
+        size = self.output_size(modes, photons)
+        if self.kind == "correlators":
+            return list(combinations(range(modes), 2))
+        if self.grouping is not None or self.kind in ("mode_expectations", "click_probabilities"):
+            return [(index,) for index in range(size)]
+        size = max(size, self.basis_size(modes, photons) if self.kind == "samples" else 0)
+        if size > _MAX_KEYS:
+            raise ProgramError(
+                f"{size} output keys of {modes} modes are too many for a list (limit {_MAX_KEYS}): use a grouping, "
+                "expectations or correlators"
+            )
+        list_states = _core.click_patterns if self.kind == "click_patterns" else _core.basis_states
+        return [tuple(state) for state in list_states(modes, photons, self.space).tolist()]
