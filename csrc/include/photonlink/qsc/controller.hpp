@@ -59,6 +59,7 @@ class Controller {
 
   private:
     class Impl;
+    Impl& impl() const;
     std::unique_ptr<Impl> impl_;
 };
 

@@ -1,0 +1,20 @@
+// A port as a controller takes it over.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "photonlink/link/server.hpp"
+
+namespace photonlink::qsc {
+
+struct PortAttachment {
+    link::ServerHandle server;
+    std::shared_ptr<void> owner;  // keeps the port's memory until the session no longer touches it
+    /// False once the client is gone for good; asked about every 20 ms by the supervisor thread; must not block and
+    /// not throw. When every port of a session says so, the session ends. Empty: never lost.
+    std::function<bool()> alive;
+    u64 first_id = 0;  // datapoint ids of this port start near here (SessionGrant::first_id plus the port's share)
+};
+
+}  // namespace photonlink::qsc

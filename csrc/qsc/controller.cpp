@@ -1,0 +1,279 @@
+// The control plane: reservation, release and the questions. How a session ends is in session_end.cpp.
+#include "photonlink/qsc/controller.hpp"
+
+#include <algorithm>
+#include <random>
+
+#include "controller_impl.hpp"
+
+namespace photonlink::qsc {
+
+namespace {
+
+u64 random_key() {
+    std::random_device source;
+    u64 key = 0;
+    while (key == 0) key = u64{source()} << 32 | source();
+    return key;
+}
+
+double seconds_since(u64 then_ns) { return static_cast<double>(platform::clock_ns() - then_ns) * 1e-9; }
+
+}  // namespace
+
+Controller::Impl::Impl(std::unique_ptr<Processor> processor, ControllerOptions options)
+    : name_(std::move(options.name)),
+      options_(options.dispatcher),
+      created_ns_(platform::clock_ns()),
+      processor_(std::move(processor)),
+      ledger_(options.ledger ? std::move(options.ledger) : std::make_shared<MemoryLedger>()),
+      calibrated_ns_(created_ns_) {
+    if (!processor_) throw std::invalid_argument("a controller needs a processor, received none");
+    info_ = processor_->info();
+}
+
+void Controller::Impl::require_process() const {
+    if (inherited())
+        throw ControllerFailed(
+            "controller '" + name_ +
+            "' belongs to the parent process and does not survive a fork; create one in this process");
+}
+
+void Controller::Impl::require_usable() const {
+    if (shut_down_) throw ControllerFailed("controller '" + name_ + "' was shut down; create a new one");
+    if (state_ == State::Error)
+        throw ControllerFailed("controller '" + name_ + "' is in its error state: " + cause_ +
+                               "; reset it or create a new one");
+}
+
+SessionGrant Controller::Impl::reserve(std::shared_ptr<const optics::ProgramSpec> program,
+                                       const SessionOptions& options) {
+    if (!program) throw optics::ProgramError("reserve needs a program, received none");
+    take_reservation(options);
+    try {
+        load_program(program, options);
+        const Lock lock(mutex_);
+        return open_session(*program, options);
+    } catch (const optics::ProgramError&) {
+        give_up_reservation(State::Idle, "");
+        throw;
+    } catch (const ControllerError&) {
+        give_up_reservation(State::Idle, "");
+        throw;
+    } catch (const ProcessorFatal& problem) {
+        give_up_reservation(State::Error, problem.what());
+        throw ControllerFailed("the processor of controller '" + name_ + "' was lost: " + problem.what());
+    } catch (const std::exception& problem) {
+        give_up_reservation(State::Idle, problem.what());
+        throw ProcessorError("the processor of controller '" + name_ +
+                             "' could not load the program: " + problem.what());
+    }
+}
+
+void Controller::Impl::take_reservation(const SessionOptions& options) {
+    Lock lock(mutex_);
+    // A session whose dispatcher has just died is about to be folded: wait for that rather than call it busy.
+    const auto settled = [this] { return !session_ || !session_->dispatcher || !session_->dispatcher->ended(); };
+    changed_.wait_for(lock, std::chrono::seconds(1), settled);
+    require_usable();
+    refuse_busy();
+    check_options(options);
+    session_ = std::make_unique<RunningSession>();
+    state_ = State::Reserved;
+    cause_.clear();
+}
+
+void Controller::Impl::refuse_busy() const {
+    if (options_.faults.busy) throw Busy("controller '" + name_ + "' is busy (injected fault)", std::nullopt);
+    if (session_) {
+        const auto retry = retry_after_s();
+        throw Busy("controller '" + name_ + "' is held by another session; " +
+                       (retry ? "retry in " + std::to_string(*retry) + " s" : "retry when it is released"),
+                   retry);
+    }
+    if (maintenance_ != Maintenance::None)
+        throw Busy("controller '" + name_ + "' is in maintenance; retry when that is over", std::nullopt);
+}
+
+void Controller::Impl::check_options(const SessionOptions& options) const {
+    if (options.shots == 0 && !info_.supports_exact)
+        throw Refused("processor '" + info_.name +
+                      "' has no exact results: shots is 0 (exact), expected a number of kept samples per datapoint");
+    if (!(options.idle_timeout_s >= 0) || !(options.max_duration_s >= 0))
+        throw Refused("idle_timeout_s is " + std::to_string(options.idle_timeout_s) + " and max_duration_s is " +
+                      std::to_string(options.max_duration_s) + ", expected at least 0 (0 = no limit)");
+    try {
+        validate(options.timing);
+    } catch (const std::invalid_argument& problem) {
+        throw Refused(problem.what());
+    }
+}
+
+// Outside the lock: loading may take long, and status() must answer meanwhile. State::Reserved keeps others out.
+void Controller::Impl::load_program(std::shared_ptr<const optics::ProgramSpec> program, const SessionOptions& options) {
+    const u64 started_ns = platform::clock_ns();
+    processor_->configure(std::move(program), RunOptions{options.shots, options.seed, options.precision});
+    wait_for_configuration(options, started_ns);
+}
+
+void Controller::Impl::wait_for_configuration(const SessionOptions& options, u64 started_ns) {
+    const i64 modelled_ns = configuration_ns(options.timing, options.shots);
+    if (options.clock != ClockMode::Realtime || modelled_ns == kNoQuantumTime) return;
+    Lock lock(mutex_);
+    const u64 end_ns = started_ns + static_cast<u64>(modelled_ns);
+    for (u64 now = platform::clock_ns(); now < end_ns; now = platform::clock_ns()) {
+        require_usable();
+        changed_.wait_for(lock, std::chrono::nanoseconds(std::min<u64>(end_ns - now, 100'000'000)));
+    }
+}
+
+void Controller::Impl::give_up_reservation(State state, const std::string& cause) {
+    const Lock lock(mutex_);
+    session_.reset();
+    state_ = state;
+    cause_ = cause;
+    if (maintenance_ == Maintenance::Requested) maintenance_ = Maintenance::Active;
+    changed_.notify_all();
+}
+
+SessionGrant Controller::Impl::open_session(const optics::ProgramSpec& program, const SessionOptions& options) {
+    info_ = processor_->info();
+    RunningSession& session = *session_;
+    SessionPlan& plan = session.plan;
+    plan.session = next_session_++;
+    plan.key = random_key();
+    plan.phases = static_cast<u32>(program.phases.size());
+    plan.output_size = processor_->output_size();
+    plan.basis_size = processor_->basis_size();
+    plan.max_batch = std::min<u64>(info_.max_batch, options_.max_batch);
+    plan.started_ns = platform::clock_ns();
+    plan.options = options;
+    session.digest = program.digest;
+    session.last_active_ns = plan.started_ns;
+    const bool timed = options.clock != ClockMode::None;
+    ledger_->open(plan.session, program.digest,
+                  timed ? configuration_ns(options.timing, options.shots) : kNoQuantumTime);
+    state_ = State::Configured;
+    if (!supervisor_.joinable()) supervisor_ = std::thread(&Impl::supervise, this);
+    changed_.notify_all();
+    return SessionGrant{plan.session, plan.key, 0, plan.output_size, plan.basis_size};
+}
+
+std::optional<double> Controller::Impl::retry_after_s() const {
+    if (state_ == State::Reserved) return std::nullopt;
+    const SessionOptions& options = session_->plan.options;
+    std::optional<double> earliest;
+    const auto consider = [&earliest](double limit_s, u64 since_ns) {
+        if (limit_s <= 0) return;
+        const double left = std::max(0.0, limit_s - seconds_since(since_ns));
+        earliest = earliest ? std::min(*earliest, left) : left;
+    };
+    consider(options.max_duration_s, session_->plan.started_ns);
+    consider(options.idle_timeout_s, session_->last_active_ns);
+    return earliest;
+}
+
+void Controller::Impl::attach(u64 session, PortAttachment port) {
+    const Lock lock(mutex_);
+    require_usable();
+    if (!session_ || session_->plan.session != session || session_->ending)
+        throw UnknownSession("session " + std::to_string(session) + " is not running on controller '" + name_ +
+                             "'; reserve one first");
+    const auto served = std::make_shared<ServedPort>(std::move(port));
+    if (!session_->dispatcher) {
+        const auto on_end = [this] {
+            { const Lock end_lock(mutex_); }  // so that a thread between its look and its wait is not missed
+            changed_.notify_all();
+        };
+        session_->dispatcher = std::make_unique<Dispatcher>(*processor_, *ledger_, session_->plan, options_, on_end);
+    }
+    session_->ports.push_back(served);
+    session_->dispatcher->attach(served);
+    state_ = State::Serving;
+}
+
+Usage Controller::Impl::release(u64 session) {
+    Lock lock(mutex_);
+    if (session_ && session_->plan.session == session) end_session(lock, EndReason::Released);
+    return usage_locked(session);
+}
+
+Usage Controller::Impl::usage(u64 session) const {
+    const Lock lock(mutex_);
+    return usage_locked(session);
+}
+
+Usage Controller::Impl::usage_locked(u64 session) const {
+    const std::optional<LedgerEntry> entry = ledger_->find(session);
+    if (!entry) throw UnknownSession("controller '" + name_ + "' never granted session " + std::to_string(session));
+    Usage usage{session, entry->counts, entry->configuration_ns, entry->wall_ns, entry->end};
+    if (entry->end == EndReason::None && session_) usage.wall_ns = platform::clock_ns() - session_->plan.started_ns;
+    return usage;
+}
+
+Status Controller::Impl::status() const {
+    const Lock lock(mutex_);
+    Status status;
+    status.state = state_;
+    status.name = name_;
+    status.processor = info_;
+    status.last_end = last_end_;
+    status.cause = cause_;
+    status.maintenance = maintenance_;
+    status.calibration_age_s = seconds_since(calibrated_ns_);
+    status.uptime_s = seconds_since(created_ns_);
+    if (session_) {
+        status.session = session_->plan.session;
+        status.digest = session_->digest;
+        if (session_->dispatcher) status.cause = session_->dispatcher->error();
+    }
+    return status;
+}
+
+bool Controller::Impl::request_maintenance() {
+    const Lock lock(mutex_);
+    if (maintenance_ == Maintenance::None) maintenance_ = session_ ? Maintenance::Requested : Maintenance::Active;
+    return maintenance_ == Maintenance::Active;
+}
+
+void Controller::Impl::finish_maintenance() {
+    const Lock lock(mutex_);
+    maintenance_ = Maintenance::None;
+}
+
+void Controller::Impl::calibrate() {
+    const Lock lock(mutex_);
+    if (session_) throw Busy("calibration cannot run inside a session; request maintenance", retry_after_s());
+    calibrated_ns_ = platform::clock_ns();
+}
+
+Controller::Controller(std::unique_ptr<Processor> processor, ControllerOptions options)
+    : impl_(std::make_unique<Impl>(std::move(processor), std::move(options))) {}
+
+Controller::~Controller() {
+    // In a forked child there is nothing to end and nobody to join; the memory goes with the process.
+    if (impl_->inherited())
+        static_cast<void>(impl_.release());
+    else
+        impl_->shutdown();
+}
+
+Controller::Impl& Controller::impl() const {
+    impl_->require_process();
+    return *impl_;
+}
+
+SessionGrant Controller::reserve(std::shared_ptr<const optics::ProgramSpec> program, const SessionOptions& options) {
+    return impl().reserve(std::move(program), options);
+}
+void Controller::attach(u64 session, PortAttachment port) { impl().attach(session, std::move(port)); }
+Usage Controller::release(u64 session) { return impl().release(session); }
+Usage Controller::usage(u64 session) const { return impl().usage(session); }
+Status Controller::status() const { return impl().status(); }
+bool Controller::request_maintenance() { return impl().request_maintenance(); }
+void Controller::finish_maintenance() { impl().finish_maintenance(); }
+void Controller::calibrate() { impl().calibrate(); }
+void Controller::reset() { impl().reset(); }
+void Controller::shutdown() { impl().shutdown(); }
+
+}  // namespace photonlink::qsc

@@ -1,0 +1,320 @@
+#include "dispatcher.hpp"
+
+#include <algorithm>
+
+namespace photonlink::qsc {
+
+namespace {
+
+constexpr u64 kNsPerSecond = 1'000'000'000;
+
+// One writer, so that a plain load and store will do; relaxed, because a count carries nothing with it.
+void count_up(std::atomic<u64>& counter, u64 by) {
+    counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+}
+
+/// True while an acquisition runs, however it ends.
+class Acquiring {
+  public:
+    explicit Acquiring(std::atomic<bool>& flag) : flag_(flag) { flag_.store(true, std::memory_order_relaxed); }
+    ~Acquiring() { flag_.store(false, std::memory_order_relaxed); }
+    Acquiring(const Acquiring&) = delete;
+    Acquiring& operator=(const Acquiring&) = delete;
+
+  private:
+    std::atomic<bool>& flag_;
+};
+
+}  // namespace
+
+Dispatcher::Dispatcher(Processor& processor, Ledger& ledger, const SessionPlan& plan, const DispatcherOptions& options,
+                       std::function<void()> on_end)
+    : ledger_(ledger),
+      plan_(plan),
+      options_(options),
+      on_end_(std::move(on_end)),
+      batch_(processor, plan_),
+      thread_(&Dispatcher::run, this) {}
+
+Dispatcher::~Dispatcher() { thread_.join(); }
+
+void Dispatcher::attach(std::shared_ptr<ServedPort> port) {
+    {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        arriving_.push_back(std::move(port));
+    }
+    notice();
+}
+
+// Release here, acquire in loop(): the thread that sees the flag sees what it was raised for.
+void Dispatcher::notice() { attention_.store(true, std::memory_order_release); }
+
+void Dispatcher::stop(EndReason reason) {
+    EndReason none = EndReason::None;
+    stop_ns_.store(platform::clock_ns(), std::memory_order_relaxed);
+    stop_.compare_exchange_strong(none, reason, std::memory_order_release, std::memory_order_relaxed);
+    notice();
+}
+
+std::string Dispatcher::error() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return error_;
+}
+
+void Dispatcher::set_error(const std::string& error) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    error_ = error;
+}
+
+void Dispatcher::run() {
+    end_reason_ = EndReason::DispatcherDied;
+    try {
+        loop();
+        end_reason_ = stop_.load(std::memory_order_acquire);
+    } catch (const std::exception& problem) {
+        set_error(problem.what());
+    } catch (...) {
+        set_error("the processor threw something that is no std::exception");
+    }
+    look_around();  // ports attached meanwhile are closed too
+    close_ports(end_reason_);
+    ended_.store(true, std::memory_order_release);  // pairs with ended()
+    on_end_();
+}
+
+void Dispatcher::loop() {
+    u32 idle_turns = 0;
+    for (;;) {
+        if (attention_.load(std::memory_order_acquire)) look_around();
+        const EndReason reason = stop_.load(std::memory_order_acquire);
+        if (reason != EndReason::None) return drain(reason);
+        if (turn())
+            idle_turns = 0;
+        else
+            back_off(++idle_turns);
+        count_up(turns_, 1);
+    }
+}
+
+bool Dispatcher::turn() {
+    bool worked = false;
+    for (const auto& port : ports_) {
+        worked |= collect(*port);
+        worked |= serve(*port);
+    }
+    return worked;
+}
+
+void Dispatcher::back_off(u32 idle_turns) {
+    if (idle_turns <= options_.spin_iterations) return platform::pause();
+    const u32 slow = idle_turns - options_.spin_iterations;
+    if (slow <= options_.yield_iterations) return platform::yield();
+    // Twice as long each time, up to the cap.
+    const u32 doublings = std::min(slow - options_.yield_iterations, 20u);
+    platform::sleep_ns(std::min(1000u << doublings, std::min(options_.max_sleep_us, 100'000u) * 1000u));
+}
+
+/// Takes in new ports and lets go of those that have left.
+void Dispatcher::look_around() {
+    attention_.store(false, std::memory_order_relaxed);  // before looking: what comes later raises it again
+    {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        ports_.insert(ports_.end(), arriving_.begin(), arriving_.end());
+        arriving_.clear();
+    }
+    const auto left = [](const std::shared_ptr<ServedPort>& port) {
+        const EndReason reason = port->leave.load(std::memory_order_relaxed);
+        if (reason != EndReason::None) port->server.close(static_cast<u64>(reason));
+        return reason != EndReason::None;
+    };
+    ports_.erase(std::remove_if(ports_.begin(), ports_.end(), left), ports_.end());
+}
+
+/// Answers or queues everything that has come to a port.
+bool Dispatcher::collect(ServedPort& port) {
+    const u32 arrived = port.server.poll(port.arrivals(), port.slots());
+    if (arrived == 0) return false;
+    u32 queued = sort_in(port, arrived);
+    u32 found = arrived;
+    // Only datapoints have an order to keep; an echo is spared the further looks of poll_all.
+    if (queued != 0 && found < port.slots()) {
+        found = port.server.poll_all(port.arrivals());
+        sort_in(port, found);
+        found += arrived;
+    }
+    if (queued != 0) port.sort_waiting();
+    count_up(requests_, found);
+    return true;
+}
+
+/// Queues the datapoints among the arrivals and answers the rest; returns how many were queued.
+u32 Dispatcher::sort_in(ServedPort& port, u32 arrived) {
+    u32 queued = 0;
+    for (u32 i = 0; i < arrived; ++i) {
+        Request request;
+        request.arrival = port.arrivals()[i];
+        const void* frame = port.server.request_frame(request.arrival.slot);
+        const auto problem = wire::parse_request(frame, port.server.geometry().slot_bytes, &request.header);
+        if (problem != wire::ParseError::None) {
+            port.answer(request, wire::Status::BadLength, 0);
+        } else if (is_datapoint(request.header.function_id)) {
+            request.id = port.id_of(request.header.request_id);
+            port.enqueue(request);
+            ++queued;
+        } else {
+            answer_now(port, request);
+        }
+    }
+    return queued;
+}
+
+void Dispatcher::answer_now(ServedPort& port, const Request& request) {
+    const u32 arg_len = request.header.arg_len;
+    const void* payload = port.request_payload(request);
+    const u32 function = request.header.function_id;
+    if (function != wire::kEcho && function != wire::kStatus)
+        return port.answer(request, wire::Status::UnknownFunction, 0);
+    const wire::Status status = check_key(payload, arg_len, plan_.key);
+    if (status != wire::Status::Ok) return port.answer(request, status, 0);
+    if (function == wire::kStatus) {
+        if (arg_len != wire::kKeyBytes) return port.answer(request, wire::Status::BadLength, 0);
+        return port.answer(request, wire::Status::Ok, answer_status(port, request));
+    }
+    const u32 data_bytes = arg_len - wire::kKeyBytes;
+    platform::copy_bytes(port.response_payload(request), static_cast<const u8*>(payload) + wire::kKeyBytes, data_bytes);
+    port.answer(request, wire::Status::Ok, data_bytes);
+}
+
+u32 Dispatcher::answer_status(ServedPort& port, const Request& request) {
+    using wire::StatusWord;
+    i64 words[static_cast<u32>(StatusWord::Count)] = {};
+    if (sizeof words > port.payload_capacity()) return 0;
+    const auto word = [&words](StatusWord which) -> i64& { return words[static_cast<u32>(which)]; };
+    word(StatusWord::State) = static_cast<i64>(State::Serving);
+    word(StatusWord::Tokens) = static_cast<i64>(counts_.tokens);
+    word(StatusWord::Shots) = static_cast<i64>(counts_.shots);
+    word(StatusWord::QuantumNs) = counts_.quantum_ns;
+    word(StatusWord::BudgetLeft) =
+        plan_.options.token_budget ? static_cast<i64>(*plan_.options.token_budget - admitted_) : -1;
+    word(StatusWord::UptimeNs) = static_cast<i64>(platform::clock_ns() - plan_.started_ns);
+    word(StatusWord::Clock) = static_cast<i64>(plan_.options.clock);
+    platform::copy_bytes(port.response_payload(request), words, sizeof words);
+    return sizeof words;
+}
+
+/// Executes at most one batch of what waits in a port.
+bool Dispatcher::serve(ServedPort& port) {
+    if (port.waiting.empty()) return false;
+    fill_batch(port);
+    if (batch_.rows() != 0) execute(port);
+    return true;
+}
+
+void Dispatcher::fill_batch(ServedPort& port) {
+    auto next = port.waiting.begin();
+    for (; next != port.waiting.end() && batch_.takes(output_of(next->header.function_id)); ++next) {
+        if (inject_fault()) continue;
+        const wire::Status status = admit(port, *next);
+        if (status != wire::Status::Ok) port.answer(*next, status, 0);
+    }
+    port.waiting.erase(port.waiting.begin(), next);
+}
+
+/// Ok if the datapoint is in the batch now, else the status to refuse it with; nothing was executed then.
+wire::Status Dispatcher::admit(ServedPort& port, const Request& request) {
+    const void* payload = port.request_payload(request);
+    wire::Status status = check_key(payload, request.header.arg_len, plan_.key);
+    if (status != wire::Status::Ok) return status;
+    status = read_datapoint(payload, request.header, plan_, batch_.next_phases());
+    if (status != wire::Status::Ok) return status;
+    if (plan_.options.token_budget && admitted_ >= *plan_.options.token_budget) return wire::Status::BudgetSpent;
+    status = batch_.add(port, request);
+    if (status == wire::Status::Ok) ++admitted_;
+    return status;
+}
+
+/// True if the datapoint is to be swallowed.
+bool Dispatcher::inject_fault() {
+    const u64 datapoint = datapoints_++;
+    if (options_.faults.die_at && datapoint >= *options_.faults.die_at)
+        throw std::runtime_error("injected fault: the dispatcher died at datapoint " + std::to_string(datapoint));
+    return options_.faults.mute_from && datapoint >= *options_.faults.mute_from;
+}
+
+void Dispatcher::execute(ServedPort& port) {
+    const Acquiring acquiring(acquiring_);
+    const u64 started_ns = plan_.options.clock == ClockMode::Realtime ? platform::clock_ns() : 0;
+    try {
+        batch_.run();
+    } catch (...) {
+        ledger_.count(plan_.session, batch_.counts());
+        throw;
+    }
+    if (batch_.failed()) set_error(batch_.error());
+    const Counts counts = batch_.counts();
+    ledger_.count(plan_.session, counts);  // before anybody can hold a result
+    counts_.add(counts);
+    publish(port, started_ns);
+    batch_.clear();
+}
+
+void Dispatcher::publish(ServedPort& port, u64 started_ns) {
+    for (u64 row = 0; row < batch_.rows(); ++row) {
+        bool done = !batch_.failed();
+        if (done && plan_.options.clock == ClockMode::Realtime && batch_.quantum_ns(row) != kNoQuantumTime)
+            done = wait_until(started_ns + static_cast<u64>(batch_.quantum_ns(row)));
+        if (done)
+            batch_.publish(port, row);
+        else
+            port.answer(batch_.request(row), wire::Status::ProcessorFailed, 0);
+    }
+}
+
+/// Never returns true early. False if the session was stopped and cannot wait that long.
+bool Dispatcher::wait_until(u64 deadline_ns) {
+    constexpr u64 kSpinNs = 100'000;  // a sleep may overshoot by as much: the end is spun
+    constexpr u64 kSleepNs = 5'000'000;
+    for (;;) {
+        const u64 now = platform::clock_ns();
+        if (now >= deadline_ns) return true;
+        if (interrupted(now)) return false;
+        const u64 left = deadline_ns - now;
+        if (left > kSpinNs)
+            platform::sleep_ns(static_cast<u32>(std::min(left - kSpinNs, kSleepNs)));
+        else
+            platform::pause();
+    }
+}
+
+bool Dispatcher::interrupted(u64 now_ns) const {
+    const EndReason reason = stop_.load(std::memory_order_acquire);
+    if (reason == EndReason::None) return false;
+    return reason != EndReason::Released || now_ns >= drain_deadline_ns();
+}
+
+u64 Dispatcher::drain_deadline_ns() const {
+    return stop_ns_.load(std::memory_order_relaxed) +
+           static_cast<u64>(options_.drain_s * static_cast<double>(kNsPerSecond));
+}
+
+/// The last answers. One look at the ports settles what was accepted; later requests find the port closed.
+void Dispatcher::drain(EndReason reason) {
+    for (const auto& port : ports_) collect(*port);
+    bool more = reason == EndReason::Released;
+    while (more && platform::clock_ns() < drain_deadline_ns()) {
+        more = false;
+        for (const auto& port : ports_) more |= serve(*port);
+        count_up(turns_, 1);
+    }
+    for (const auto& port : ports_) {
+        for (const Request& request : port->waiting) port->answer(request, wire::Status::SessionExpired, 0);
+        port->waiting.clear();
+    }
+}
+
+void Dispatcher::close_ports(EndReason reason) {
+    for (const auto& port : ports_) port->server.close(static_cast<u64>(reason));
+    ports_.clear();
+}
+
+}  // namespace photonlink::qsc

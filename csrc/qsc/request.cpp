@@ -1,0 +1,56 @@
+#include "request.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace photonlink::qsc {
+
+namespace {
+
+constexpr u32 kPhasesOffset = wire::kKeyBytes + wire::kCountBytes;
+
+u64 read_count(const u8* bytes) {
+    u64 count;
+    platform::copy_bytes(&count, bytes, sizeof count);
+    return count;
+}
+
+u32 expected_arg_len(Output output, u32 phases) {
+    if (output == Output::Report) return wire::report_arg_len(phases);
+    return wire::infer_arg_len(phases, output == Output::Float64 ? 8 : 4);
+}
+
+void copy_phases(const u8* from, Output output, u32 count, double* phases) {
+    if (output != Output::Float32) {
+        platform::copy_bytes(phases, from, u64{count} * sizeof(double));
+        return;
+    }
+    for (u32 i = 0; i < count; ++i) {
+        float phase;
+        platform::copy_bytes(&phase, from + u64{i} * sizeof phase, sizeof phase);
+        phases[i] = phase;
+    }
+}
+
+}  // namespace
+
+wire::Status read_datapoint(const void* payload, const wire::RequestHeader& header, const SessionPlan& plan,
+                            double* phases) {
+    const Output output = output_of(header.function_id);
+    if (header.arg_len != expected_arg_len(output, plan.phases)) return wire::Status::BadLength;
+    const u8* bytes = static_cast<const u8*>(payload);
+    if (read_count(bytes + wire::kKeyBytes) != plan.phases) return wire::Status::BadLength;
+    if (output != Output::Report && read_count(bytes + header.arg_len - wire::kCountBytes) != plan.output_size)
+        return wire::Status::BadLength;
+    copy_phases(bytes + kPhasesOffset, output, plan.phases, phases);
+    const bool finite = std::all_of(phases, phases + plan.phases, [](double phase) { return std::isfinite(phase); });
+    return finite ? wire::Status::Ok : wire::Status::InvalidPhase;
+}
+
+u64 most_result_bytes(Output output, const SessionPlan& plan) {
+    if (output == Output::Float64) return plan.output_size * sizeof(double);
+    if (output == Output::Float32) return plan.output_size * sizeof(float);
+    return wire::report_bytes(plan.output_size, std::min<u64>(plan.options.shots, plan.basis_size));
+}
+
+}  // namespace photonlink::qsc

@@ -1,0 +1,39 @@
+// Validation of data-plane requests. The request region can change under our eyes: each function reads every shared
+// byte at most once, into memory of its own, and judges the copy.
+#pragma once
+
+#include "photonlink/wire/functions.hpp"
+#include "plan.hpp"
+
+namespace photonlink::qsc {
+
+/// What a datapoint's answer is made of.
+enum class Output : u8 { Float64, Float32, Report };
+
+/// True for the functions that execute a datapoint.
+inline bool is_datapoint(u32 function) {
+    return function == wire::kInfer || function == wire::kInferF32 || function == wire::kReport;
+}
+
+inline Output output_of(u32 function) {
+    if (function == wire::kReport) return Output::Report;
+    return function == wire::kInfer ? Output::Float64 : Output::Float32;
+}
+
+/// Ok, BadLength (no room for a key) or BadKey. The same check for every function, echo included.
+inline wire::Status check_key(const void* payload, u32 arg_len, u64 key) {
+    if (arg_len < wire::kKeyBytes) return wire::Status::BadLength;
+    u64 given;
+    platform::copy_bytes(&given, payload, sizeof given);
+    return given == key ? wire::Status::Ok : wire::Status::BadKey;
+}
+
+/// Reads a datapoint whose key was checked: lengths, counts, then the phases into `phases` (plan.phases entries).
+/// Ok, BadLength or InvalidPhase.
+wire::Status read_datapoint(const void* payload, const wire::RequestHeader& header, const SessionPlan& plan,
+                            double* phases);
+
+/// Bytes that the answer may need at most; known before execution.
+u64 most_result_bytes(Output output, const SessionPlan& plan);
+
+}  // namespace photonlink::qsc
