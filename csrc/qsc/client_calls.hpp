@@ -1,0 +1,242 @@
+// What a call writes into a request frame and makes of the answer. How the datapoints get there is client_flight.hpp.
+#pragma once
+
+#include <algorithm>
+
+#include "photonlink/qsc/client.hpp"
+#include "photonlink/wire/functions.hpp"
+
+namespace photonlink::qsc {
+
+/// Row `row` of the caller's features.
+template <class Real>
+const Real* feature_row(const Features& features, u64 row) {
+    const auto* bytes = static_cast<const u8*>(features.data);
+    return reinterpret_cast<const Real*>(bytes + static_cast<i64>(row) * features.row_stride);
+}
+
+class ClientCall {
+  public:
+    virtual ~ClientCall() = default;
+
+    /// Most datapoints that may be in flight, given what results need of the caller's memory.
+    virtual u32 prepare(u32 in_flight, u64 /*frame_payload*/) { return in_flight; }
+    /// Writes request `row`, and says where a large result may go.
+    virtual void write(u64 row, u32 request_id, void* frame, link::Sink* sink) = 0;
+    /// Takes a result of `length` bytes; false if that is not what was asked for.
+    virtual bool take(u64 row, const void* result, u64 length) = 0;
+    /// Memory that given-up requests may still be answered into; null if there is none.
+    virtual std::shared_ptr<void> lent_memory() const { return nullptr; }
+    /// Whether rows are datapoints, which have ids of their own.
+    virtual bool takes_ids() const { return true; }
+};
+
+/// One datapoint's phases in a request frame, behind key and count.
+class PhaseWriter {
+  public:
+    PhaseWriter(const ClientConfig& config, const Features& features) : config_(config), features_(features) {}
+
+    void write(u64 row, u32 function, u32 arg_len, u32 request_id, void* frame) const {
+        wire::write_request(frame, function, arg_len, request_id, 0);
+        u8* payload = static_cast<u8*>(wire::payload(frame));
+        const u64 count = config_.encoding.phases;
+        platform::copy_bytes(payload, &config_.key, wire::kKeyBytes);
+        platform::copy_bytes(payload + wire::kKeyBytes, &count, wire::kCountBytes);
+        u8* phases = payload + wire::kKeyBytes + wire::kCountBytes;
+        if (features_.type == optics::Precision::Float64)
+            encode(feature_row<double>(features_, row), phases);
+        else
+            encode(feature_row<float>(features_, row), phases);
+    }
+
+  private:
+    template <class Real>
+    void encode(const Real* values, u8* phases) const {
+        for (u32 p = 0; p < config_.encoding.phases; ++p) {
+            const double phase = encode_phase(config_.encoding, values, p);
+            platform::copy_bytes(phases + u64{p} * sizeof phase, &phase, sizeof phase);
+        }
+    }
+
+    const ClientConfig& config_;
+    const Features& features_;
+};
+
+/// Memory for results that fit no frame, one piece per datapoint in flight.
+class Staging {
+  public:
+    /// Most datapoints that may be in flight with `bytes` each: so much memory at most, but one always.
+    static u32 limit(u32 in_flight, u64 bytes) {
+        constexpr u64 kMostBytes = u64{256} << 20;
+        return static_cast<u32>(std::clamp<u64>(kMostBytes / std::max<u64>(bytes, 1), 1, in_flight));
+    }
+
+    void allocate(u32 pieces, u64 bytes) {
+        piece_bytes_ = link::round_up(bytes, sizeof(u64));
+        pieces_ = pieces;
+        memory_.reset(new u64[pieces * piece_bytes_ / sizeof(u64)], std::default_delete<u64[]>());
+    }
+    link::Sink piece(u64 row) const {
+        if (!memory_) return {nullptr, 0};
+        return {memory_.get() + row % pieces_ * (piece_bytes_ / sizeof(u64)), piece_bytes_};
+    }
+    std::shared_ptr<void> memory() const { return memory_; }
+
+  private:
+    std::shared_ptr<u64> memory_;
+    u64 piece_bytes_ = 0;
+    u32 pieces_ = 1;
+};
+
+inline void* output_row(const Output& out, u64 row) {
+    return static_cast<u8*>(out.data) + static_cast<i64>(row) * out.row_stride;
+}
+
+/// float64 values off the wire into one row of the session's precision. Nothing to do where they already lie there.
+inline void store_row(const ClientConfig& config, const void* values, void* row) {
+    if (config.precision == optics::Precision::Float64) {
+        if (values != row && config.output_size != 0)
+            platform::copy_bytes(row, values, config.output_size * sizeof(double));
+        return;
+    }
+    const auto* from = static_cast<const u8*>(values);
+    auto* to = static_cast<float*>(row);
+    for (u64 i = 0; i < config.output_size; ++i) {
+        double value;
+        platform::copy_bytes(&value, from + i * sizeof value, sizeof value);
+        to[i] = static_cast<float>(value);  // exact: it was a float before it was put on the wire
+    }
+}
+
+/// Phases and results are float64 on the wire in both precisions: a float32 session computes in float32, but rounding
+/// its phases too would double its error.
+class InferCall : public ClientCall {
+  public:
+    InferCall(const ClientConfig& config, const Features& features, const Output& out)
+        : config_(config), writer_(config, features), out_(out), bytes_(config.output_size * sizeof(double)) {}
+
+    u32 prepare(u32 in_flight, u64 frame_payload) override {
+        if (bytes_ <= frame_payload) return in_flight;
+        in_place_ = config_.precision == optics::Precision::Float64;
+        if (in_place_) return in_flight;
+        in_flight = Staging::limit(in_flight, bytes_);
+        staging_.allocate(in_flight, bytes_);
+        return in_flight;
+    }
+
+    void write(u64 row, u32 request_id, void* frame, link::Sink* sink) override {
+        const u32 arg_len = wire::infer_arg_len(config_.encoding.phases, sizeof(double));
+        writer_.write(row, wire::kInfer, arg_len, request_id, frame);
+        u8* count = static_cast<u8*>(wire::payload(frame)) + arg_len - wire::kCountBytes;
+        platform::copy_bytes(count, &config_.output_size, wire::kCountBytes);
+        *sink = in_place_ ? link::Sink{output_row(out_, row), bytes_} : staging_.piece(row);
+    }
+
+    bool take(u64 row, const void* result, u64 length) override {
+        if (length != bytes_) return false;
+        store_row(config_, result, output_row(out_, row));
+        return true;
+    }
+
+    std::shared_ptr<void> lent_memory() const override { return in_place_ ? out_.owner : staging_.memory(); }
+
+  private:
+    const ClientConfig& config_;
+    const PhaseWriter writer_;
+    const Output& out_;
+    const u64 bytes_;
+    bool in_place_ = false;  // the server writes large results straight into the caller's rows
+    Staging staging_;
+};
+
+class ReportCall : public ClientCall {
+  public:
+    ReportCall(const ClientConfig& config, const Features& features, const Output& out, Reports* reports)
+        : config_(config),
+          writer_(config, features),
+          out_(out),
+          reports_(*reports),
+          most_bytes_(wire::report_bytes(config.output_size, config.max_counts)) {}
+
+    u32 prepare(u32 in_flight, u64 frame_payload) override {
+        if (most_bytes_ <= frame_payload) return in_flight;
+        in_flight = Staging::limit(in_flight, most_bytes_);
+        staging_.allocate(in_flight, most_bytes_);
+        return in_flight;
+    }
+
+    void write(u64 row, u32 request_id, void* frame, link::Sink* sink) override {
+        writer_.write(row, wire::kReport, wire::report_arg_len(config_.encoding.phases), request_id, frame);
+        *sink = staging_.piece(row);
+    }
+
+    bool take(u64 row, const void* result, u64 length) override;
+
+    std::shared_ptr<void> lent_memory() const override { return staging_.memory(); }
+
+  private:
+    const ClientConfig& config_;
+    const PhaseWriter writer_;
+    const Output& out_;
+    Reports& reports_;
+    const u64 most_bytes_;
+    Staging staging_;
+};
+
+/// Echo of arg_len 32: key, and a sequence of 16 bytes.
+class EchoCall : public ClientCall {
+  public:
+    EchoCall(u64 key, u64* latencies_ns) : key_(key), latencies_ns_(latencies_ns) {}
+
+    void write(u64 row, u32 request_id, void* frame, link::Sink*) override {
+        sent_ns_ = platform::clock_ns();
+        const u64 words[] = {key_, 2 * sizeof(u64), row, ~row};
+        wire::write_request(frame, wire::kEcho, sizeof words, request_id, 0);
+        platform::copy_bytes(wire::payload(frame), words, sizeof words);
+    }
+
+    bool take(u64 row, const void* result, u64 length) override {
+        latencies_ns_[row] = platform::clock_ns() - sent_ns_;
+        u64 words[3];
+        if (length != sizeof words) return false;
+        platform::copy_bytes(words, result, sizeof words);
+        return words[0] == 2 * sizeof(u64) && words[1] == row && words[2] == ~row;
+    }
+
+    bool takes_ids() const override { return false; }
+
+  private:
+    const u64 key_;
+    u64* latencies_ns_;
+    u64 sent_ns_ = 0;
+};
+
+inline bool ReportCall::take(u64 row, const void* result, u64 length) {
+    wire::ReportHeader header;
+    if (length < sizeof header) return false;
+    platform::copy_bytes(&header, result, sizeof header);
+    if (header.observables != config_.output_size || header.distinct > config_.max_counts) return false;
+    if (length != wire::report_bytes(header.observables, header.distinct)) return false;
+
+    const u64 values = config_.output_size * sizeof(double);
+    const u8* bytes = static_cast<const u8*>(result) + sizeof header;
+    if (values != 0) store_row(config_, bytes, output_row(out_, row));
+    if (reports_.standard_errors != nullptr && values != 0)
+        platform::copy_bytes(reports_.standard_errors + row * config_.output_size, bytes + values, values);
+    if (reports_.kept_fraction != nullptr) reports_.kept_fraction[row] = header.kept_fraction;
+    if (reports_.quantum_ns != nullptr) reports_.quantum_ns[row] = header.quantum_ns;
+    if (reports_.changed_phases != nullptr) reports_.changed_phases[row] = header.changed_phases;
+
+    const u64 before = reports_.counts.size();
+    const u64 column = u64{header.distinct} * sizeof(u32);
+    reports_.state_index.resize(before + header.distinct);
+    reports_.counts.resize(before + header.distinct);
+    if (column != 0) {
+        platform::copy_bytes(reports_.state_index.data() + before, bytes + 2 * values, column);
+        platform::copy_bytes(reports_.counts.data() + before, bytes + 2 * values + column, column);
+    }
+    reports_.row_begin.push_back(before + header.distinct);
+    return true;
+}
+
+}  // namespace photonlink::qsc
