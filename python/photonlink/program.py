@@ -490,7 +490,7 @@ def spaced_state(modes: int, photons: int) -> tuple[int, ...]:
     """
     if not 1 <= photons <= modes:
         raise ProgramError(
-            f"{photons} photons do not fit one per mode into {modes} modes: use at most {modes} photons, or give input_state"
+            f"{photons} photons do not fit one per mode into {modes} modes: use fewer, or give input_state"
         )
     occupied = {modes // 2} if photons == 1 else {k * modes // photons for k in range(photons)}
     return tuple(int(mode in occupied) for mode in range(modes))
