@@ -20,6 +20,8 @@ const char* to_string(EndReason reason) {
             return "dispatcher died";
         case EndReason::Shutdown:
             return "shutdown";
+        case EndReason::ProcessorHung:
+            return "processor hung";
     }
     return "unknown";
 }

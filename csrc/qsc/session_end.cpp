@@ -8,8 +8,6 @@ namespace photonlink::qsc {
 namespace {
 
 constexpr auto kSupervisorPeriod = std::chrono::milliseconds(20);
-// What a stop may take beyond the drain: the batch that the processor is at.
-constexpr double kProcessorGrace_s = 5.0;
 
 u64 to_ns(double seconds) { return static_cast<u64>(std::min(seconds, 9e9) * 1e9); }
 
@@ -59,12 +57,12 @@ EndReason Controller::Impl::finish_dispatcher(Lock& lock, EndReason reason) {
     if (!session_->dispatcher) return reason;
     Dispatcher& dispatcher = *session_->dispatcher;
     dispatcher.stop(reason);
-    const auto patience = std::chrono::duration<double>(options_.drain_s + kProcessorGrace_s);
+    const auto patience = std::chrono::duration<double>(options_.drain_s + options_.processor_grace_s);
     if (!changed_.wait_for(lock, patience, [&dispatcher] { return dispatcher.ended(); })) {
-        for (const auto& port : session_->ports) port->server.close(static_cast<u64>(EndReason::DispatcherDied));
+        for (const auto& port : session_->ports) port->server.close(static_cast<u64>(EndReason::ProcessorHung));
         stuck_ = std::move(session_->dispatcher);
         enter_error("the processor did not come back within " + std::to_string(patience.count()) + " s of a stop");
-        return EndReason::DispatcherDied;
+        return EndReason::ProcessorHung;
     }
     cause_ = dispatcher.error();
     if (dispatcher.end_reason() == EndReason::DispatcherDied) enter_error(cause_);

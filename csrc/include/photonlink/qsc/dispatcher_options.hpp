@@ -20,8 +20,9 @@ struct DispatcherOptions {
     u32 spin_iterations = 1000;
     u32 yield_iterations = 200;
     u32 max_sleep_us = 100;
-    u32 max_batch = 256;   // upper bound on what the processor declares
-    double drain_s = 5.0;  // how long a release may spend on requests accepted before it
+    u32 max_batch = 256;             // upper bound on what the processor declares
+    double drain_s = 5.0;            // how long a release may spend on requests accepted before it
+    double processor_grace_s = 5.0;  // ... and on the batch that the processor is at, before it is given up
     Faults faults;
 };
 

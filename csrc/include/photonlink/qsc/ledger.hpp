@@ -21,6 +21,7 @@ enum class EndReason : u64 {
     ClientLost = 4,
     DispatcherDied = 5,  // see Status::cause
     Shutdown = 6,
+    ProcessorHung = 7,  // it never came back, and may still write into memory lent with a request
 };
 
 const char* to_string(EndReason reason);
