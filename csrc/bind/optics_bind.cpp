@@ -1,7 +1,335 @@
+#include <pybind11/complex.h>
+#include <pybind11/numpy.h>
+#include <pybind11/stl.h>
+
+#include <cstring>
+#include <utility>
+
 #include "bind.hpp"
+#include "photonlink/encoding.hpp"
+#include "photonlink/optics/basis.hpp"
+#include "photonlink/optics/simulator.hpp"
+#include "photonlink/optics/slos_kernel.hpp"
+
+namespace py = pybind11;
 
 namespace photonlink::bind {
+namespace {
 
-void bind_optics(pybind11::module_&) {}
+using namespace photonlink::optics;
+
+template <class T>
+using Array = py::array_t<T, py::array::c_style | py::array::forcecast>;
+
+template <class Enum>
+struct Name {
+    const char* name;
+    Enum value;
+};
+
+constexpr Name<ReadoutKind> kKinds[] = {{"probabilities", ReadoutKind::Probabilities},
+                                        {"mode_expectations", ReadoutKind::ModeExpectations},
+                                        {"correlators", ReadoutKind::Correlators},
+                                        {"click_patterns", ReadoutKind::ClickPatterns},
+                                        {"click_probabilities", ReadoutKind::ClickProbabilities},
+                                        {"samples", ReadoutKind::Samples}};
+constexpr Name<Space> kSpaces[] = {
+    {"fock", Space::Fock}, {"unbunched", Space::Unbunched}, {"dual_rail", Space::DualRail}};
+constexpr Name<Grouping> kGroupings[] = {{"none", Grouping::None}, {"lex", Grouping::Lex}, {"mod", Grouping::Mod}};
+constexpr Name<Precision> kPrecisions[] = {{"float32", Precision::Float32}, {"float64", Precision::Float64}};
+
+template <class Enum, std::size_t N>
+Enum parse(const Name<Enum> (&names)[N], const std::string& text, const char* what) {
+    std::string expected;
+    for (const Name<Enum>& entry : names) {
+        if (text == entry.name) return entry.value;
+        expected += (expected.empty() ? "" : ", ") + std::string(entry.name);
+    }
+    throw ProgramError("unknown " + std::string(what) + " \"" + text + "\"; expected one of " + expected);
+}
+
+template <class Enum, std::size_t N>
+std::string print(const Name<Enum> (&names)[N], Enum value) {
+    for (const Name<Enum>& entry : names)
+        if (entry.value == value) return entry.name;
+    return "";
+}
+
+std::string shape_of(const py::array& array) {
+    std::string text = "(";
+    for (py::ssize_t i = 0; i < array.ndim(); ++i) text += (i > 0 ? ", " : "") + std::to_string(array.shape(i));
+    return text + ")";
+}
+
+template <class T>
+std::vector<T> to_vector(const Array<T>& array, const char* name) {
+    if (array.ndim() != 1)
+        throw ProgramError(std::string(name) + " has shape " + shape_of(array) + "; expected one dimension");
+    return std::vector<T>(array.data(), array.data() + array.size());
+}
+
+template <class T>
+py::array_t<T> to_matrix(const std::vector<T>& values, std::size_t columns) {
+    py::array_t<T> out({values.size() / columns, columns});
+    std::copy(values.begin(), values.end(), out.mutable_data());
+    return out;
+}
+
+template <class T>
+py::array_t<T> to_array(const std::vector<T>& values) {
+    return py::array_t<T>(static_cast<py::ssize_t>(values.size()), values.data());
+}
+
+std::shared_ptr<ProgramSpec> make_spec(u32 modes, std::vector<u32> input, const Array<Complex>& interferometers,
+                                       const Array<u32>& phase_layers, const Array<u32>& phase_modes,
+                                       const std::string& kind, const std::string& space, const std::string& grouping,
+                                       u32 groups, bool interference, std::string digest) {
+    auto spec = std::make_shared<ProgramSpec>();
+    spec->modes = modes;
+    spec->input = std::move(input);
+    if (interferometers.ndim() != 3 || interferometers.shape(1) != modes || interferometers.shape(2) != modes)
+        throw ProgramError("interferometers have shape " + shape_of(interferometers) + "; expected (layers + 1, " +
+                           std::to_string(modes) + ", " + std::to_string(modes) + ")");
+    const std::size_t elements = std::size_t{modes} * modes;
+    for (py::ssize_t layer = 0; layer < interferometers.shape(0); ++layer) {
+        const Complex* const matrix = interferometers.data() + static_cast<std::size_t>(layer) * elements;
+        spec->interferometers.emplace_back(matrix, matrix + elements);
+    }
+    const std::vector<u32> layers = to_vector(phase_layers, "phase_layers");
+    const std::vector<u32> sites = to_vector(phase_modes, "phase_modes");
+    if (layers.size() != sites.size())
+        throw ProgramError("phase_layers has " + std::to_string(layers.size()) + " entries and phase_modes " +
+                           std::to_string(sites.size()) + "; expected as many of both");
+    for (std::size_t p = 0; p < layers.size(); ++p) spec->phases.push_back({layers[p], sites[p]});
+    spec->readout = {parse(kKinds, kind, "readout kind"), parse(kSpaces, space, "space"),
+                     parse(kGroupings, grouping, "grouping"), groups};
+    spec->interference = interference;
+    spec->digest = std::move(digest);
+    return spec;
+}
+
+py::array_t<Complex> interferometers_of(const ProgramSpec& spec) {
+    py::array_t<Complex> out({spec.interferometers.size(), std::size_t{spec.modes}, std::size_t{spec.modes}});
+    Complex* at = out.mutable_data();
+    for (const std::vector<Complex>& matrix : spec.interferometers) at = std::copy(matrix.begin(), matrix.end(), at);
+    return out;
+}
+
+py::array_t<u32> site_numbers(const ProgramSpec& spec, u32 PhaseSite::*member) {
+    std::vector<u32> numbers;
+    for (const PhaseSite& site : spec.phases) numbers.push_back(site.*member);
+    return to_array(numbers);
+}
+
+/// Reads a (rows, columns) array of phases or features, or says what was wrong with it.
+std::size_t check_rows(const py::array& array, std::size_t columns, const char* what) {
+    if (array.ndim() != 2 || static_cast<std::size_t>(array.shape(1)) != columns)
+        throw ProgramError(std::string(what) + " have shape " + shape_of(array) + "; expected (rows, " +
+                           std::to_string(columns) + ")");
+    return static_cast<std::size_t>(array.shape(0));
+}
+
+template <class Real>
+py::array_t<double> encode(const Encoding& map, const py::array_t<Real, py::array::c_style>& features) {
+    const std::size_t rows = check_rows(features, map.features(), "features");
+    py::array_t<double> phases({rows, std::size_t{map.phases()}});
+    double* const out = phases.mutable_data();
+    const Real* const in = features.data();
+    const py::gil_scoped_release release;
+    map.encode(in, rows, out);
+    return phases;
+}
+
+/// A simulator with the precision that it was created with, which the interface does not tell.
+struct BoundSimulator {
+    std::unique_ptr<Simulator> simulator;
+    std::shared_ptr<const ProgramSpec> spec;
+    Precision precision;
+
+    py::array run(const Array<double>& phases, const std::optional<Array<u64>>& ids, u64 seed, u32 shots,
+                  std::vector<RowReport>* reports) const;
+    py::tuple run_report(const Array<double>& phases, const std::optional<Array<u64>>& ids, u64 seed, u32 shots) const;
+};
+
+py::array BoundSimulator::run(const Array<double>& phases, const std::optional<Array<u64>>& ids, u64 seed, u32 shots,
+                              std::vector<RowReport>* reports) const {
+    const std::size_t rows = check_rows(phases, spec->phases.size(), "phases");
+    std::vector<u64> keys(rows);
+    for (std::size_t row = 0; row < rows; ++row) keys[row] = row;
+    if (ids) keys = to_vector(*ids, "ids");
+    if (keys.size() != rows)
+        throw ProgramError("there are " + std::to_string(keys.size()) + " ids for " + std::to_string(rows) +
+                           " rows of phases; expected one each");
+    const std::size_t outputs = simulator->output_size();
+    const std::size_t bytes = precision == Precision::Float32 ? sizeof(float) : sizeof(double);
+    py::array out(precision == Precision::Float32 ? py::dtype::of<float>() : py::dtype::of<double>(), {rows, outputs});
+    std::vector<void*> targets(rows);
+    for (std::size_t row = 0; row < rows; ++row)
+        targets[row] = static_cast<char*>(out.mutable_data()) + row * outputs * bytes;
+    if (reports != nullptr) reports->resize(rows);
+    SimulationBatch batch;
+    batch.rows = rows;
+    batch.phases = phases.data();
+    batch.ids = keys.data();
+    batch.seed = seed;
+    batch.shots = shots;
+    batch.observables = targets.data();
+    batch.reports = reports == nullptr ? nullptr : reports->data();
+    const py::gil_scoped_release release;
+    simulator->run(batch);
+    return out;
+}
+
+py::tuple BoundSimulator::run_report(const Array<double>& phases, const std::optional<Array<u64>>& ids, u64 seed,
+                                     u32 shots) const {
+    std::vector<RowReport> reports;
+    py::array observables = run(phases, ids, seed, shots, &reports);
+    std::vector<double> kept, errors;
+    py::list counts;
+    for (const RowReport& report : reports) {
+        kept.push_back(report.kept_fraction);
+        errors.insert(errors.end(), report.standard_errors.begin(), report.standard_errors.end());
+        counts.append(py::make_tuple(to_array(report.state_index), to_array(report.counts)));
+    }
+    py::dict details;
+    details["kept_fraction"] = to_array(kept);
+    details["standard_errors"] = py::none();
+    if (shots > 0) details["standard_errors"] = to_array(errors).reshape({reports.size(), simulator->output_size()});
+    details["counts"] = counts;
+    return py::make_tuple(observables, details);
+}
+
+void check_enumerable(u64 count, u32 modes, const char* what) {
+    if (saturating_mul(count, modes) > (u64{1} << 32))
+        throw ProgramError(std::string("listing all ") + what +
+                           " would take more than 4 GiB; use fewer modes or photons");
+}
+
+void translate(std::exception_ptr error) {
+    const auto raise = [](const char* type, const char* message) {
+        py::set_error(py::module_::import("photonlink.errors").attr(type), message);
+    };
+    try {
+        if (error) std::rethrow_exception(error);
+    } catch (const ProgramError& problem) {
+        raise("ProgramError", problem.what());
+    } catch (const PostSelectionError& problem) {
+        raise("ProcessorError", problem.what());
+    }
+}
+
+void bind_spec(py::module_& module) {
+    py::class_<ProgramSpec, std::shared_ptr<ProgramSpec>>(module, "ProgramSpec")
+        .def(py::init(&make_spec), py::arg("modes"), py::arg("input"), py::arg("interferometers"),
+             py::arg("phase_layers"), py::arg("phase_modes"), py::arg("readout_kind"), py::arg("space"),
+             py::arg("grouping") = "none", py::arg("groups") = 0, py::arg("interference") = true,
+             py::arg("digest") = "")
+        .def_readonly("modes", &ProgramSpec::modes)
+        .def_readonly("input", &ProgramSpec::input)
+        .def_property_readonly("photons", &ProgramSpec::photons)
+        .def_property_readonly("interferometers", &interferometers_of)
+        .def_property_readonly("phase_layers", [](const ProgramSpec& s) { return site_numbers(s, &PhaseSite::layer); })
+        .def_property_readonly("phase_modes", [](const ProgramSpec& s) { return site_numbers(s, &PhaseSite::mode); })
+        .def_property_readonly("readout_kind", [](const ProgramSpec& s) { return print(kKinds, s.readout.kind); })
+        .def_property_readonly("space", [](const ProgramSpec& s) { return print(kSpaces, s.readout.space); })
+        .def_property_readonly("grouping", [](const ProgramSpec& s) { return print(kGroupings, s.readout.grouping); })
+        .def_property_readonly("groups", [](const ProgramSpec& s) { return s.readout.groups; })
+        .def_readonly("interference", &ProgramSpec::interference)
+        .def_readonly("digest", &ProgramSpec::digest);
+    module.def("check_spec", &check_spec, py::arg("spec"), "Raises ProgramError unless the spec can be simulated.");
+    module.def("output_size", &output_size, py::arg("spec"), "Values per datapoint.");
+    module.def(
+        "predict_bytes",
+        [](const ProgramSpec& spec, const std::string& precision, bool sampled) {
+            return predict_bytes(spec, parse(kPrecisions, precision, "precision"), sampled);
+        },
+        py::arg("spec"), py::arg("precision"), py::arg("sampled") = false, "Least memory of a simulator, in bytes.");
+}
+
+void bind_bases(py::module_& module) {
+    module.def(
+        "basis_size",
+        [](u32 modes, u32 photons, const std::string& space) {
+            return state_count(parse(kSpaces, space, "space"), modes, photons);
+        },
+        py::arg("modes"), py::arg("photons"), py::arg("space"));
+    module.def(
+        "basis_states",
+        [](u32 modes, u32 photons, const std::string& name) {
+            const Space space = parse(kSpaces, name, "space");
+            check_enumerable(state_count(space, modes, photons), modes, "states");
+            return to_matrix(basis_states(space, modes, photons), modes);
+        },
+        py::arg("modes"), py::arg("photons"), py::arg("space"), "The basis in order, (states, modes) uint8.");
+    module.def(
+        "click_patterns",
+        [](u32 modes, u32 photons, const std::string& name) {
+            const Space space = parse(kSpaces, name, "space");
+            check_enumerable(click_pattern_count(space, modes, photons), modes, "click patterns");
+            return to_matrix(click_patterns(space, modes, photons), modes);
+        },
+        py::arg("modes"), py::arg("photons"), py::arg("space"),
+        "Threshold patterns in order, (patterns, modes) uint8.");
+}
+
+void bind_encoding(py::module_& module) {
+    py::class_<Encoding, std::shared_ptr<Encoding>>(module, "Encoding")
+        .def(py::init([](u32 features, const Array<u32>& row_begin, const Array<u32>& term_feature,
+                         const Array<double>& term_weight, const Array<double>& offset, bool wrap) {
+                 return std::make_shared<Encoding>(
+                     features, to_vector(row_begin, "row_begin"), to_vector(term_feature, "term_feature"),
+                     to_vector(term_weight, "term_weight"), to_vector(offset, "offset"), wrap);
+             }),
+             py::arg("features"), py::arg("row_begin"), py::arg("term_feature"), py::arg("term_weight"),
+             py::arg("offset"), py::arg("wrap"))
+        .def_property_readonly("features", &Encoding::features)
+        .def_property_readonly("phases", &Encoding::phases)
+        .def("encode", &encode<float>, py::arg("x").noconvert(), "Features (rows, features) to phases (rows, phases).")
+        .def("encode", &encode<double>, py::arg("x").noconvert());
+}
+
+void bind_simulator(py::module_& module) {
+    py::class_<BoundSimulator>(module, "Simulator")
+        .def(py::init([](std::shared_ptr<ProgramSpec> spec, const std::string& name, std::size_t memory_limit) {
+                 const Precision precision = parse(kPrecisions, name, "precision");
+                 const py::gil_scoped_release release;
+                 return BoundSimulator{Simulator::create(spec, precision, memory_limit), spec, precision};
+             }),
+             py::arg("spec"), py::arg("precision"), py::arg("memory_limit"))
+        .def_property_readonly("output_size", [](const BoundSimulator& s) { return s.simulator->output_size(); })
+        .def_property_readonly("basis_size", [](const BoundSimulator& s) { return s.simulator->basis_size(); })
+        .def_property_readonly("preferred_batch",
+                               [](const BoundSimulator& s) { return s.simulator->preferred_batch(); })
+        .def_property_readonly("memory_bytes", [](const BoundSimulator& s) { return s.simulator->memory_bytes(); })
+        .def_property_readonly("kernel_profile", [](const BoundSimulator& s) { return s.simulator->kernel_profile(); })
+        .def(
+            "run",
+            [](const BoundSimulator& s, const Array<double>& phases, const std::optional<Array<u64>>& ids, u64 seed,
+               u32 shots) { return s.run(phases, ids, seed, shots, nullptr); },
+            py::arg("phases"), py::arg("ids") = py::none(), py::arg("seed") = 0, py::arg("shots") = 0,
+            "Observables (rows, output_size) of phases (rows, phases) in radians.")
+        .def("run_report", &BoundSimulator::run_report, py::arg("phases"), py::arg("ids") = py::none(),
+             py::arg("seed") = 0, py::arg("shots") = 0,
+             "Observables, and a dict of kept_fraction, standard_errors and counts per row.");
+    module.def(
+        "simd_profiles",
+        [] {
+            std::vector<std::string> names;
+            for (const KernelProfile* profile : kernel_profiles())
+                if (profile->supported()) names.emplace_back(profile->name);
+            return names;
+        },
+        "SIMD profiles that this machine can run, fastest first.");
+}
+
+}  // namespace
+
+void bind_optics(py::module_& module) {
+    py::register_local_exception_translator(&translate);
+    bind_spec(module);
+    bind_bases(module);
+    bind_encoding(module);
+    bind_simulator(module);
+}
 
 }  // namespace photonlink::bind

@@ -19,12 +19,12 @@ enum class Space : u8 {
 enum class Precision : u8 { Float32, Float64 };
 
 enum class ReadoutKind : u8 {
-    Probabilities,     // over the basis of `space`, optionally grouped
-    ModeExpectations,  // <n_i>, i = 0..m-1
-    Correlators,       // <n_i n_j>, i < j in lexicographic order
-    ClickPatterns,     // threshold detectors: probability of each pattern of clicked modes
+    Probabilities,       // over the basis of `space`, optionally grouped
+    ModeExpectations,    // <n_i>, i = 0..m-1
+    Correlators,         // <n_i n_j>, i < j in lexicographic order
+    ClickPatterns,       // threshold detectors: probability of each pattern of clicked modes
     ClickProbabilities,  // threshold detectors: probability that detector i clicks
-    Samples,           // Fock states; travel as sparse counts only
+    Samples,             // Fock states; travel as sparse counts only
 };
 
 enum class Grouping : u8 {

@@ -1,0 +1,33 @@
+// Samples of a distribution, each a function of (seed, datapoint id, shot) alone.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "photonlink/platform.hpp"
+
+namespace photonlink::optics {
+
+/// Draws by inversion of the float64 prefix sums: shot s falls on the first state whose prefix sum exceeds u_s times
+/// the total. Holds its scratch, so that sampling allocates nothing once warm.
+class Sampler {
+  public:
+    explicit Sampler(std::size_t basis_size);
+
+    static u64 predict_bytes(u64 basis_size);
+
+    /// Counts `shots` draws of datapoint `id`: distinct states in ascending order and how often each was drawn.
+    template <class Real>
+    void draw(const Real* probabilities, u64 seed, u64 id, u32 shots, std::vector<u32>& states,
+              std::vector<u32>& counts);
+
+  private:
+    u32 locate(double mass) const;
+
+    std::vector<double> prefix_;  // prefix_[i] = sum of the probabilities up to and including state i
+    std::vector<u32> guide_;      // first state whose prefix sum exceeds each of equally spaced masses
+    double guide_scale_ = 0;
+    std::vector<u32> histogram_;  // all zero between calls
+};
+
+}  // namespace photonlink::optics

@@ -1,0 +1,111 @@
+// The hot loops of the simulator as plain function tables, one set per SIMD profile. The views below carry no
+// ownership and no standard library types: the same kernel text is compiled several times with different
+// instruction sets, and nothing of it may be merged across those builds by the linker.
+//
+// Lanes: W datapoints are computed side by side. A state's amplitude is re[W] then im[W]; a distinguishable-photon
+// weight is one real [W]. Every lane runs the same operations in the same order at every W, so a datapoint's bits do
+// not depend on how many others it was computed with. Profiles with fused multiply-add round once where the baseline
+// rounds twice: bits are identical within one profile only.
+#pragma once
+
+#include "photonlink/platform.hpp"
+
+namespace photonlink::optics {
+
+/// A parent of a group of states: its position in the previous level, and the mode that received the photon.
+struct SlosEntry {
+    u32 parent;
+    u32 mode;
+};
+
+/// States of one level that share a prefix. Their suffixes run through all states of `suffix` photons in the last
+/// modes, in the same order in every block; hence the parents through a prefix mode are a run of equal length.
+struct SlosBlock {
+    u32 child;    // first state of the block
+    u32 parent;   // first state of the block with this prefix and one suffix photon less
+    u32 entry;    // first prefix parent, in LevelView::entries
+    u16 entries;  // prefix parents: occupied prefix modes in ascending order
+    u16 suffix;   // photons in the suffix
+};
+
+/// All suffixes with one photon number: parents are relative to SlosBlock::parent.
+struct SuffixView {
+    u32 states;
+    const u32* begin;  // states + 1 entries
+    const SlosEntry* entries;
+    const double* weight;  // product of the factorials of the suffix's occupation numbers
+};
+
+struct LevelView {
+    const SlosBlock* blocks;
+    u32 block_count;
+    const SlosEntry* entries;
+    const SuffixView* suffixes;  // by photon number
+    const double* weight;        // per block: product of the factorials of the prefix's occupation numbers
+};
+
+/// Composition of the interferometers, for the occupied input columns only. Complex numbers are (re, im) pairs;
+/// lane arrays are re[W], im[W].
+struct ComposeView {
+    u32 modes;
+    u32 columns;
+    u32 layers;               // phase layers; there are layers + 1 interferometers
+    const double* first;      // modes x columns complex: the columns of the first interferometer
+    const double* matrices;   // layers x modes x modes complex: the others
+    const u32* site_begin;    // layers + 1 entries
+    const u32* site_mode;     // sorted by layer
+    const double* phasors;    // per site cos[W], sin[W]
+    double* columns_out;      // modes x columns lane arrays
+    double* columns_scratch;  // of the same size
+};
+
+template <class Real>
+struct SlosKernels {
+    using Step = void (*)(const LevelView&, const Real* column, const Real* parents, Real* children);
+    using Finish = void (*)(const LevelView&, u32 first_block, u32 last_block, const Real* column, const Real* parents,
+                            double scale, Real* probabilities);
+    u32 lanes;
+    void (*compose)(const ComposeView&);
+    Step step;                      // complex amplitudes, complex column
+    Step step_real_column;          // complex amplitudes, real column
+    Step step_distinguishable;      // real weights, real column
+    Finish finish;                  // last level, real column: |amplitude|^2 * factorials * scale
+    Finish finish_distinguishable;  // last level: the weights are the probabilities
+};
+
+/// One build of the kernels; widths in descending order, the last one is 1.
+struct KernelProfile {
+    const char* name;
+    bool (*supported)();
+    const SlosKernels<float>* float32;
+    u32 float32_count;
+    const SlosKernels<double>* float64;
+    u32 float64_count;
+
+    template <class Real>
+    const SlosKernels<Real>* widths() const {
+        if constexpr (sizeof(Real) == sizeof(float))
+            return float32;
+        else
+            return float64;
+    }
+    template <class Real>
+    u32 width_count() const {
+        return sizeof(Real) == sizeof(float) ? float32_count : float64_count;
+    }
+};
+
+/// Profiles of this build, best first; some may not be supported by this machine.
+struct KernelProfiles {
+    const KernelProfile* const* begin_;
+    const KernelProfile* const* end_;
+    const KernelProfile* const* begin() const { return begin_; }
+    const KernelProfile* const* end() const { return end_; }
+};
+KernelProfiles kernel_profiles();
+
+/// The best supported profile, or the one that the environment variable PHOTONLINK_SIMD names; throws ProgramError if
+/// that one does not exist or cannot run here.
+const KernelProfile& select_kernel_profile();
+
+}  // namespace photonlink::optics

@@ -1,0 +1,43 @@
+// Strong linear optical simulation (Heurtel et al., arXiv 2206.10549): the output amplitudes are the coefficients of a
+// product of one linear form per photon, so they are built photon by photon, each level from the one before.
+#pragma once
+
+#include <memory>
+
+#include "photonlink/optics/interferometer.hpp"
+#include "photonlink/optics/slos_tables.hpp"
+
+namespace photonlink::optics {
+
+template <class Real>
+class SlosSweep {
+  public:
+    SlosSweep(const ProgramSpec& spec, const std::vector<u32>& occupation, u32 max_lanes);
+
+    /// Tables and scratch; saturates.
+    static u64 predict_bytes(const ProgramSpec& spec, u32 max_lanes);
+
+    u64 basis_size() const { return tables_->states(tables_->photons()); }
+
+    /// Probabilities of the `rows` first lanes, for the matrices that Interferometer::compose returned; row r goes to
+    /// targets[r], basis_size() values. They are not renormalised: each is the probability of that state itself.
+    void run(const SlosKernels<Real>& kernels, const double* columns, Real* const* targets, u32 rows);
+
+  private:
+    void load_columns(u32 lanes, const double* columns);
+    const Real* step_column(const SlosKernels<Real>& kernels, u32 photon, typename SlosKernels<Real>::Step& step) const;
+
+    std::shared_ptr<const SlosTables> tables_;
+    u32 modes_;
+    bool interference_;
+    double scale_;                     // 1 / product of the factorials of the input's occupation numbers
+    u32 columns_;                      // of the composed matrices
+    std::vector<u32> photon_column_;   // column of each photon; the last column is made real
+    AlignedVector<Real> weights_;      // columns x modes lane arrays
+    AlignedVector<Real> real_column_;  // modes lane arrays: the last photon's column
+    AlignedVector<Real> levels_[2];    // amplitudes of the last and the next level, taking turns
+    u32 tile_capacity_;                // states
+    AlignedVector<Real> tile_;         // probabilities of a few blocks, before they go to their rows
+};
+
+}  // namespace photonlink::optics

@@ -1,0 +1,133 @@
+#include "photonlink/optics/basis.hpp"
+
+#include <algorithm>
+
+namespace photonlink::optics {
+
+const char* space_name(Space space) {
+    switch (space) {
+        case Space::Fock:
+            return "fock";
+        case Space::Unbunched:
+            return "unbunched";
+        case Space::DualRail:
+            return "dual_rail";
+    }
+    return "unknown";
+}
+
+u64 state_count(Space space, u32 modes, u32 photons) {
+    switch (space) {
+        case Space::Fock:
+            return modes == 0 ? (photons == 0 ? 1u : 0u) : binomial(u64{modes} + photons - 1, photons);
+        case Space::Unbunched:
+            return binomial(modes, photons);
+        case Space::DualRail:
+            if (photons > modes / 2) return 0;
+            return saturating_mul(binomial(modes / 2, photons), photons < 64 ? u64{1} << photons : kSaturated);
+    }
+    return 0;
+}
+
+namespace {
+
+/// States that precede a state at `mode` because they hold more photons there, with equal modes left of it and `rest`
+/// photons right of it.
+u64 states_ahead(Space space, u32 modes, u32 mode, u32 rest) {
+    if (rest == 0) return 0;
+    const u32 right = modes - 1 - mode;
+    switch (space) {
+        case Space::Fock:
+            return binomial(u64{right} + rest - 1, right);  // up to rest - 1 photons right of the mode
+        case Space::Unbunched:
+            return state_count(space, right, rest - 1);
+        case Space::DualRail:
+            return state_count(space, right / 2 * 2, rest - 1);
+    }
+    return 0;
+}
+
+}  // namespace
+
+Basis::Basis(Space space, u32 modes, u32 photons)
+    : space_(space),
+      modes_(modes),
+      photons_(photons),
+      size_(state_count(space, modes, photons)),
+      ahead_(static_cast<std::size_t>(modes) * (photons + 1u)) {
+    for (u32 mode = 0; mode < modes; ++mode)
+        for (u32 rest = 0; rest <= photons; ++rest)
+            ahead_[std::size_t{mode} * (photons + 1u) + rest] = states_ahead(space, modes, mode, rest);
+}
+
+u64 Basis::rank(const u8* state) const {
+    u64 rank = 0;
+    u32 rest = photons_;
+    for (u32 mode = 0; rest > 0 && mode < modes_; ++mode) {
+        rest -= state[mode];
+        const bool could_hold_more =
+            space_ == Space::Fock || (state[mode] == 0 && largest_occupation(space_, mode, state, 1) != 0);
+        if (could_hold_more) rank += ahead_[std::size_t{mode} * (photons_ + 1u) + rest];
+    }
+    return rank;
+}
+
+namespace {
+
+/// 0/1 tuples of `modes` entries with at most `clicks` ones.
+u64 patterns_up_to(u32 modes, u32 clicks) {
+    u64 total = 0;
+    for (u32 k = 0; k <= std::min(modes, clicks); ++k) total = saturating_add(total, binomial(modes, k));
+    return total;
+}
+
+void append_patterns(u32 modes, u32 mode, u32 clicks, u32 limit, std::vector<u8>& pattern, std::vector<u8>& out) {
+    if (mode == modes) {
+        if (clicks > 0) out.insert(out.end(), pattern.begin(), pattern.end());
+        return;
+    }
+    for (const u8 click : {u8{1}, u8{0}}) {
+        if (clicks + click > limit) continue;
+        pattern[mode] = click;
+        append_patterns(modes, mode + 1, clicks + click, limit, pattern, out);
+    }
+}
+
+}  // namespace
+
+u64 click_pattern_count(Space space, u32 modes, u32 photons) {
+    if (space != Space::Fock) return state_count(space, modes, photons);
+    const u64 with_none = patterns_up_to(modes, photons);
+    return with_none == kSaturated ? kSaturated : with_none - 1;
+}
+
+u64 click_pattern_rank(u32 modes, u32 photons, const u8* state) {
+    u64 rank = 0;
+    u32 left = photons;  // clicks that may still follow
+    for (u32 mode = 0; mode < modes && left > 0; ++mode) {
+        if (state[mode] != 0)
+            --left;
+        else
+            rank += patterns_up_to(modes - 1 - mode, left - 1);
+    }
+    return rank;
+}
+
+std::vector<u8> click_patterns(Space space, u32 modes, u32 photons) {
+    if (space != Space::Fock) return basis_states(space, modes, photons);
+    std::vector<u8> out;
+    out.reserve(click_pattern_count(space, modes, photons) * modes);
+    std::vector<u8> pattern(modes);
+    append_patterns(modes, 0, 0, photons, pattern, out);
+    return out;
+}
+
+std::vector<u8> basis_states(Space space, u32 modes, u32 photons) {
+    std::vector<u8> out;
+    out.reserve(state_count(space, modes, photons) * modes);
+    walk_prefixes(space, modes, photons, modes,
+                  [&](const u8* state, u32) { out.insert(out.end(), state, state + modes); });
+    return out;
+}
+
+}  // namespace photonlink::optics

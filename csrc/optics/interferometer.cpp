@@ -1,0 +1,76 @@
+#include "photonlink/optics/interferometer.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace photonlink::optics {
+namespace {
+
+u32 occupied_modes(const ProgramSpec& spec) {
+    return static_cast<u32>(std::count_if(spec.input.begin(), spec.input.end(), [](u32 n) { return n > 0; }));
+}
+
+}  // namespace
+
+u64 Interferometer::predict_bytes(const ProgramSpec& spec, u32 max_lanes) {
+    const u64 modes = spec.modes, columns = occupied_modes(spec), sites = spec.phases.size();
+    const u64 complex_numbers = modes * columns + spec.interferometers.size() * modes * modes;
+    const u64 lane_arrays = sites + 2 * modes * columns;
+    return complex_numbers * 16 + lane_arrays * 2 * max_lanes * sizeof(double) + sites * 12;
+}
+
+Interferometer::Interferometer(const ProgramSpec& spec, u32 max_lanes)
+    : modes_(spec.modes), layers_(static_cast<u32>(spec.interferometers.size()) - 1) {
+    std::vector<u32> input_modes;
+    for (u32 mode = 0; mode < modes_; ++mode) {
+        if (spec.input[mode] == 0) continue;
+        input_modes.push_back(mode);
+        occupation_.push_back(spec.input[mode]);
+    }
+    for (u32 i = 0; i < modes_; ++i)
+        for (const u32 mode : input_modes) {
+            const Complex element = spec.interferometers[0][std::size_t{i} * modes_ + mode];
+            first_.insert(first_.end(), {element.real(), element.imag()});
+        }
+    for (std::size_t layer = 1; layer < spec.interferometers.size(); ++layer)
+        for (const Complex element : spec.interferometers[layer])
+            matrices_.insert(matrices_.end(), {element.real(), element.imag()});
+    site_begin_.push_back(0);
+    for (u32 layer = 0; layer < layers_; ++layer) {
+        for (u32 phase = 0; phase < spec.phases.size(); ++phase) {
+            if (spec.phases[phase].layer != layer) continue;
+            site_mode_.push_back(spec.phases[phase].mode);
+            site_phase_.push_back(phase);
+        }
+        site_begin_.push_back(static_cast<u32>(site_mode_.size()));
+    }
+    phasors_.resize(site_mode_.size() * 2 * max_lanes);
+    columns_out_.resize(std::size_t{modes_} * columns() * 2 * max_lanes);
+    columns_scratch_.resize(columns_out_.size());
+}
+
+template <class Real>
+const double* Interferometer::compose(const SlosKernels<Real>& kernels, const double* phases, u32 rows) {
+    const u32 lanes = kernels.lanes;
+    const std::size_t sites = site_mode_.size();
+    for (std::size_t site = 0; site < sites; ++site) {
+        double* const phasor = phasors_.data() + site * 2 * lanes;
+        for (u32 row = 0; row < rows; ++row) {
+            const double phase = phases[row * sites + site_phase_[site]];
+            phasor[row] = std::cos(phase);
+            phasor[lanes + row] = std::sin(phase);
+        }
+        for (u32 lane = rows; lane < lanes; ++lane) {
+            phasor[lane] = phasor[rows - 1];
+            phasor[lanes + lane] = phasor[lanes + rows - 1];
+        }
+    }
+    kernels.compose({modes_, columns(), layers_, first_.data(), matrices_.data(), site_begin_.data(), site_mode_.data(),
+                     phasors_.data(), columns_out_.data(), columns_scratch_.data()});
+    return columns_out_.data();
+}
+
+template const double* Interferometer::compose<float>(const SlosKernels<float>&, const double*, u32);
+template const double* Interferometer::compose<double>(const SlosKernels<double>&, const double*, u32);
+
+}  // namespace photonlink::optics

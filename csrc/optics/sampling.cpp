@@ -1,0 +1,61 @@
+#include "photonlink/optics/sampling.hpp"
+
+#include <algorithm>
+
+#include "photonlink/optics/combinatorics.hpp"
+#include "photonlink/optics/philox.hpp"
+
+namespace photonlink::optics {
+
+u64 Sampler::predict_bytes(u64 basis_size) { return saturating_mul(basis_size, sizeof(double) + 2 * sizeof(u32)); }
+
+Sampler::Sampler(std::size_t basis_size) : prefix_(basis_size), guide_(basis_size), histogram_(basis_size) {}
+
+/// First state whose prefix sum exceeds `mass`. The guide only says where to begin; the answer is that of a search from
+/// the first state.
+u32 Sampler::locate(double mass) const {
+    const std::size_t last = prefix_.size() - 1;
+    std::size_t state = guide_[std::min(last, static_cast<std::size_t>(mass * guide_scale_))];
+    while (state > 0 && prefix_[state - 1] > mass) --state;
+    while (state < last && prefix_[state] <= mass) ++state;
+    while (state > 0 && prefix_[state - 1] == prefix_[state])
+        --state;  // mass rounded up to the total: skip empty states
+    return static_cast<u32>(state);
+}
+
+template <class Real>
+void Sampler::draw(const Real* probabilities, u64 seed, u64 id, u32 shots, std::vector<u32>& states,
+                   std::vector<u32>& counts) {
+    const std::size_t size = prefix_.size();
+    double total = 0;
+    for (std::size_t i = 0; i < size; ++i) {
+        total += static_cast<double>(probabilities[i]);
+        prefix_[i] = total;
+    }
+    guide_scale_ = static_cast<double>(size) / total;
+    for (std::size_t slot = 0, state = 0; slot < size; ++slot) {
+        const double mass = static_cast<double>(slot) / guide_scale_;
+        while (state + 1 < size && prefix_[state] <= mass) ++state;
+        guide_[slot] = static_cast<u32>(state);
+    }
+    states.clear();
+    for (u32 shot = 0; shot < shots; shot += 2) {
+        double uniforms[2];
+        sampling_uniforms(seed, id, shot / 2, uniforms);
+        for (u32 i = 0; i < 2 && shot + i < shots; ++i) {
+            const u32 state = locate(uniforms[i] * total);
+            if (histogram_[state]++ == 0) states.push_back(state);
+        }
+    }
+    std::sort(states.begin(), states.end());
+    counts.clear();
+    for (const u32 state : states) {
+        counts.push_back(histogram_[state]);
+        histogram_[state] = 0;
+    }
+}
+
+template void Sampler::draw<float>(const float*, u64, u64, u32, std::vector<u32>&, std::vector<u32>&);
+template void Sampler::draw<double>(const double*, u64, u64, u32, std::vector<u32>&, std::vector<u32>&);
+
+}  // namespace photonlink::optics

@@ -1,0 +1,207 @@
+// The kernel text, compiled once per SIMD profile inside an anonymous namespace of its own. The including file
+// defines the vector types, each with Real, Type, lanes, load, store, splat, mul, fma(a, b, c) = a*b + c and
+// fnma(a, b, c) = c - a*b. No standard library here: an inline function instantiated with wide instructions could
+// otherwise be the copy that the linker keeps for everybody.
+
+enum class Arithmetic { Complex, RealColumn, Distinguishable };
+
+template <class V, Arithmetic A>
+struct Weight;
+template <class V, Arithmetic A>
+struct Sum;
+
+template <class V>
+struct Weight<V, Arithmetic::Complex> {
+    static constexpr u32 stride = 2 * V::lanes;
+    typename V::Type re, im;
+    explicit Weight(const typename V::Real* at) : re(V::load(at)), im(V::load(at + V::lanes)) {}
+};
+
+template <class V>
+struct Weight<V, Arithmetic::RealColumn> {
+    static constexpr u32 stride = V::lanes;
+    typename V::Type re;
+    explicit Weight(const typename V::Real* at) : re(V::load(at)) {}
+};
+
+template <class V>
+struct Weight<V, Arithmetic::Distinguishable> : Weight<V, Arithmetic::RealColumn> {
+    using Weight<V, Arithmetic::RealColumn>::Weight;
+};
+
+template <class V>
+struct Sum<V, Arithmetic::Complex> {
+    static constexpr u32 stride = 2 * V::lanes;
+    typename V::Type re = V::splat(0), im = V::splat(0);
+    void add(const Weight<V, Arithmetic::Complex>& w, const typename V::Real* at) {
+        const typename V::Type parent_re = V::load(at), parent_im = V::load(at + V::lanes);
+        re = V::fma(w.re, parent_re, re);
+        im = V::fma(w.re, parent_im, im);
+        re = V::fnma(w.im, parent_im, re);
+        im = V::fma(w.im, parent_re, im);
+    }
+    void store(typename V::Real* at) const {
+        V::store(at, re);
+        V::store(at + V::lanes, im);
+    }
+};
+
+template <class V>
+struct Sum<V, Arithmetic::RealColumn> {
+    static constexpr u32 stride = 2 * V::lanes;
+    typename V::Type re = V::splat(0), im = V::splat(0);
+    void add(const Weight<V, Arithmetic::RealColumn>& w, const typename V::Real* at) {
+        re = V::fma(w.re, V::load(at), re);
+        im = V::fma(w.re, V::load(at + V::lanes), im);
+    }
+    void store(typename V::Real* at) const {
+        V::store(at, re);
+        V::store(at + V::lanes, im);
+    }
+    typename V::Type probability(double weight) const {
+        const typename V::Type norm = V::fma(re, re, V::mul(im, im));
+        return V::mul(norm, V::splat(static_cast<typename V::Real>(weight)));
+    }
+};
+
+template <class V>
+struct Sum<V, Arithmetic::Distinguishable> {
+    static constexpr u32 stride = V::lanes;
+    typename V::Type re = V::splat(0);
+    void add(const Weight<V, Arithmetic::Distinguishable>& w, const typename V::Real* at) {
+        re = V::fma(w.re, V::load(at), re);
+    }
+    void store(typename V::Real* at) const { V::store(at, re); }
+    typename V::Type probability(double) const { return re; }
+};
+
+/// Sums the parents of `Tile` consecutive states of a block, in registers, and hands each sum to `sink`. Parents are
+/// added in ascending order of modes whatever the tile.
+template <class V, Arithmetic A, u32 Tile, class Sink>
+inline __attribute__((always_inline)) void sum_tile(const LevelView& level, const SlosBlock& block, u32 first,
+                                                    const typename V::Real* column, const typename V::Real* parents,
+                                                    const Sink& sink) {
+    using Parents = Sum<V, A>;
+    Parents sums[Tile];
+    for (u32 e = block.entry; e < block.entry + block.entries; ++e) {
+        const Weight<V, A> weight(column + u64{level.entries[e].mode} * Weight<V, A>::stride);
+        const typename V::Real* run = parents + (u64{level.entries[e].parent} + first) * Parents::stride;
+        for (u32 t = 0; t < Tile; ++t) sums[t].add(weight, run + u64{t} * Parents::stride);
+    }
+    const SuffixView& suffix = level.suffixes[block.suffix];
+    for (u32 t = 0; t < Tile; ++t) {
+        for (u32 e = suffix.begin[first + t]; e < suffix.begin[first + t + 1]; ++e) {
+            const Weight<V, A> weight(column + u64{suffix.entries[e].mode} * Weight<V, A>::stride);
+            sums[t].add(weight, parents + (u64{block.parent} + suffix.entries[e].parent) * Parents::stride);
+        }
+        sink(first + t, sums[t]);
+    }
+}
+
+template <class V, Arithmetic A, class Sink>
+inline __attribute__((always_inline)) void sum_block(const LevelView& level, const SlosBlock& block,
+                                                     const typename V::Real* column, const typename V::Real* parents,
+                                                     const Sink& sink) {
+    constexpr u32 kTile = 4;  // 8 accumulators, which leaves registers for the weight even with 16 of them
+    const u32 states = level.suffixes[block.suffix].states;
+    u32 first = 0;
+    for (; first + kTile <= states; first += kTile) sum_tile<V, A, kTile>(level, block, first, column, parents, sink);
+    if (states - first >= 2) {
+        sum_tile<V, A, 2>(level, block, first, column, parents, sink);
+        first += 2;
+    }
+    if (first < states) sum_tile<V, A, 1>(level, block, first, column, parents, sink);
+}
+
+template <class V, Arithmetic A>
+void step(const LevelView& level, const typename V::Real* column, const typename V::Real* parents,
+          typename V::Real* children) {
+    for (u32 b = 0; b < level.block_count; ++b) {
+        const SlosBlock& block = level.blocks[b];
+        typename V::Real* const out = children + u64{block.child} * Sum<V, A>::stride;
+        sum_block<V, A>(level, block, column, parents,
+                        [out](u32 state, const Sum<V, A>& sum) { sum.store(out + u64{state} * Sum<V, A>::stride); });
+    }
+}
+
+template <class V, Arithmetic A>
+void finish(const LevelView& level, u32 first_block, u32 last_block, const typename V::Real* column,
+            const typename V::Real* parents, double scale, typename V::Real* probabilities) {
+    const u32 origin = level.blocks[first_block].child;
+    for (u32 b = first_block; b < last_block; ++b) {
+        const SlosBlock& block = level.blocks[b];
+        typename V::Real* const out = probabilities + u64{block.child - origin} * V::lanes;
+        const double* const suffix_weight = level.suffixes[block.suffix].weight;
+        const double block_weight = level.weight[b] * scale;
+        sum_block<V, A>(level, block, column, parents, [=](u32 state, const Sum<V, A>& sum) {
+            V::store(out + u64{state} * V::lanes, sum.probability(block_weight * suffix_weight[state]));
+        });
+    }
+}
+
+/// Y[i, c] = sum_j F[i, j] X[j, c] for every lane; F is the same for all lanes.
+template <class V, u32 Lanes>
+void apply_interferometer(u32 modes, u32 columns, const double* matrix, const double* x, double* y) {
+    const u64 row = u64{columns} * 2 * Lanes;
+    for (u32 i = 0; i < modes; ++i)
+        for (u64 at = 0; at < row; at += 2 * Lanes)
+            for (u32 lane = 0; lane < Lanes; lane += V::lanes) {
+                const double* element = matrix + u64{i} * modes * 2;
+                const double* source = x + at + lane;
+                typename V::Type re = V::splat(0), im = V::splat(0);
+                for (u32 j = 0; j < modes; ++j, element += 2, source += row) {
+                    const typename V::Type f_re = V::splat(element[0]), f_im = V::splat(element[1]);
+                    const typename V::Type x_re = V::load(source), x_im = V::load(source + Lanes);
+                    re = V::fma(f_re, x_re, re);
+                    im = V::fma(f_re, x_im, im);
+                    re = V::fnma(f_im, x_im, re);
+                    im = V::fma(f_im, x_re, im);
+                }
+                V::store(y + u64{i} * row + at + lane, re);
+                V::store(y + u64{i} * row + at + lane + Lanes, im);
+            }
+}
+
+template <class V, u32 Lanes>
+void apply_phase(u32 columns, const double* phasor, double* row) {
+    for (u32 lane = 0; lane < Lanes; lane += V::lanes) {
+        const typename V::Type c = V::load(phasor + lane), s = V::load(phasor + Lanes + lane);
+        for (u32 column = 0; column < columns; ++column) {
+            double* const at = row + u64{column} * 2 * Lanes + lane;
+            const typename V::Type re = V::load(at), im = V::load(at + Lanes);
+            V::store(at, V::fnma(s, im, V::mul(c, re)));
+            V::store(at + Lanes, V::fma(s, re, V::mul(c, im)));
+        }
+    }
+}
+
+template <class V, u32 Lanes>
+void compose(const ComposeView& view) {
+    const u64 elements = u64{view.modes} * view.columns;
+    double* x = view.layers % 2 == 0 ? view.columns_out : view.columns_scratch;  // the last product lands in _out
+    double* y = view.layers % 2 == 0 ? view.columns_scratch : view.columns_out;
+    for (u64 e = 0; e < elements * 2; ++e)
+        for (u32 lane = 0; lane < Lanes; lane += V::lanes) V::store(x + e * Lanes + lane, V::splat(view.first[e]));
+    for (u32 layer = 0; layer < view.layers; ++layer) {
+        for (u32 s = view.site_begin[layer]; s < view.site_begin[layer + 1]; ++s)
+            apply_phase<V, Lanes>(view.columns, view.phasors + u64{s} * 2 * Lanes,
+                                  x + u64{view.site_mode[s]} * view.columns * 2 * Lanes);
+        apply_interferometer<V, Lanes>(view.modes, view.columns,
+                                       view.matrices + u64{layer} * view.modes * view.modes * 2, x, y);
+        double* const done = y;
+        y = x;
+        x = done;
+    }
+}
+
+/// The kernels for lanes of V; D is a double vector whose width divides that of V.
+template <class V, class D>
+constexpr SlosKernels<typename V::Real> kernels() {
+    return {V::lanes,
+            compose<D, V::lanes>,
+            step<V, Arithmetic::Complex>,
+            step<V, Arithmetic::RealColumn>,
+            step<V, Arithmetic::Distinguishable>,
+            finish<V, Arithmetic::RealColumn>,
+            finish<V, Arithmetic::Distinguishable>};
+}

@@ -1,0 +1,30 @@
+// Compiled with AVX-512 F, DQ and VL; run only where they exist.
+#include <immintrin.h>
+
+#include "kernel_profiles.hpp"
+
+namespace photonlink::optics {
+namespace {
+
+#include "x86_vectors.hpp"
+
+PHL_X86_VECTOR(Float16, float, __m512, 16, _mm512, ps);
+PHL_X86_VECTOR(Double8, double, __m512d, 8, _mm512, pd);
+
+#include "slos_kernel.inl"
+
+constexpr SlosKernels<float> kFloat32[] = {kernels<Float16, Double8>(), kernels<Float8, Double8>(),
+                                           kernels<Float4, Double4>(), kernels<Scalar<float>, Scalar<double>>()};
+constexpr SlosKernels<double> kFloat64[] = {kernels<Double8, Double8>(), kernels<Double4, Double4>(),
+                                            kernels<Double2, Double2>(), kernels<Scalar<double>, Scalar<double>>()};
+
+bool supported() {
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma");
+}
+
+}  // namespace
+
+const KernelProfile kAvx512Profile{"avx512", supported, kFloat32, 4, kFloat64, 4};
+
+}  // namespace photonlink::optics

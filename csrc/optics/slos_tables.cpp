@@ -1,0 +1,155 @@
+#include "photonlink/optics/slos_tables.hpp"
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <tuple>
+
+namespace photonlink::optics {
+namespace {
+
+/// Long blocks amortise table reads and weights; short prefixes keep blocks inside the first-level cache.
+constexpr u32 kSuffixModes = 4;
+
+u32 suffix_modes(u32 modes) { return std::min(modes, kSuffixModes + modes % 2); }  // dual-rail pairs stay whole
+
+double factorials(const u8* state, u32 modes) {
+    double product = 1;
+    for (u32 i = 0; i < modes; ++i)
+        for (u32 n = 2; n <= state[i]; ++n) product *= n;
+    return product;
+}
+
+struct LevelSize {
+    u64 blocks = 0;
+    u64 entries = 0;
+};
+
+LevelSize level_size(Space space, u32 modes, u32 photons) {
+    const u32 suffix = suffix_modes(modes);
+    const u32 prefix = modes - suffix;
+    LevelSize size;
+    for (u32 j = 0; j <= photons; ++j) {  // photons in the prefix
+        if (state_count(space, suffix, photons - j) == 0) continue;
+        const u64 blocks = state_count(space, prefix, j);
+        const u64 parents = j == 0                 ? 0
+                            : space == Space::Fock ? saturating_mul(prefix, state_count(space, prefix, j - 1))
+                                                   : saturating_mul(j, blocks);
+        size.blocks = saturating_add(size.blocks, blocks);
+        size.entries = saturating_add(size.entries, parents);
+    }
+    return size;
+}
+
+}  // namespace
+
+std::shared_ptr<const SlosTables> SlosTables::shared(Space space, u32 modes, u32 photons) {
+    static std::mutex mutex;
+    static std::map<std::tuple<Space, u32, u32>, std::weak_ptr<const SlosTables>> cache;
+    const std::lock_guard<std::mutex> lock(mutex);
+    std::weak_ptr<const SlosTables>& slot = cache[{space, modes, photons}];
+    std::shared_ptr<const SlosTables> tables = slot.lock();
+    if (!tables) slot = tables = std::make_shared<const SlosTables>(space, modes, photons);
+    return tables;
+}
+
+u64 SlosTables::largest_block(Space space, u32 modes, u32 photons) {
+    u64 largest = 1;
+    for (u32 k = 0; k <= photons; ++k) largest = std::max(largest, state_count(space, suffix_modes(modes), k));
+    return largest;
+}
+
+u64 SlosTables::predict_bytes(Space space, u32 modes, u32 photons) {
+    const u32 suffix = suffix_modes(modes);
+    u64 bytes = 0;
+    for (u32 k = 0; k <= photons; ++k) {
+        const LevelSize size = level_size(space, modes, k);
+        const u64 per_block = sizeof(SlosBlock) + (k == photons ? sizeof(double) : 0);
+        const u64 per_suffix = sizeof(u32) + sizeof(double) + suffix * sizeof(SlosEntry);
+        bytes = saturating_add(bytes, saturating_mul(size.blocks, per_block));
+        bytes = saturating_add(bytes, saturating_mul(size.entries, sizeof(SlosEntry)));
+        bytes = saturating_add(bytes, saturating_mul(state_count(space, suffix, k), per_suffix));
+    }
+    return bytes;
+}
+
+SlosTables::SlosTables(Space space, u32 modes, u32 photons)
+    : space_(space), modes_(modes), suffix_modes_(suffix_modes(modes)), suffixes_(photons + 1u) {
+    build_suffixes();
+    levels_.emplace_back();
+    for (u32 k = 1; k <= photons; ++k) levels_.push_back(build_level(k));
+    weigh_last_level();
+}
+
+LevelView SlosTables::level(u32 level) const {
+    const Level& at = levels_[level];
+    return {at.blocks.data(), static_cast<u32>(at.blocks.size()), at.entries.data(), suffix_views_.data(),
+            level == photons() ? last_weight_.data() : nullptr};
+}
+
+void SlosTables::build_suffixes() {
+    const u32 first_mode = modes_ - suffix_modes_;
+    for (u32 k = 0; k < suffixes_.size(); ++k) {
+        Suffix& suffix = suffixes_[k];
+        suffix.begin.push_back(0);
+        const Basis parents(space_, suffix_modes_, k == 0 ? 0 : k - 1);
+        std::vector<u8> parent(suffix_modes_);
+        walk_prefixes(space_, suffix_modes_, k, suffix_modes_, [&](const u8* state, u32) {
+            for (u32 i = 0; i < suffix_modes_; ++i) {
+                if (state[i] == 0) continue;
+                parent.assign(state, state + suffix_modes_);
+                --parent[i];
+                suffix.entries.push_back({static_cast<u32>(parents.rank(parent.data())), first_mode + i});
+            }
+            suffix.begin.push_back(static_cast<u32>(suffix.entries.size()));
+            suffix.weight.push_back(factorials(state, suffix_modes_));
+        });
+    }
+    for (const Suffix& suffix : suffixes_)
+        suffix_views_.push_back(
+            {static_cast<u32>(suffix.weight.size()), suffix.begin.data(), suffix.entries.data(), suffix.weight.data()});
+}
+
+SlosTables::Level SlosTables::build_level(u32 photons) const {
+    Level level;
+    const LevelSize size = level_size(space_, modes_, photons);
+    level.blocks.reserve(size.blocks);
+    level.entries.reserve(size.entries);
+    const u32 prefix_modes = modes_ - suffix_modes_;
+    const Basis parents(space_, modes_, photons - 1);
+    std::vector<std::vector<u8>> first_suffix(photons + 1u);  // first state of each suffix photon number
+    for (u32 k = 0; k <= photons; ++k)
+        walk_prefixes(space_, suffix_modes_, k, suffix_modes_, [&](const u8* state, u32) {
+            if (first_suffix[k].empty()) first_suffix[k].assign(state, state + suffix_modes_);
+        });
+    const auto rank_of = [&](std::vector<u8>& state, u32 suffix) {
+        std::copy(first_suffix[suffix].begin(), first_suffix[suffix].end(), state.begin() + prefix_modes);
+        return static_cast<u32>(parents.rank(state.data()));
+    };
+    u32 child = 0;
+    std::vector<u8> parent(modes_);
+    walk_prefixes(space_, modes_, photons, prefix_modes, [&](const u8* prefix, u32 suffix) {
+        SlosBlock block{child, 0, static_cast<u32>(level.entries.size()), 0, static_cast<u16>(suffix)};
+        std::copy(prefix, prefix + prefix_modes, parent.begin());
+        if (suffix > 0) block.parent = rank_of(parent, suffix - 1);
+        for (u32 i = 0; i < prefix_modes; ++i) {
+            if (prefix[i] == 0) continue;
+            --parent[i];
+            level.entries.push_back({rank_of(parent, suffix), i});
+            ++parent[i];
+        }
+        block.entries = static_cast<u16>(level.entries.size() - block.entry);
+        level.blocks.push_back(block);
+        child += suffix_views_[suffix].states;
+    });
+    level.states = child;
+    return level;
+}
+
+void SlosTables::weigh_last_level() {
+    last_weight_.reserve(levels_.back().blocks.size());
+    walk_prefixes(space_, modes_, photons(), modes_ - suffix_modes_,
+                  [&](const u8* prefix, u32) { last_weight_.push_back(factorials(prefix, modes_ - suffix_modes_)); });
+}
+
+}  // namespace photonlink::optics
