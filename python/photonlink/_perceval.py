@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import perceval as pcvl
-import sympy
 from numpy.typing import NDArray
 from perceval.components import BSConvention
 
@@ -159,8 +158,8 @@ def _linear(parameter: Any, features: frozenset[str], modes: tuple[int, ...]) ->
     if not isinstance(parameter, pcvl.Expression):
         return ({parameter.name: 1.0}, 0.0) if parameter.name in features else ({}, float(parameter))
     constants = {p.name: float(p) for p in parameter.parameters if p.name not in features}
-    expression = sympy.expand(parameter.spv.subs(constants))
-    slopes = {str(symbol): sympy.diff(expression, symbol) for symbol in expression.free_symbols}
+    expression = parameter.spv.subs(constants).expand()
+    slopes = {str(symbol): expression.diff(symbol) for symbol in expression.free_symbols}
     if any(slope.free_symbols for slope in slopes.values()):
         raise ProgramError(
             f"the angle {parameter.name} on modes {modes} is not linear in the input parameters "

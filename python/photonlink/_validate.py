@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,9 +14,7 @@ from photonlink.errors import ProgramError
 if TYPE_CHECKING:
     from photonlink.builder import Encoding
 
-__all__ = ["check_encoding", "check_unitary", "checked_precision", "checked_state", "frozen", "native"]
-
-Result = TypeVar("Result")
+__all__ = ["check_encoding", "check_unitary", "checked_precision", "checked_state", "frozen"]
 
 UNITARITY_TOLERANCE = 1e-6
 """Largest entry of ``|U^H U - 1|`` that passes: single-precision matrices do, typing errors do not."""
@@ -32,16 +30,6 @@ def check_unitary(matrix: NDArray[np.complex128], name: str) -> None:
             f"{name} is not unitary: |U^H U - 1| is {deviation:.3g} at its largest entry, expected at most "
             f"{UNITARITY_TOLERANCE:g}"
         )
-
-
-def native(function: Callable[..., Result], *arguments: Any) -> Result:
-    """Calls the core; what it refuses as an argument becomes a ProgramError with the same words."""
-    try:
-        return function(*arguments)
-    except ProgramError:
-        raise
-    except ValueError as error:
-        raise ProgramError(str(error)) from None
 
 
 def checked_state(input_state: Sequence[int], modes: int) -> tuple[int, ...]:

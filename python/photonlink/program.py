@@ -27,10 +27,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from photonlink import _core, _storage
-from photonlink._validate import check_encoding, check_unitary, checked_precision, checked_state, frozen, native
+from photonlink._validate import check_encoding, check_unitary, checked_precision, checked_state, frozen
 from photonlink.builder import Encoding, LayeredBuilder, haar_unitary
 from photonlink.errors import ProgramError
-from photonlink.readout import LexGrouping, ModGrouping, Readout
+from photonlink.readout import GROUPINGS, Readout
 
 if TYPE_CHECKING:
     from photonlink.fit import Fit
@@ -197,8 +197,8 @@ class Program:
             >>> Program.reservoir(modes=12, photons=3, features=12, seed=7).input_state
             (1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0)
         """
-        if isinstance(features, int):
-            names: Sequence[str] = [f"px{k + 1}" for k in range(features)]
+        if isinstance(features, int | np.integer):
+            names: Sequence[str] = [f"px{k + 1}" for k in range(int(features))]
         else:
             names = features
         if not 1 <= len(names) <= modes:
@@ -263,9 +263,7 @@ class Program:
     @cached_property
     def spec(self) -> _core.ProgramSpec:
         """The native description that a controller is configured with (it knows phases, not features)."""
-        grouping = {type(None): "none", LexGrouping: "lex", ModGrouping: "mod"}[type(self.readout.grouping)]
-        return native(
-            _core.ProgramSpec,
+        return _core.ProgramSpec(
             self.modes,
             list(self.input_state),
             self.interferometers,
@@ -273,8 +271,8 @@ class Program:
             self.phase_modes,
             self.readout.kind,
             self.readout.space,
-            grouping,
-            0 if self.readout.grouping is None else self.readout.grouping.output_size,
+            self.readout.grouping_name,
+            self.readout.groups,
             self.interference,
             self.digest,
         )
@@ -282,8 +280,7 @@ class Program:
     @cached_property
     def encoder(self) -> _core.Encoding:
         """The native encoder: ``encoder.encode(x)`` with x (B, F) gives the phases (B, P) float64, radians."""
-        return native(
-            _core.Encoding,
+        return _core.Encoding(
             len(self.features),
             self.encoding.row_begin,
             self.encoding.term_feature,
@@ -292,9 +289,14 @@ class Program:
             self.encoding.wrap,
         )
 
-    def predict_bytes(self, precision: Precision = "float64") -> int:
-        """Memory that simulating this program needs, in bytes, predicted without allocating any of it."""
-        return int(native(_core.predict_bytes, self.spec, checked_precision(precision)))
+    def predict_bytes(self, precision: Precision = "float64", *, sampled: bool = False) -> int:
+        """Memory that simulating this program needs, in bytes, predicted without allocating any of it.
+
+        Args:
+            precision: Type of the arithmetic.
+            sampled: Whether results are estimated from shots; some readouts need a distribution only then.
+        """
+        return int(_core.predict_bytes(self.spec, checked_precision(precision), sampled))
 
     def fit(self, preset: str) -> Fit:
         """Whether, how, and how fast a chip could run this program; see :mod:`photonlink.fit`.
@@ -345,6 +347,8 @@ class Program:
         Raises:
             ProgramError: If x has the wrong number of features or is not finite, the readout is samples, or the
                 simulation needs more memory than the limit.
+            ProcessorError: If samples are asked for and no event of a datapoint survives post-selection. (Exact
+                results of such a datapoint are all zero.)
 
         Examples:
             >>> program = Program.layered(2, [1, 1]).mzi_mesh([0.0], [0.0]).build(Readout.probs(space="fock"))
@@ -353,16 +357,18 @@ class Program:
         """
         if self.readout.kind == "samples":
             raise ProgramError("samples have no fixed size: use a session, or another readout with shots=")
-        if shots is not None and shots < 1:
-            raise ProgramError(f"shots must be at least 1, or None for exact results, got {shots}")
+        if shots is not None and not 1 <= shots < 2**32:
+            raise ProgramError(f"shots must be 1 to 4294967295, or None for exact results, got {shots}")
+        if not 0 <= seed < 2**64:
+            raise ProgramError(f"seed must be an unsigned 64-bit integer, got {seed}")
         rows = np.asarray(x, np.float64)
         phases = self.encode(rows)
         row_ids = np.arange(len(phases), dtype=np.uint64) if ids is None else np.asarray(ids, np.uint64)
         if row_ids.shape != (len(phases),):
             raise ProgramError(f"expected {len(phases)} ids, one per datapoint, got shape {row_ids.shape}")
         limit = _half_of_memory() if memory_limit is None else memory_limit
-        simulator = native(_core.Simulator, self.spec, checked_precision(precision), limit)
-        values: NDArray[Any] = native(simulator.run, phases, row_ids, seed, shots or 0)
+        simulator = _core.Simulator(self.spec, checked_precision(precision), limit)
+        values: NDArray[Any] = simulator.run(phases, row_ids, seed, shots or 0)
         return values if rows.ndim == 2 else values[0]
 
     def encode(self, x: ArrayLike) -> NDArray[np.float64]:
@@ -386,13 +392,12 @@ class Program:
         if not np.isfinite(rows).all():
             row, column = np.argwhere(~np.isfinite(rows))[0]
             raise ProgramError(f"feature {self.features[column]!r} of datapoint {row} is {rows[row, column]}")
-        return np.asarray(native(self.encoder.encode, np.ascontiguousarray(rows)))
+        return np.asarray(self.encoder.encode(np.ascontiguousarray(rows)))
 
     # ---- storage and identity
 
     def to_bytes(self) -> bytes:
         """Canonical bytes: the same program gives the same bytes everywhere. Contains no code."""
-        grouping = self.readout.grouping
         meta = {
             "modes": self.modes,
             "input_state": list(self.input_state),
@@ -400,7 +405,8 @@ class Program:
             "wrap": self.encoding.wrap,
             "kind": self.readout.kind,
             "space": self.readout.space,
-            "grouping": None if grouping is None else [type(grouping).__name__, grouping.output_size],
+            "grouping": self.readout.grouping_name,
+            "groups": self.readout.groups,
             "interference": bool(self.interference),
         }
         encoding = self.encoding
@@ -424,6 +430,8 @@ class Program:
         """
         meta, arrays = _storage.unpack(bytes(data))
         try:
+            name = meta["grouping"]
+            grouping = None if name == "none" else GROUPINGS[name](meta["groups"])
             return cls(
                 modes=meta["modes"],
                 input_state=tuple(meta["input_state"]),
@@ -434,7 +442,7 @@ class Program:
                 encoding=Encoding(
                     arrays.row_begin, arrays.term_feature, arrays.term_weight, arrays.offset, meta["wrap"]
                 ),
-                readout=Readout(meta["kind"], meta["space"], _stored_grouping(meta["grouping"])),
+                readout=Readout(meta["kind"], meta["space"], grouping),
                 interference=meta["interference"],
             )
         except ProgramError:
@@ -494,13 +502,6 @@ def spaced_state(modes: int, photons: int) -> tuple[int, ...]:
         )
     occupied = {modes // 2} if photons == 1 else {k * modes // photons for k in range(photons)}
     return tuple(int(mode in occupied) for mode in range(modes))
-
-
-def _stored_grouping(stored: Any) -> LexGrouping | ModGrouping | None:
-    if stored is None:
-        return None
-    name, size = stored
-    return {"LexGrouping": LexGrouping, "ModGrouping": ModGrouping}[name](size)
 
 
 def _half_of_memory() -> int:

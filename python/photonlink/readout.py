@@ -19,6 +19,7 @@ Examples:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
@@ -67,6 +68,9 @@ class ModGrouping:
         _check_groups(self.output_size)
 
 
+GROUPINGS: Mapping[str, type[LexGrouping] | type[ModGrouping]] = {"lex": LexGrouping, "mod": ModGrouping}
+
+
 def _check_groups(output_size: object) -> None:
     if isinstance(output_size, bool) or not isinstance(output_size, int) or not 1 <= output_size < 2**32:
         raise ProgramError(f"output_size of a grouping must be an integer of at least 1, got {output_size!r}")
@@ -76,13 +80,13 @@ def _as_grouping(grouping: object) -> LexGrouping | ModGrouping | None:
     """Our own grouping for ours or MerLin's; recognised by name, so that MerLin (and torch) need not be imported."""
     if grouping is None or isinstance(grouping, LexGrouping | ModGrouping):
         return grouping
-    known = {"LexGrouping": LexGrouping, "ModGrouping": ModGrouping}.get(type(grouping).__name__)
     size = getattr(grouping, "output_size", None)
-    if known is None or size is None:
-        raise ProgramError(
-            f"grouping must be a LexGrouping, a ModGrouping (photonlink's or MerLin's) or None, got {grouping!r}"
-        )
-    return known(size)
+    for known in GROUPINGS.values():
+        if type(grouping).__name__ == known.__name__ and size is not None:
+            return known(size)
+    raise ProgramError(
+        f"grouping must be a LexGrouping, a ModGrouping (photonlink's or MerLin's) or None, got {grouping!r}"
+    )
 
 
 def basis_size(modes: int, photons: int, space: Space) -> int:
@@ -152,6 +156,16 @@ class Readout:
         object.__setattr__(self, "grouping", _as_grouping(self.grouping))
         if self.grouping is not None and self.kind != "probabilities":
             raise ProgramError(f"a grouping sums probabilities; it has no meaning for {self.kind}")
+
+    @property
+    def grouping_name(self) -> str:
+        """``"lex"``, ``"mod"`` or ``"none"``: the native core's word for the grouping."""
+        return next((name for name, known in GROUPINGS.items() if isinstance(self.grouping, known)), "none")
+
+    @property
+    def groups(self) -> int:
+        """Number of groups; 0 without a grouping."""
+        return 0 if self.grouping is None else self.grouping.output_size
 
     @classmethod
     def probs(cls, space: Space = "unbunched", grouping: object = None) -> Readout:
