@@ -28,7 +28,7 @@ Examples:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,7 @@ class Fit:
 
     Attributes:
         preset: The figures that the answer is based on.
+        photons: Photons of the program.
         fits: Whether the chip can run the program.
         label: The chip's name if it fits, else ``"hypothetical chip"``.
         reasons: Why it does not fit; empty if it does.
@@ -64,6 +65,7 @@ class Fit:
     """
 
     preset: Preset
+    photons: int
     fits: bool
     label: str
     reasons: tuple[str, ...]
@@ -73,6 +75,17 @@ class Fit:
     physical_phases_per_datapoint: int
     p_keep: float
     kept_per_second: float
+
+    def timing(self) -> dict[str, Any]:
+        """Plain numbers for the controller's clock, by the names of its timing model, for this program on this chip.
+
+        They are the preset's, except for a compiled program: the controller counts the program's own phases, of
+        which each stands for a change of the whole mesh, so that any change takes what the mesh takes.
+        """
+        numbers = self.preset.timing(self.photons)
+        if self.realisation == "compiled":
+            numbers["phase_update_s"] = self.preset.update_s(self.physical_phases_per_datapoint)
+        return numbers
 
     def quantum_seconds(self, datapoints: int, shots: int) -> float:
         """Modelled time on the chip: one configuration, then update and acquisition of every datapoint.
@@ -111,6 +124,7 @@ def fit(program: Program, preset: str | Preset) -> Fit:
         reasons = [f"{figures.name} holds flat figures of no particular chip"]
     return Fit(
         preset=figures,
+        photons=program.photons,
         fits=not reasons,
         label=HYPOTHETICAL if reasons else figures.name,
         reasons=tuple(reasons),

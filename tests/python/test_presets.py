@@ -120,6 +120,16 @@ def test_a_larger_one_is_compiled_anew_for_every_datapoint():
     assert answer.quantum_seconds(10, 1) > 10 * 15.5
 
 
+def test_a_compiled_program_never_updates_quickly():
+    direct, compiled = (Program.reservoir(modes, 3, modes, seed=1).fit("belenos") for modes in (11, 12))
+    assert direct.timing() == preset("belenos").timing(photons=3)
+    assert compiled.timing() == {**direct.timing(), "phase_update_s": 15.5}
+    small = Program.reservoir(4, 3, 4, seed=1, input_state=[1, 1, 1, 0])
+    routed = fit(small, dataclasses.replace(preset("belenos"), quick_phase_limit=Figure(600, "a bench", "today")))
+    assert routed.realisation == "compiled"
+    assert routed.timing()["phase_update_s"] == 0.02
+
+
 def test_phase_columns_and_neighbouring_blocks_count():
     block = np.eye(6, dtype=complex)
     block[2:5, 2:5] = np.linalg.qr(np.random.default_rng(0).standard_normal((3, 3)))[0]
