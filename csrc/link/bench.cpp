@@ -20,7 +20,7 @@ struct Lines {
 
 void await(const u64* word, u64 value) {
     // Pauses only as long as the answer can be in flight, then yields, so that it ends on one core too.
-    BackoffState backoff(Backoff{10'000, 1, 0});
+    BackoffState backoff(Backoff{2'000, 1, 0});
     while (platform::load_acquire_system<kNoSite>(word) != value) backoff.step();
 }
 
