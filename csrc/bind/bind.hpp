@@ -9,5 +9,6 @@ void bind_errors(pybind11::module_& module);
 void bind_optics(pybind11::module_& module);
 void bind_link(pybind11::module_& module);
 void bind_qsc(pybind11::module_& module);
+void bind_transport(pybind11::module_& module);
 
 }  // namespace photonlink::bind

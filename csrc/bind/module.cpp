@@ -6,4 +6,5 @@ PYBIND11_MODULE(_core, module) {
     photonlink::bind::bind_optics(module);
     photonlink::bind::bind_link(module);
     photonlink::bind::bind_qsc(module);
+    photonlink::bind::bind_transport(module);
 }

@@ -1,12 +1,10 @@
 // Controller and session. Every call that may wait releases the interpreter lock first, and so do destructors that
 // join threads: those threads may be about to take it.
-#include <pybind11/numpy.h>
 #include <pybind11/stl.h>
-
-#include <atomic>
 
 #include "bind.hpp"
 #include "photonlink/qsc/local_session.hpp"
+#include "session_calls.hpp"
 
 namespace py = pybind11;
 
@@ -18,117 +16,6 @@ using qsc::CallResult;
 using qsc::CallStatus;
 using qsc::Controller;
 using qsc::LocalSession;
-
-struct CancelFlag {
-    std::atomic<bool> set{false};
-};
-
-/// Deleter for objects whose destructor waits for threads.
-struct WithoutGil {
-    template <class T>
-    void operator()(T* object) const {
-        const py::gil_scoped_release unlocked;
-        delete object;
-    }
-};
-
-/// Keeps a Python object alive from threads that do not hold the interpreter lock.
-std::shared_ptr<void> hold(const py::object& object) {
-    return {object.inc_ref().ptr(), [](void* held) {
-                const py::gil_scoped_acquire locked;
-                Py_DECREF(static_cast<PyObject*>(held));
-            }};
-}
-
-bool signal_pending(void*) {
-    const py::gil_scoped_acquire locked;
-    return PyErr_CheckSignals() != 0;
-}
-
-u64 deadline_after(std::optional<double> seconds) {
-    if (!seconds) return qsc::kNever;
-    return platform::clock_ns() + static_cast<u64>(std::min(std::max(*seconds, 0.0), 9e9) * 1e9);
-}
-
-struct CallLimits {
-    std::optional<double> timeout_s;      // of the whole call
-    std::optional<double> row_timeout_s;  // from one result to the next
-    u32 in_flight = 0;
-    std::shared_ptr<CancelFlag> cancel;
-
-    qsc::CallOptions options() const {
-        qsc::CallOptions made;
-        made.deadline_ns = deadline_after(timeout_s);
-        if (row_timeout_s) made.row_timeout_ns = static_cast<u64>(std::min(std::max(*row_timeout_s, 0.0), 9e9) * 1e9);
-        made.in_flight = in_flight;
-        made.cancelled = cancel ? &cancel->set : nullptr;
-        made.interrupted = signal_pending;
-        return made;
-    }
-};
-
-qsc::Features features_of(const py::array& x) {
-    const auto type = x.itemsize() == 8 ? optics::Precision::Float64 : optics::Precision::Float32;
-    return {x.data(), type, static_cast<u64>(x.shape(0)), static_cast<i64>(x.strides(0))};
-}
-
-qsc::Output output_of(py::array& out) { return {out.mutable_data(), static_cast<i64>(out.strides(0)), hold(out)}; }
-
-/// The result, unless a signal handler raised: then that exception goes on.
-CallResult unless_interrupted(const CallResult& result) {
-    if (result.status == CallStatus::Interrupted && PyErr_Occurred() != nullptr) throw py::error_already_set();
-    return result;
-}
-
-CallResult infer(LocalSession& session, const py::array& x, py::array out, const CallLimits& limits) {
-    const qsc::Features features = features_of(x);
-    const qsc::Output output = output_of(out);
-    CallResult result;
-    {
-        const py::gil_scoped_release unlocked;
-        result = session.client().infer(features, output, limits.options());
-    }
-    return unless_interrupted(result);
-}
-
-template <class T>
-py::array_t<T> as_array(const std::vector<T>& values) {
-    return py::array_t<T>(static_cast<py::ssize_t>(values.size()), values.data());
-}
-
-/// (result, kept_fraction, standard_errors, quantum_ns, changed_phases, row_begin, state_index, counts)
-py::tuple report(LocalSession& session, const py::array& x, py::array out, const CallLimits& limits) {
-    const qsc::Features features = features_of(x);
-    const qsc::Output output = output_of(out);
-    const auto rows = static_cast<py::ssize_t>(features.rows);
-    py::array_t<double> kept(rows);
-    py::array_t<double> errors({rows, static_cast<py::ssize_t>(session.grant().output_size)});
-    py::array_t<i64> quantum_ns(rows);
-    py::array_t<u32> changed(rows);
-    qsc::Reports reports;
-    reports.kept_fraction = kept.mutable_data();
-    reports.standard_errors = errors.mutable_data();
-    reports.quantum_ns = quantum_ns.mutable_data();
-    reports.changed_phases = changed.mutable_data();
-    CallResult result;
-    {
-        const py::gil_scoped_release unlocked;
-        result = session.client().report(features, output, &reports, limits.options());
-    }
-    return py::make_tuple(unless_interrupted(result), kept, errors, quantum_ns, changed, as_array(reports.row_begin),
-                          as_array(reports.state_index), as_array(reports.counts));
-}
-
-py::tuple echo(LocalSession& session, u64 rounds, const CallLimits& limits) {
-    py::array_t<u64> latencies_ns(static_cast<py::ssize_t>(rounds));
-    u64* out = latencies_ns.mutable_data();
-    CallResult result;
-    {
-        const py::gil_scoped_release unlocked;
-        result = session.client().echo(rounds, out, limits.options());
-    }
-    return py::make_tuple(unless_interrupted(result), latencies_ns);
-}
 
 std::shared_ptr<Controller> make_controller(std::size_t memory_limit, bool busy, std::optional<u64> mute_from,
                                             std::optional<u64> die_at, double drain_s) {
@@ -256,11 +143,11 @@ void bind_qsc(py::module_& module) {
     py::class_<LocalSession, std::shared_ptr<LocalSession>>(module, "LocalSession", "One session, in this process.")
         .def(py::init(&make_session), py::arg("controller"), py::arg("program"), py::arg("encoding"),
              py::arg("options"), py::arg("slots"))
-        .def("infer", &infer, py::arg("x"), py::arg("out"), py::arg("limits"),
+        .def("infer", &infer<LocalSession>, py::arg("x"), py::arg("out"), py::arg("limits"),
              "One datapoint per row of x (B, F) float32 or float64 into out (B, O) of the session's precision; rows "
              "contiguous.")
-        .def("report", &report, py::arg("x"), py::arg("out"), py::arg("limits"))
-        .def("echo", &echo, py::arg("rounds"), py::arg("limits"))
+        .def("report", &report<LocalSession>, py::arg("x"), py::arg("out"), py::arg("limits"))
+        .def("echo", &echo<LocalSession>, py::arg("rounds"), py::arg("limits"))
         .def("usage", &LocalSession::usage, Unlocked())
         .def("close", &LocalSession::close, Unlocked())
         .def(
@@ -269,7 +156,7 @@ void bind_qsc(py::module_& module) {
             "slots_in_use", [](LocalSession& session) { return session.client().slots_in_use(); }, Unlocked())
         .def_property_readonly("slots", [](LocalSession& session) { return session.client().slots(); })
         .def_property_readonly("basis_size", [](const LocalSession& session) { return session.grant().basis_size; })
-        .def_property_readonly("output_size", [](const LocalSession& session) { return session.grant().output_size; });
+        .def_property_readonly("output_size", &LocalSession::output_size);
 }
 
 }  // namespace photonlink::bind

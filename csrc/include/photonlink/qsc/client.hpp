@@ -120,6 +120,7 @@ class SessionClient {
     /// Slots that are not free; those of given-up datapoints that were answered meanwhile are freed first.
     u32 slots_in_use();
     u32 slots() const { return port_.geometry().slots; }
+    const link::Geometry& geometry() const { return port_.geometry(); }
 
   private:
     /// Memory lent for one answer that nobody waits for any more.

@@ -25,6 +25,8 @@ class LocalSession {
 
     SessionClient& client() { return *client_; }
     const SessionGrant& grant() const { return grant_; }
+    u64 output_size() const { return grant_.output_size; }
+    const std::shared_ptr<Controller>& controller() const { return controller_; }
 
     Usage usage() const { return controller_->usage(grant_.session); }
 
