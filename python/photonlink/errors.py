@@ -12,6 +12,7 @@ Examples:
 from __future__ import annotations
 
 import enum
+from typing import Any
 
 __all__ = [
     "LinkClosed",
@@ -33,6 +34,7 @@ class PhotonLinkError(Exception):
     Attributes:
         target: Name of the target in use, if one was.
         request_id: Low 32 bits of the datapoint id, if the error belongs to one datapoint.
+        row: Row of that datapoint in the call; the results of all rows before it were delivered.
         elapsed: Seconds spent before the error, if it ended a wait.
         status: Wire or link status, by name, if one was received.
     """
@@ -43,14 +45,27 @@ class PhotonLinkError(Exception):
         *,
         target: str | None = None,
         request_id: int | None = None,
+        row: int | None = None,
         elapsed: float | None = None,
         status: str | None = None,
     ) -> None:
         super().__init__(message)
         self.target = target
         self.request_id = request_id
+        self.row = row
         self.elapsed = elapsed
         self.status = status
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by text and fields: keyword arguments are not in ``args``, which pickle would call with."""
+        return _restore, (type(self), self.args, self.__dict__)
+
+
+def _restore(cls: type[PhotonLinkError], args: tuple[Any, ...], fields: dict[str, Any]) -> PhotonLinkError:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(fields)
+    return error
 
 
 class ProgramError(PhotonLinkError, ValueError):
@@ -69,6 +84,7 @@ class Unavailable(enum.Enum):
     NO_TOKEN = "no access token"
     UNREACHABLE = "not reachable"
     UNSUPPORTED = "not supported by this target"
+    NOT_YET = "not in this version"
 
 
 class TargetUnavailable(PhotonLinkError, RuntimeError):

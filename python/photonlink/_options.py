@@ -1,0 +1,88 @@
+"""What a session is reserved with: checked here, so that a mistake is named in the caller's words."""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+from photonlink import _core
+from photonlink.errors import ProgramError
+from photonlink.presets import preset as find_preset
+from photonlink.program import Program
+
+_CLOCKS = ("virtual", "realtime", "none")
+_PRECISIONS = ("float64", "float32")
+
+# A chip keeps fewer samples for some phases than on average; a wait that long is still no fault.
+_RARE_SAMPLES = 10.0
+
+
+def integer(name: str, value: Any, least: int, most: int) -> int:
+    """`value` as an integer within its limits, or ProgramError."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if isinstance(value, bool) or not least <= number <= most:
+        raise ProgramError(f"{name} is {value!r}, expected an integer from {least} to {most}")
+    return number
+
+
+def seconds(name: str, value: Any) -> float:
+    """`value` as a positive number of seconds, 0 for None, or ProgramError."""
+    if value is None:
+        return 0.0
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+        raise ProgramError(f"{name} is {value!r}, expected a positive number of seconds, or None")
+    return float(value)
+
+
+def _one_of(name: str, value: Any, choices: tuple[str, ...]) -> str:
+    if value not in choices:
+        raise ProgramError(f"{name} is {value!r}, expected one of {', '.join(choices)}")
+    return str(value)
+
+
+def session_options(
+    program: Program,
+    *,
+    shots: int | None,
+    seed: int,
+    clock: str,
+    preset: str,
+    precision: str,
+    token_budget: int | None,
+    idle_timeout: float | None,
+    max_duration: float | None,
+) -> _core.SessionOptions:
+    """The native options of a session.
+
+    Raises:
+        ProgramError: An option has a wrong type or value.
+    """
+    if program.readout.kind == "samples" and shots is None:
+        raise ProgramError("a samples readout has no exact result: pass shots=<samples per datapoint>")
+    options = _core.SessionOptions()
+    options.shots = 0 if shots is None else integer("shots", shots, 1, 2**32 - 1)
+    options.seed = integer("seed", seed, 0, 2**64 - 1)
+    options.precision = _one_of("precision", precision, _PRECISIONS)
+    options.clock = getattr(_core.ClockMode, _one_of("clock", clock, _CLOCKS))
+    options.token_budget = None if token_budget is None else integer("token_budget", token_budget, 0, 2**63 - 1)
+    options.idle_timeout_s = seconds("idle_timeout", idle_timeout)
+    options.max_duration_s = seconds("max_duration", max_duration)
+    timing = _core.TimingModel()
+    for field, value in find_preset(preset).timing(program.photons).items():
+        setattr(timing, field, value)
+    options.timing = timing
+    return options
+
+
+def modelled_seconds(program: Program, options: _core.SessionOptions, preset: str) -> float:
+    """What one datapoint may take because the clock waits for it; 0 for clocks that do not wait."""
+    if options.clock != _core.ClockMode.realtime or options.shots == 0:
+        return 0.0
+    figures = find_preset(preset)
+    rate = program.fit(preset).kept_per_second
+    acquisition = options.shots / rate if rate > 0 else math.inf
+    return figures.update_s(program.phases_per_datapoint) + acquisition * (1.0 if figures.flat else _RARE_SAMPLES)

@@ -1,0 +1,394 @@
+"""Sessions: reserve a photonic processor, send features, read observables.
+
+Examples:
+    >>> import numpy as np
+    >>> import photonlink as phl
+    >>> program = phl.Program.reservoir(modes=6, photons=2, features=6, seed=7)
+    >>> with phl.reserve("sim", program, shots=100, seed=1) as session:
+    ...     y, info = session.infer(np.zeros((3, 6)), return_info=True)
+    ...     future = session.infer_async(np.ones(6))
+    ...     y.shape, info.standard_errors.shape, future.result().shape
+    ((3, 15), (3, 15), (15,))
+    >>> session.usage.tokens, session.usage.kept_samples, session.usage.quantum_seconds > 1.0
+    (4, 400, True)
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import warnings
+import weakref
+from typing import Any, Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photonlink import _arrays, _core, _options
+from photonlink._failures import Context, failure
+from photonlink._reports import describe, expand_samples
+from photonlink._worker import InferFuture, Worker, interruptible
+from photonlink.controller import Controller, Lease, close_all
+from photonlink.errors import ProgramError, SessionClosed
+from photonlink.info import InferInfo, SessionInfo, Usage
+from photonlink.program import Precision, Program
+from photonlink.targets import overridden, require
+
+__all__ = ["Session", "reserve"]
+
+Clock = Literal["virtual", "realtime", "none"]
+
+# What a datapoint may take beyond its modelled time before it counts as lost: simulators are not real-time systems.
+_SLACK_SECONDS = 30.0
+
+
+def reserve(
+    target: str,
+    program: Program,
+    *,
+    shots: int | None = None,
+    seed: int = 0,
+    clock: Clock = "virtual",
+    preset: str = "article",
+    precision: Precision = "float64",
+    token_budget: int | None = None,
+    idle_timeout: float | None = None,
+    max_duration: float | None = None,
+    timeout: float | None = None,
+    slots: int = 64,
+    controller: Controller | None = None,
+) -> Session:
+    """Reserve a processor, exclusively, and configure it with a program.
+
+    Args:
+        target: Where to run, e.g. ``"sim"``; :func:`photonlink.targets` lists them. The environment variable
+            ``PHOTONLINK_TARGET`` replaces it, with a warning in the log and a note in ``session.info``.
+        program: What to run.
+        shots: Kept samples per datapoint, or ``None`` for exact results, which no hardware has.
+        seed: Of the sampling. Results depend on program, seed, and the number of datapoints sent before, not on how
+            they were batched.
+        clock: ``"virtual"`` adds up modelled time without waiting, ``"realtime"`` waits it out, ``"none"`` keeps none.
+        preset: Timing figures of the clock; :mod:`photonlink.presets` has them with their sources.
+        precision: Of the simulation and of the results: ``"float64"`` or ``"float32"``.
+        token_budget: Datapoints that the session may execute; further ones are refused.
+        idle_timeout: Seconds without a request after which the processor is released.
+        max_duration: Seconds after which the session ends.
+        timeout: Default deadline of a call in seconds. By default each datapoint may take its modelled time, times
+            the number in flight, plus 30 s.
+        slots: Datapoints that can be in flight, 1 to 4096.
+        controller: A private controller, instead of the one that target "sim" shares in this process.
+
+    Returns:
+        The session; use it in a ``with`` statement, or close it.
+
+    Raises:
+        ProgramError: The program, or an option, cannot be executed as given.
+        TargetUnavailable: The target is unknown or cannot be used here.
+        SessionBusy: Another session holds the controller; ``retry_after`` says for how long at most, if known.
+
+    Examples:
+        >>> import photonlink as phl
+        >>> program = phl.Program.reservoir(modes=4, photons=2, features=4)
+        >>> with phl.reserve("sim", program, precision="float32") as session:
+        ...     session.info.target, session.info.simulated, session.info.chip
+        ('sim', True, 'hypothetical chip')
+    """
+    if not isinstance(program, Program):
+        raise ProgramError(f"program is a {type(program).__name__}, expected a photonlink.Program")
+    used, asked = overridden(target) if controller is None else (target, None)
+    require(used, shots)
+    options = _options.session_options(
+        program,
+        shots=shots,
+        seed=seed,
+        clock=clock,
+        preset=preset,
+        precision=precision,
+        token_budget=token_budget,
+        idle_timeout=idle_timeout,
+        max_duration=max_duration,
+    )
+    _options.seconds("timeout", timeout)
+    slots = _options.integer("slots", slots, 1, 4096)
+    lease = Lease(controller)
+    try:
+        core = interruptible(
+            lambda: _core.LocalSession(lease.controller.core, program.spec, program.encoder, options, slots),
+            wait=clock == "realtime",
+            abort=lease.controller.close,
+        )
+    except BaseException:
+        lease.end()
+        raise
+    return Session(core, lease, program, options, target=used, asked=asked, preset=preset, timeout=timeout)
+
+
+class Session:
+    """One exclusive reservation of a configured processor. Made by :func:`reserve`; threads may share it.
+
+    Examples:
+        >>> import numpy as np
+        >>> import photonlink as phl
+        >>> program = phl.Program.reservoir(modes=4, photons=1, features=4)
+        >>> session = phl.reserve("sim", program)
+        >>> session.infer(np.zeros(4)).shape
+        (4,)
+        >>> session.close().tokens
+        1
+    """
+
+    def __init__(
+        self,
+        core: _core.LocalSession,
+        lease: Lease,
+        program: Program,
+        options: _core.SessionOptions,
+        *,
+        target: str,
+        asked: str | None,
+        preset: str,
+        timeout: float | None,
+    ) -> None:
+        self._pid = os.getpid()
+        self._core = core
+        self._lease = lease
+        self._program = program
+        self._options = options
+        self._timeout = timeout
+        self._row_timeout = _SLACK_SECONDS + (core.slots + 1) * _options.modelled_seconds(program, options, preset)
+        self._limits = self._limits_for(timeout)
+        self._dtype = np.dtype(options.precision)
+        self._context = Context(target, program.features, lambda: lease.controller.core.status().cause)
+        status = lease.controller.core.status()
+        self._info = SessionInfo(
+            target=target,
+            target_overridden_from=asked,
+            processor=status.processor,
+            simulated=status.simulated,
+            clock=options.clock.name,
+            preset=preset,
+            chip=program.fit(preset).label,
+            digest=program.digest,
+            link="in-process",
+            precision=options.precision,
+            kernel_profile=_core.simd_profiles()[0],
+            slots=core.slots,
+            calibration_age_seconds=status.calibration_age_s,
+        )
+        self._worker = Worker("photonlink-async")
+        self._close_lock = threading.Lock()
+        self._final: Usage | None = None
+        _open.add(self)
+
+    # ---- inference
+
+    def infer(self, x: Any, out: Any = None, timeout: float | None = None, return_info: bool = False) -> Any:
+        """Send datapoints and wait for their results.
+
+        Args:
+            x: (B, F) or (F,) float64 or float32 in host memory: a numpy array, a torch CPU tensor, or anything with
+                ``__dlpack__`` or a buffer. Rows must be contiguous. Nothing is copied.
+            out: Array of shape (B, O) or (O,) and the session's precision that receives the results. After an error,
+                rows that were not delivered may still be written to until the session is closed.
+            timeout: Seconds for the whole call, instead of the session's default.
+            return_info: Also return counts, kept fractions, standard errors and times.
+
+        Returns:
+            ``y``, or ``(y, info)``: (B, O) or (O,) in the caller's kind of array (numpy for plain buffers), or `out`.
+            For a samples readout: uint8 (B, shots, modes) or (shots, modes), photons per mode, sorted by basis state;
+            the order within a datapoint carries no information. `info` is an :class:`photonlink.InferInfo`.
+
+        Raises:
+            ProgramError: x or out has a wrong type, dtype, shape or strides, or a feature is not finite.
+            TargetUnavailable: x or out lies in device memory, and this build has no CUDA part.
+            LinkTimeout: No answer in time; ``row`` rows were delivered.
+            SessionClosed: The session was closed, expired, spent its budget, or was inherited by a forked child.
+            LinkClosed: The controller died.
+            ProcessorError: The processor failed.
+            ProtocolError: The controller broke the wire format.
+        """
+        self._require_open()
+        rows, single = _arrays.features(x, len(self._program.features))
+        return self._run(
+            x, rows, single, out, self._limits if timeout is None else self._limits_for(timeout), return_info
+        )
+
+    def infer_async(
+        self, x: Any, out: Any = None, timeout: float | None = None, return_info: bool = False
+    ) -> InferFuture:
+        """Send datapoints without waiting. Calls run in order of submission, their datapoints in flight together.
+
+        Arguments and results are those of :meth:`infer`; x is copied. The deadline counts from the start of the call.
+
+        Returns:
+            A ``concurrent.futures.Future``. Its ``cancel()`` ends a running call too; closing the session ends all.
+
+        Raises:
+            ProgramError: x has a wrong type, dtype, shape or strides. All else is raised by ``result()``.
+            SessionClosed: The session is closed or was inherited by a forked child.
+        """
+        self._require_open()
+        view, single = _arrays.features(x, len(self._program.features))
+        rows = np.array(view)
+
+        def call(flag: _core.CancelFlag) -> Any:
+            limits = self._limits_for(self._timeout if timeout is None else timeout, flag)
+            return self._run(x, rows, single, out, limits, return_info)
+
+        return self._worker.submit(call)
+
+    def echo_latency(self, rounds: int, timeout: float | None = None) -> NDArray[np.float64]:
+        """Measure the link: round trips of a 32-byte echo, one at a time, timed in native code.
+
+        Args:
+            rounds: Number of round trips.
+            timeout: Seconds for all of them, instead of the session's default.
+
+        Returns:
+            float64 (rounds,), seconds. Nothing is executed, and no token counts.
+
+        Raises:
+            As :meth:`infer`.
+        """
+        self._require_open()
+        count = _options.integer("rounds", rounds, 1, 2**32)
+        limits = self._limits if timeout is None else self._limits_for(timeout)
+        result, latencies_ns = self._core.echo(count, limits)
+        if result.status != _core.CallStatus.OK:
+            raise failure(result, count, self._context)
+        return cast(NDArray[np.float64], latencies_ns * 1e-9)
+
+    def _run(
+        self, x: Any, rows: _arrays.Array, single: bool, out: Any, limits: _core.CallLimits, return_info: bool
+    ) -> Any:
+        samples = self._program.readout.kind == "samples"
+        y = self._results(rows, single, out, samples)
+        if not samples and not return_info:
+            result = self._core.infer(rows, y, limits)
+            if result.status != _core.CallStatus.OK:
+                raise failure(result, len(rows), self._context)
+            return self._returned(y, single, out, x)
+        result, *columns = self._core.report(rows, y, limits)
+        if result.status != _core.CallStatus.OK:
+            raise failure(result, len(rows), self._context)
+        info = describe(columns, self._info, exact=self._options.shots == 0, samples=samples)
+        if samples:
+            y = expand_samples(self._program, info, self._options.shots)
+        values = self._returned(y, single, out, x)
+        return (values, info) if return_info else values
+
+    def _results(self, rows: _arrays.Array, single: bool, out: Any, samples: bool) -> _arrays.Array:
+        """Where the observables go, as (B, O)."""
+        size = self._core.output_size
+        if out is None:
+            return np.empty((len(rows), size), self._dtype)
+        if samples:
+            raise ProgramError("a samples readout cannot write into out: leave it away")
+        return _arrays.output(out, (size,) if single else (len(rows), size), self._dtype, rows)
+
+    @staticmethod
+    def _returned(y: _arrays.Array, single: bool, out: Any, x: Any) -> Any:
+        return out if out is not None else _arrays.like(y[0] if single else y, x)
+
+    def _limits_for(self, timeout: float | None, flag: _core.CancelFlag | None = None) -> _core.CallLimits:
+        _options.seconds("timeout", timeout)
+        row_timeout = self._row_timeout if timeout is None else None
+        return _core.CallLimits(timeout=timeout, row_timeout=row_timeout, in_flight=0, cancel=flag)
+
+    # ---- what it is and what it used
+
+    @property
+    def info(self) -> SessionInfo:
+        """What the session runs on."""
+        return self._info
+
+    @property
+    def program(self) -> Program:
+        """The configured program."""
+        return self._program
+
+    @property
+    def closed(self) -> bool:
+        """Whether :meth:`close` was called, or this process is a forked child that inherited the session."""
+        return self._final is not None or os.getpid() != self._pid
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens, shots, kept samples, modelled quantum time and wall time so far; final after :meth:`close`.
+
+        Raises:
+            SessionClosed: This process is a forked child.
+        """
+        self._require_own_process()
+        return self._final or self._usage(self._core.usage())
+
+    def _usage(self, used: _core.Usage) -> Usage:
+        timed = self._options.shots > 0 and self._info.clock != "none"
+        quantum_ns = max(used.quantum_ns, 0) + used.configuration_ns
+        return Usage(
+            tokens=used.tokens,
+            shots=used.shots,
+            kept_samples=used.kept_samples,
+            quantum_seconds=quantum_ns * 1e-9 if timed else None,
+            wall_seconds=used.wall_ns * 1e-9,
+        )
+
+    # ---- the end
+
+    def close(self) -> Usage:
+        """Release the processor. Calls in other threads end with ``SessionClosed``. May be repeated.
+
+        Returns:
+            What the session used.
+
+        Raises:
+            SessionClosed: This process is a forked child; the session lives on in the parent.
+        """
+        self._require_own_process()
+        with self._close_lock:
+            if self._final is None:
+                self._core.stop()
+                self._worker.stop()
+                self._final = self._usage(self._core.close())
+                self._lease.end()
+            return self._final
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if os.getpid() == self._pid:
+            self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_final", self) is None and os.getpid() == self._pid:
+            warnings.warn(f"{self!r} was not closed: use it in a with statement", ResourceWarning, source=self)
+            self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else "open"
+        return f"<photonlink.Session on {self._info.target!r}, {state}, program {self._info.digest[:8]}>"
+
+    def _require_own_process(self) -> None:
+        if os.getpid() != self._pid:
+            raise SessionClosed(
+                "this session belongs to the parent process and does not survive a fork: reserve one in this process",
+                target=self._info.target,
+            )
+
+    def _require_open(self) -> None:
+        self._require_own_process()
+        if self._final is not None:
+            raise SessionClosed("the session is closed: reserve a new one", target=self._info.target)
+
+
+_open: weakref.WeakSet[Session] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_everything() -> None:
+    """Sessions that are still open at exit release their processors before the interpreter goes away."""
+    for session in list(_open):
+        session.__exit__()
+    close_all()

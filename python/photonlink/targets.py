@@ -1,0 +1,128 @@
+"""Where a program can run: names of targets, whether they can be used here, and if not, why."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+from dataclasses import dataclass
+
+from photonlink.errors import ProgramError, TargetUnavailable, Unavailable
+
+__all__ = ["TARGET_VARIABLE", "Target", "targets"]
+
+TARGET_VARIABLE = "PHOTONLINK_TARGET"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Target:
+    """One target, or one family of targets.
+
+    Attributes:
+        name: What :func:`photonlink.reserve` takes; parts in angle brackets are to be filled in.
+        available: Whether a session can be reserved on it here and now.
+        reason: Why not, or ``None`` when it is available.
+        detail: The same in a sentence.
+        hardware: Whether photons are real; hardware has no exact results.
+    """
+
+    name: str
+    available: bool
+    reason: Unavailable | None
+    detail: str
+    hardware: bool = False
+
+
+def _absent(name: str, reason: Unavailable, detail: str, *, hardware: bool = False) -> Target:
+    return Target(name, available=False, reason=reason, detail=detail, hardware=hardware)
+
+
+def _native() -> Target:
+    try:
+        importlib.import_module("photonlink._core")
+    except ImportError as error:
+        return _absent("sim", Unavailable.NOT_BUILT, f"the native core cannot be loaded: {error}")
+    return Target("sim", available=True, reason=None, detail="native photonic simulator in this process")
+
+
+def targets() -> list[Target]:
+    """List every target with its availability and the reason when it is absent.
+
+    Returns:
+        All targets, the default first.
+
+    Examples:
+        >>> import photonlink as phl
+        >>> [target.name for target in phl.targets() if target.available]
+        ['sim']
+    """
+    return [
+        _native(),
+        _absent("sim:cuda", Unavailable.NOT_BUILT, "photonlink was built without its CUDA part"),
+        _absent("perceval:slos", Unavailable.NOT_YET, "noiseless Perceval processor"),
+        _absent("perceval:<preset>", Unavailable.NOT_YET, "noisy local Perceval processor"),
+        _absent("quandela:<platform>", Unavailable.NOT_YET, "Quandela cloud", hardware=True),
+        _absent("qsc://<host>:<port>", Unavailable.NOT_YET, "controller service"),
+        _absent("shm://<name>", Unavailable.NOT_YET, "controller in another process"),
+    ]
+
+
+def _matches(pattern: str, name: str) -> bool:
+    """Whether `name` is `pattern` with its placeholder filled in."""
+    stem, placeholder, _ = pattern.partition("<")
+    return name.startswith(stem) and len(name) > len(stem) if placeholder else name == pattern
+
+
+def find(name: str) -> Target:
+    """The target that `name` means.
+
+    Raises:
+        TargetUnavailable: No target has that name (reason ``UNKNOWN``).
+    """
+    for target in targets():
+        if _matches(target.name, name):
+            return target
+    known = ", ".join(target.name for target in targets())
+    raise TargetUnavailable(
+        f"unknown target {name!r}; known targets are {known}", reason=Unavailable.UNKNOWN, target=name
+    )
+
+
+def require(name: str, shots: int | None) -> Target:
+    """The target that `name` means, if a session with `shots` can be reserved on it.
+
+    Raises:
+        ProgramError: Exact results were asked for on hardware.
+        TargetUnavailable: The target is unknown or cannot be used here; ``reason`` says why.
+    """
+    target = find(name)
+    if target.hardware and shots is None:
+        raise ProgramError(
+            f"target {name!r} is hardware, which has no exact results: pass shots=<kept samples per datapoint>, "
+            "or use target 'sim' for shots=None",
+            target=name,
+        )
+    if not target.available:
+        assert target.reason is not None
+        raise TargetUnavailable(
+            f"target {name!r} cannot be used: {target.reason.value}: {target.detail}; "
+            "photonlink.targets() lists what is available",
+            reason=target.reason,
+            target=name,
+        )
+    return target
+
+
+def overridden(asked: str) -> tuple[str, str | None]:
+    """Apply ``PHOTONLINK_TARGET``.
+
+    Returns:
+        The target to use, and the one that was asked for if it is another.
+    """
+    override = os.environ.get(TARGET_VARIABLE, "")
+    if not override or override == asked:
+        return asked, None
+    _log.warning("%s=%s replaces target %r", TARGET_VARIABLE, override, asked)
+    return override, asked
