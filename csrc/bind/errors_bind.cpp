@@ -45,8 +45,6 @@ void translate(std::exception_ptr pending) {
         raise_as("LinkClosed", problem);
     } catch (const link::LinkError& problem) {
         raise_as(error_of(problem.status()), problem);
-    } catch (const optics::ProgramError& problem) {
-        raise_as("ProgramError", problem);
     }
 }
 

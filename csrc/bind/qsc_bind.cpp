@@ -127,8 +127,8 @@ void bind_qsc(py::module_& module) {
 
     py::class_<CallLimits>(module, "CallLimits", "Deadlines of calls, in seconds.")
         .def(py::init([](std::optional<double> timeout, std::optional<double> row_timeout, u32 in_flight,
-                         std::shared_ptr<CancelFlag> cancel) {
-                 return CallLimits{timeout, row_timeout, in_flight, std::move(cancel)};
+                         std::optional<std::shared_ptr<CancelFlag>> cancel) {
+                 return CallLimits{timeout, row_timeout, in_flight, cancel.value_or(nullptr)};
              }),
              py::arg("timeout") = py::none(), py::arg("row_timeout") = py::none(), py::arg("in_flight") = 0,
              py::arg("cancel") = py::none());

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <tuple>
 #include <vector>
 
 #include "photonlink/qsc/client.hpp"
@@ -100,8 +101,11 @@ py::array_t<T> as_array(const std::vector<T>& values) {
 }
 
 /// (result, kept_fraction, standard_errors, quantum_ns, changed_phases, row_begin, state_index, counts)
+using ReportColumns = std::tuple<CallResult, py::array_t<double>, py::array_t<double>, py::array_t<i64>,
+                                 py::array_t<u32>, py::array_t<u64>, py::array_t<u32>, py::array_t<u32>>;
+
 template <class Session>
-py::tuple report(Session& session, const py::array& x, py::array out, const CallLimits& limits) {
+ReportColumns report(Session& session, const py::array& x, py::array out, const CallLimits& limits) {
     const qsc::Features features = features_of(x);
     const qsc::Output output = output_of(out);
     const auto rows = static_cast<py::ssize_t>(features.rows);
@@ -119,12 +123,12 @@ py::tuple report(Session& session, const py::array& x, py::array out, const Call
         const py::gil_scoped_release unlocked;
         result = session.client().report(features, output, &reports, limits.options());
     }
-    return py::make_tuple(unless_interrupted(result), kept, errors, quantum_ns, changed, as_array(reports.row_begin),
-                          as_array(reports.state_index), as_array(reports.counts));
+    return ReportColumns(unless_interrupted(result), kept, errors, quantum_ns, changed, as_array(reports.row_begin),
+                         as_array(reports.state_index), as_array(reports.counts));
 }
 
 template <class Session>
-py::tuple echo(Session& session, u64 rounds, const CallLimits& limits) {
+std::tuple<CallResult, py::array_t<u64>> echo(Session& session, u64 rounds, const CallLimits& limits) {
     py::array_t<u64> latencies_ns(static_cast<py::ssize_t>(rounds));
     u64* out = latencies_ns.mutable_data();
     CallResult result;
@@ -132,7 +136,7 @@ py::tuple echo(Session& session, u64 rounds, const CallLimits& limits) {
         const py::gil_scoped_release unlocked;
         result = session.client().echo(rounds, out, limits.options());
     }
-    return py::make_tuple(unless_interrupted(result), latencies_ns);
+    return {unless_interrupted(result), latencies_ns};
 }
 
 }  // namespace photonlink::bind

@@ -8,7 +8,6 @@ from typing import Any
 
 from photonlink import _core
 from photonlink.errors import ProgramError
-from photonlink.presets import preset as find_preset
 from photonlink.program import Program
 
 _CLOCKS = ("virtual", "realtime", "none")
@@ -72,7 +71,7 @@ def session_options(
     options.idle_timeout_s = seconds("idle_timeout", idle_timeout)
     options.max_duration_s = seconds("max_duration", max_duration)
     timing = _core.TimingModel()
-    for field, value in find_preset(preset).timing(program.photons).items():
+    for field, value in program.fit(preset).timing().items():
         setattr(timing, field, value)
     options.timing = timing
     return options
@@ -82,7 +81,7 @@ def modelled_seconds(program: Program, options: _core.SessionOptions, preset: st
     """What one datapoint may take because the clock waits for it; 0 for clocks that do not wait."""
     if options.clock != _core.ClockMode.realtime or options.shots == 0:
         return 0.0
-    figures = find_preset(preset)
-    rate = program.fit(preset).kept_per_second
-    acquisition = options.shots / rate if rate > 0 else math.inf
-    return figures.update_s(program.phases_per_datapoint) + acquisition * (1.0 if figures.flat else _RARE_SAMPLES)
+    fit = program.fit(preset)
+    acquisition = options.shots / fit.kept_per_second if fit.kept_per_second > 0 else math.inf
+    update = fit.preset.update_s(fit.physical_phases_per_datapoint)
+    return update + acquisition * (1.0 if fit.preset.flat else _RARE_SAMPLES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from photonlink.program import Program
 def describe(columns: list[NDArray[Any]], session: SessionInfo, *, exact: bool, samples: bool) -> InferInfo:
     """The info of a call from kept fractions, standard errors, times, changed phases and sparse counts."""
     kept, errors, quantum_ns, changed, row_begin, index, count = columns
-    counts = [Counts(index[begin:end], count[begin:end]) for begin, end in zip(row_begin, row_begin[1:], strict=False)]
+    counts = [Counts(index[begin:end], count[begin:end]) for begin, end in itertools.pairwise(row_begin)]
     return InferInfo(
         counts=None if exact else counts,
         kept_fraction=kept,

@@ -40,6 +40,15 @@ class InferFuture(Future[Any]):
         return not self.done()
 
 
+def _settle(future: Future[Any], function: Callable[..., Any], *arguments: Any) -> None:
+    try:
+        result = function(*arguments)
+    except BaseException as error:  # whatever it is, it belongs to whoever asks the future
+        future.set_exception(error)
+    else:
+        future.set_result(result)
+
+
 class Worker:
     """Starts its thread at the first call; :meth:`stop` ends it."""
 
@@ -68,18 +77,14 @@ class Worker:
             future, call = job
             if not future.set_running_or_notify_cancel():
                 continue
-            try:
-                if self._stopped:
-                    raise SessionClosed("the session was closed before the call began: reserve a new one")
-                result = call(future.flag)
-            except BaseException as error:  # noqa: BLE001 - belongs to whoever asks the future
-                future.set_exception(error)
+            if self._stopped:
+                future.set_exception(SessionClosed("the session was closed before the call began: reserve a new one"))
             else:
-                future.set_result(result)
+                _settle(future, call, future.flag)
             del job, future, call  # an idle thread must not keep the last result alive
 
     def stop(self) -> None:
-        """End the thread; calls that have not begun fail with ``SessionClosed``. The one that runs must be ended first."""
+        """End the thread; calls not yet begun fail with ``SessionClosed``. The one that runs must be ended first."""
         with self._lock:
             self._stopped = True
             thread = self._thread
@@ -95,13 +100,7 @@ def interruptible(function: Callable[[], Result], *, wait: bool, abort: Callable
         return function()
     done: Future[Result] = Future()
 
-    def run() -> None:
-        try:
-            done.set_result(function())
-        except BaseException as error:  # noqa: BLE001 - goes to the caller
-            done.set_exception(error)
-
-    thread = threading.Thread(target=run, name="photonlink-reserve", daemon=True)
+    thread = threading.Thread(target=_settle, args=(done, function), name="photonlink-reserve", daemon=True)
     thread.start()
     try:
         return done.result()

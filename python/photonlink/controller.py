@@ -41,8 +41,8 @@ class Controller:
         >>> import numpy as np
         >>> import photonlink as phl
         >>> program = phl.Program.reservoir(4, 2, features=4)
-        >>> with phl.Controller() as first, phl.Controller() as second:
-        ...     with phl.reserve("sim", program, controller=first) as a, phl.reserve("sim", program, controller=second) as b:
+        >>> with phl.Controller() as mine, phl.reserve("sim", program, controller=mine) as a:
+        ...     with phl.reserve("sim", program) as b:
         ...         bool((a.infer(np.ones(4)) == b.infer(np.ones(4))).all())
         True
     """
@@ -128,7 +128,7 @@ _installed: list[Controller] = []
 
 def _forget_parent() -> None:
     """In a forked child: the parent's controllers and locks are not ours."""
-    global _shared  # noqa: PLW0603 - one per process
+    global _shared
     _shared = _Shared()
     _installed.clear()
 

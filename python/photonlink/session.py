@@ -31,7 +31,7 @@ from photonlink._reports import describe, expand_samples
 from photonlink._worker import InferFuture, Worker, interruptible
 from photonlink.controller import Controller, Lease, close_all
 from photonlink.errors import ProgramError, SessionClosed
-from photonlink.info import InferInfo, SessionInfo, Usage
+from photonlink.info import SessionInfo, Usage
 from photonlink.program import Precision, Program
 from photonlink.targets import overridden, require
 
@@ -151,7 +151,7 @@ class Session:
         timeout: float | None,
     ) -> None:
         self._pid = os.getpid()
-        self._core = core
+        self._core_session = core
         self._lease = lease
         self._program = program
         self._options = options
@@ -254,7 +254,7 @@ class Session:
         self._require_open()
         count = _options.integer("rounds", rounds, 1, 2**32)
         limits = self._limits if timeout is None else self._limits_for(timeout)
-        result, latencies_ns = self._core.echo(count, limits)
+        result, latencies_ns = self._core_session.echo(count, limits)
         if result.status != _core.CallStatus.OK:
             raise failure(result, count, self._context)
         return cast(NDArray[np.float64], latencies_ns * 1e-9)
@@ -265,11 +265,11 @@ class Session:
         samples = self._program.readout.kind == "samples"
         y = self._results(rows, single, out, samples)
         if not samples and not return_info:
-            result = self._core.infer(rows, y, limits)
+            result = self._core_session.infer(rows, y, limits)
             if result.status != _core.CallStatus.OK:
                 raise failure(result, len(rows), self._context)
             return self._returned(y, single, out, x)
-        result, *columns = self._core.report(rows, y, limits)
+        result, *columns = cast("list[Any]", self._core_session.report(rows, y, limits))
         if result.status != _core.CallStatus.OK:
             raise failure(result, len(rows), self._context)
         info = describe(columns, self._info, exact=self._options.shots == 0, samples=samples)
@@ -280,7 +280,7 @@ class Session:
 
     def _results(self, rows: _arrays.Array, single: bool, out: Any, samples: bool) -> _arrays.Array:
         """Where the observables go, as (B, O)."""
-        size = self._core.output_size
+        size = self._core_session.output_size
         if out is None:
             return np.empty((len(rows), size), self._dtype)
         if samples:
@@ -309,6 +309,11 @@ class Session:
         return self._program
 
     @property
+    def slots(self) -> int:
+        """Datapoints that can be in flight."""
+        return self._info.slots
+
+    @property
     def closed(self) -> bool:
         """Whether :meth:`close` was called, or this process is a forked child that inherited the session."""
         return self._final is not None or os.getpid() != self._pid
@@ -321,7 +326,7 @@ class Session:
             SessionClosed: This process is a forked child.
         """
         self._require_own_process()
-        return self._final or self._usage(self._core.usage())
+        return self._final or self._usage(self._core_session.usage())
 
     def _usage(self, used: _core.Usage) -> Usage:
         timed = self._options.shots > 0 and self._info.clock != "none"
@@ -348,9 +353,9 @@ class Session:
         self._require_own_process()
         with self._close_lock:
             if self._final is None:
-                self._core.stop()
+                self._core_session.stop()
                 self._worker.stop()
-                self._final = self._usage(self._core.close())
+                self._final = self._usage(self._core_session.close())
                 self._lease.end()
             return self._final
 
@@ -363,7 +368,9 @@ class Session:
 
     def __del__(self) -> None:
         if getattr(self, "_final", self) is None and os.getpid() == self._pid:
-            warnings.warn(f"{self!r} was not closed: use it in a with statement", ResourceWarning, source=self)
+            warnings.warn(
+                f"{self!r} was not closed: use it in a with statement", ResourceWarning, stacklevel=2, source=self
+            )
             self.close()
 
     def __repr__(self) -> str:
