@@ -2,8 +2,8 @@
 """Weakens every memory-ordering site of the link in turn and requires that the probe program notices.
 
 For each number in csrc/include/photonlink/link/sites.hpp the probe is built under ThreadSanitizer with
--DPHL_MUTATED_SITE=<number> and must fail; built without, it must pass. A mutant that passes means that the site need not
-be ordered (relax it for good) or that the probe does not exercise it (strengthen it).
+-DPHL_MUTATED_SITE=<number> and must fail; built without, it must pass. A mutant that passes means that the site need
+not be ordered (relax it for good) or that the probe does not exercise it (strengthen it).
 
 Usage: mutation.py [--cxx g++] [--jobs 2]
 """
