@@ -46,7 +46,7 @@ void Dispatcher::attach(std::shared_ptr<ServedPort> port) {
     notice();
 }
 
-// Release here, acquire in loop(): the thread that sees the flag sees what it was raised for.
+// Release here, acquire in look_around(): whoever sees the flag sees what it was raised for.
 void Dispatcher::notice() { attention_.store(true, std::memory_order_release); }
 
 void Dispatcher::stop(EndReason reason) {
@@ -85,9 +85,11 @@ void Dispatcher::run() {
 void Dispatcher::loop() {
     u32 idle_turns = 0;
     for (;;) {
-        if (attention_.load(std::memory_order_acquire)) look_around();
-        const EndReason reason = stop_.load(std::memory_order_acquire);
-        if (reason != EndReason::None) return drain(reason);
+        if (attention_.load(std::memory_order_relaxed)) {
+            look_around();
+            const EndReason reason = stop_.load(std::memory_order_acquire);
+            if (reason != EndReason::None) return drain(reason);
+        }
         if (turn())
             idle_turns = 0;
         else
@@ -116,7 +118,8 @@ void Dispatcher::back_off(u32 idle_turns) {
 
 /// Takes in new ports and lets go of those that have left.
 void Dispatcher::look_around() {
-    attention_.store(false, std::memory_order_relaxed);  // before looking: what comes later raises it again
+    // An exchange, not a store: it reads whatever notice() it wipes out, and so sees what that was raised for.
+    attention_.exchange(false, std::memory_order_acquire);
     {
         const std::lock_guard<std::mutex> lock(mutex_);
         ports_.insert(ports_.end(), arriving_.begin(), arriving_.end());
@@ -130,21 +133,18 @@ void Dispatcher::look_around() {
     ports_.erase(std::remove_if(ports_.begin(), ports_.end(), left), ports_.end());
 }
 
-/// Answers or queues everything that has come to a port.
+/// Answers or queues what has come to a port. One request at a time while they need no processor: the look stops at
+/// the first, which an echo's caller is waiting for. Datapoints have an order to keep and want company in their batch.
 bool Dispatcher::collect(ServedPort& port) {
-    const u32 arrived = port.server.poll(port.arrivals(), port.slots());
-    if (arrived == 0) return false;
-    u32 queued = sort_in(port, arrived);
-    u32 found = arrived;
-    // Only datapoints have an order to keep; an echo is spared the further looks of poll_all.
-    if (queued != 0 && found < port.slots()) {
-        found = port.server.poll_all(port.arrivals());
-        sort_in(port, found);
-        found += arrived;
-    }
-    if (queued != 0) port.sort_waiting();
-    count_up(requests_, found);
+    if (port.server.poll(port.arrivals(), 1) == 0) return false;
+    const u32 queued = sort_in(port, 1);
+    if (queued != 0) collect_all(port);
     return true;
+}
+
+void Dispatcher::collect_all(ServedPort& port) {
+    sort_in(port, port.server.poll_all(port.arrivals()));
+    port.sort_waiting();
 }
 
 /// Queues the datapoints among the arrivals and answers the rest; returns how many were queued.
@@ -165,6 +165,7 @@ u32 Dispatcher::sort_in(ServedPort& port, u32 arrived) {
             answer_now(port, request);
         }
     }
+    count_up(requests_, arrived);
     return queued;
 }
 
@@ -299,7 +300,7 @@ u64 Dispatcher::drain_deadline_ns() const {
 
 /// The last answers. One look at the ports settles what was accepted; later requests find the port closed.
 void Dispatcher::drain(EndReason reason) {
-    for (const auto& port : ports_) collect(*port);
+    for (const auto& port : ports_) collect_all(*port);
     bool more = reason == EndReason::Released;
     while (more && platform::clock_ns() < drain_deadline_ns()) {
         more = false;

@@ -54,6 +54,7 @@ class Dispatcher {
     void back_off(u32 idle_turns);
     void look_around();
     bool collect(ServedPort& port);
+    void collect_all(ServedPort& port);
     u32 sort_in(ServedPort& port, u32 arrived);
     bool serve(ServedPort& port);
     void fill_batch(ServedPort& port);
