@@ -16,14 +16,19 @@ using namespace link::testing;
 constexpr u64 kSecond = 1'000'000'000;
 constexpr Geometry kGeometry{4, 120, 0};
 
+/// Address of an abstract socket and its length, for bare socket calls.
+std::pair<sockaddr_un, socklen_t> raw_address(const std::string& address) {
+    sockaddr_un name{};
+    name.sun_family = AF_UNIX;
+    std::memcpy(name.sun_path + 1, address.data() + 1, address.size() - 1);
+    return {name, static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + address.size())};
+}
+
 /// A server made of bare socket calls, which can say anything.
 class RawServer {
   public:
     explicit RawServer(const std::string& address) : fd_(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)) {
-        sockaddr_un name{};
-        name.sun_family = AF_UNIX;
-        std::memcpy(name.sun_path + 1, address.data() + 1, address.size() - 1);
-        const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + address.size());
+        const auto [name, length] = raw_address(address);
         EXPECT_EQ(::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&name), length), 0);
         EXPECT_EQ(::listen(fd_.get(), 1), 0);
     }
@@ -155,6 +160,41 @@ TEST_F(ShmOffer, ServerThatHangsUpIsARejection) {
     std::thread hanging_up([&] { server.hang_up(); });
     EXPECT_EQ(connect_status(address), LinkStatus::Rejected);
     hanging_up.join();
+}
+
+// Runs as another user in a child: connects without the library's own check of the server, and expects to be turned
+// away.
+int call_as_nobody(const std::string& address) {
+    constexpr uid_t kNobody = 65534;
+    if (::seteuid(kNobody) != 0) return 1;
+    const UniqueFd fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+    const auto [name, length] = raw_address(address);
+    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&name), length) != 0) return 2;
+    char byte = 0;
+    return ::recv(fd.get(), &byte, 1, 0) == 0 ? 0 : 3;
+}
+
+TEST_F(ShmOffer, ClientOfAnotherUserGetsNothing) {
+    if (::geteuid() != 0) GTEST_SKIP() << "only root can play another user";
+    const std::string address = fresh_address();
+    ShmServer listener(address);
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(call_as_nobody(address));
+    EXPECT_EQ(listener.accept(kSecond / 2, kGeometry, 1), nullptr);
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+}
+
+TEST_F(ShmOffer, ServerOfAnotherUserIsNotTrusted) {
+    if (::geteuid() != 0) GTEST_SKIP() << "only root can play another user";
+    const std::string address = fresh_address();
+    ShmServer listener(address);
+    const pid_t child = ::fork();
+    if (child == 0) ::_exit(::seteuid(65534) == 0 && connect_status(address) == LinkStatus::Rejected ? 0 : 1);
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
 }
 
 TEST_F(ShmOffer, UnusableAddressesAreNamed) {
