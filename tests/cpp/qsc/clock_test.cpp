@@ -83,7 +83,10 @@ TEST(Clock, ModelsThatCannotBeComputedWithAreNamed) {
     EXPECT_NE(message([](TimingModel& t) { t.clock_hz = 0; }).find("clock_hz"), std::string::npos);
     EXPECT_NE(message([](TimingModel& t) { t.transmittance = 1.5; }).find("transmittance"), std::string::npos);
     EXPECT_NE(message([](TimingModel& t) { t.photons = 0; }).find("photons"), std::string::npos);
-    EXPECT_NE(message([](TimingModel& t) { t.flat = true, t.kept_rate_hz = 0; }).find("kept_rate_hz"),
+    EXPECT_NE(message([](TimingModel& t) {
+                  t.flat = true;
+                  t.kept_rate_hz = 0;
+              }).find("kept_rate_hz"),
               std::string::npos);
 }
 

@@ -167,12 +167,43 @@ TEST(Budget, IsSpentToTheLastTokenAndNotBeyond) {
     }
 }
 
-TEST(Ledger, CountsBeforeTheAnswerIsThere) {
-    Bench bench;
-    for (u64 id = 0; id < 200; ++id) {
-        ASSERT_EQ(bench.call({0, 0, 0, 0}, id).status(), wire::Status::Ok);
-        ASSERT_EQ(bench.controller.usage(bench.grant.session).counts.tokens, id + 1);
+class SlowLedger : public MemoryLedger {
+  public:
+    void count(u64 session, const Counts& executed) override {
+        std::unique_lock<std::mutex> lock(mutex_);
+        asked_ = true;
+        changed_.notify_all();
+        changed_.wait(lock, [this] { return open_; });
+        MemoryLedger::count(session, executed);
     }
+    void wait_until_asked() {
+        std::unique_lock<std::mutex> lock(mutex_);
+        ASSERT_TRUE(changed_.wait_for(lock, std::chrono::nanoseconds(kPatience_ns), [this] { return asked_; }));
+    }
+    void open_gate() {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        open_ = true;
+        changed_.notify_all();
+    }
+
+  private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool asked_ = false, open_ = false;
+};
+
+TEST(Ledger, HasTheCountBeforeTheAnswerIsPublished) {
+    const auto ledger = std::make_shared<SlowLedger>();
+    ControllerOptions options;
+    options.ledger = ledger;
+    Bench bench({}, {}, options);
+    const link::Ticket ticket = bench.submit({0, 0, 0, 0}, 0);
+    ledger->wait_until_asked();
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    EXPECT_EQ(bench.caller.client().poll(ticket), link::LinkStatus::Pending);
+    ledger->open_gate();
+    EXPECT_EQ(bench.caller.collect(ticket).status(), wire::Status::Ok);
+    EXPECT_EQ(bench.controller.usage(bench.grant.session).counts.tokens, 1u);
 }
 
 TEST(Ledger, OfTheCallerIsUsed) {

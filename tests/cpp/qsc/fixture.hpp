@@ -128,11 +128,15 @@ class TestProcessor : public Processor {
         if (batch.reports != nullptr) batch.reports[row] = report(values, batch.shots);
     }
     void store(void* target, const std::vector<double>& values) const {
-        if (options_.precision == optics::Precision::Float64) {
-            std::copy(values.begin(), values.end(), static_cast<double*>(target));
-            return;
-        }
-        for (std::size_t i = 0; i < values.size(); ++i) static_cast<float*>(target)[i] = static_cast<float>(values[i]);
+        if (options_.precision == optics::Precision::Float64)
+            store_as(static_cast<double*>(target), values);
+        else
+            store_as(static_cast<float*>(target), values);
+    }
+    template <typename Value>
+    static void store_as(Value* target, const std::vector<double>& values) {
+        EXPECT_EQ(reinterpret_cast<std::uintptr_t>(target) % sizeof(Value), 0u) << "processors may count on alignment";
+        for (std::size_t i = 0; i < values.size(); ++i) target[i] = static_cast<Value>(values[i]);
     }
     optics::RowReport report(std::vector<double> values, u32 shots) const {
         optics::RowReport report;
