@@ -24,11 +24,13 @@ struct CancelFlag {
     std::atomic<bool> set{false};
 };
 
-/// Deleter for objects whose destructor waits for threads.
+/// Deleter for objects whose destructor waits for threads. One of them may own another: then the lock is released
+/// already.
 struct WithoutGil {
     template <class T>
     void operator()(T* object) const {
-        const py::gil_scoped_release unlocked;
+        std::optional<py::gil_scoped_release> unlocked;
+        if (PyGILState_Check() != 0) unlocked.emplace();
         delete object;
     }
 };

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,9 +40,11 @@ class Context:
     cause: Callable[[], str]
 
 
-def failure(result: _core.CallResult, rows: int, context: Context) -> PhotonLinkError:
+def failure(result: _core.CallResult, rows: int, context: Context) -> PhotonLinkError | CancelledError:
     """The error for a call over `rows` datapoints that ended with anything but OK."""
     status = result.status
+    if status == _core.CallStatus.CANCELLED:
+        return CancelledError()
     fields: dict[str, Any] = {
         "target": context.target,
         "row": result.row,
