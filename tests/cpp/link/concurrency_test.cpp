@@ -1,8 +1,6 @@
 // Many callers, one server, all contents verified. Meant to run under ThreadSanitizer too.
 #include <gtest/gtest.h>
 
-#include <mutex>
-
 #include "link_testing.hpp"
 
 namespace photonlink::link {
@@ -112,12 +110,12 @@ TEST(Concurrency, ThousandsOfAbandonedCallsAndEverySlotComesBack) {
     EXPECT_EQ(port.server().violations(), 0u);
 }
 
+// A long ring, filled in random order while the server passes over it.
 TEST(Concurrency, RequestsOfOneThreadArriveInTheOrderOfSubmission) {
-    constexpr u64 kCalls = 4'000;
-    constexpr u32 kThreads = 3;
-    constexpr std::size_t kInFlight = 5;
-    InProcessPort port(kRing);
-    std::array<u64, kThreads> last{};
+    constexpr Geometry kLong{1024, 64, 0};
+    constexpr u64 kRounds = 20;
+    InProcessPort port(kLong);
+    u64 last = 0;
     std::atomic<u64> disorders{0};
     {
         ServerThread server(port.server(), [&](ServerHandle& handle, const std::vector<Arrival>& batch) {
@@ -126,37 +124,31 @@ TEST(Concurrency, RequestsOfOneThreadArriveInTheOrderOfSubmission) {
                 ordered.emplace_back(seed_of(handle.request_frame(arrival.slot)), arrival);
             std::sort(ordered.begin(), ordered.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
             for (const auto& [id, arrival] : ordered) {
-                u64& previous = last[id >> 32];
-                if ((id & 0xffffffff) != previous + 1) ++disorders;
-                previous = id & 0xffffffff;
+                if (id != last + 1) ++disorders;
+                last = id;
                 handle.publish(arrival.slot, arrival.generation);
             }
         });
-        run_callers(kThreads, [&](u32 thread) {
-            ClientHandle client = port.client();
-            std::vector<Ticket> window;
-            for (u64 call = 1; call <= kCalls; ++call) {
-                if (window.size() == kInFlight) {
-                    // Any of them: slots come back in any order, so that claims jump about in the ring.
-                    const std::size_t at = call * 7 % kInFlight;
-                    ASSERT_EQ(client.wait(window[at], patience(), kCrowded), LinkStatus::Ok);
-                    client.release(window[at]);
-                    window.erase(window.begin() + static_cast<std::ptrdiff_t>(at));
-                }
-                const Ticket ticket = claim_patiently(client);
-                const u64 id = u64{thread} << 32 | call;
+        ClientHandle client = port.client();
+        std::mt19937_64 random(3);
+        std::vector<Ticket> tickets(kLong.slots);
+        u64 id = 0;
+        for (u64 round = 0; round < kRounds; ++round) {
+            for (Ticket& ticket : tickets) ASSERT_EQ(client.try_claim(&ticket), LinkStatus::Ok);
+            std::shuffle(tickets.begin(), tickets.end(), random);
+            for (const Ticket& ticket : tickets) {
+                ++id;
                 std::memcpy(client.request_frame(ticket), &id, sizeof id);
                 client.submit(ticket);
-                window.push_back(ticket);
             }
-            for (const Ticket& ticket : window) {
+            for (const Ticket& ticket : tickets) {
                 ASSERT_EQ(client.wait(ticket, patience(), kCrowded), LinkStatus::Ok);
                 client.release(ticket);
             }
-        });
+        }
     }
     EXPECT_EQ(disorders, 0u);
-    for (const u64 seen : last) EXPECT_EQ(seen, kCalls);
+    EXPECT_EQ(last, kRounds * kLong.slots);
 }
 
 TEST(Concurrency, CloseReleasesEveryWaiter) {
