@@ -65,14 +65,36 @@ ReadoutMap::ReadoutMap(const ProgramSpec& spec)
     });
 }
 
-/// visit(mode, occupation) for every occupied mode of a state, ascending.
-template <class Visit>
-void ReadoutMap::visit_modes(std::size_t state, Visit&& visit) const {
+/// Occupied modes of a state, ascending, and their occupations.
+struct ReadoutMap::Occupied {
+    u32 size = 0;
+    u32 mode[kMaxPhotons];
+    double photons[kMaxPhotons];
+};
+
+void ReadoutMap::list_occupied(std::size_t state, Occupied& occupied) const {
     const u8* const photon = photon_modes_.data() + state * photons_;
-    for (u32 first = 0, next; first < photons_; first = next) {
-        next = first + 1;
-        while (next < photons_ && photon[next] == photon[first]) ++next;
-        visit(u32{photon[first]}, next - first);
+    occupied.size = 0;
+    for (u32 p = 0; p < photons_; ++p) {
+        if (p == 0 || photon[p] != photon[p - 1]) {
+            occupied.mode[occupied.size] = photon[p];
+            occupied.photons[occupied.size++] = 0;
+        }
+        occupied.photons[occupied.size - 1] += 1;
+    }
+}
+
+template <class Visit>
+void ReadoutMap::visit_occupied(std::size_t state, Visit& visit) const {
+    Occupied at;
+    list_occupied(state, at);
+    for (u32 a = 0; a < at.size; ++a) {
+        if (kind_ == ReadoutKind::ModeExpectations) visit(std::size_t{at.mode[a]}, at.photons[a]);
+        if (kind_ == ReadoutKind::ClickProbabilities) visit(std::size_t{at.mode[a]}, 1.0);
+        if (kind_ != ReadoutKind::Correlators) continue;
+        const std::size_t i = at.mode[a];
+        const std::size_t row = i * (2 * modes_ - i - 1) / 2;  // where the pairs (i, i + 1), (i, i + 2).. begin
+        for (u32 b = a + 1; b < at.size; ++b) visit(row + at.mode[b] - i - 1, at.photons[a] * at.photons[b]);
     }
 }
 
@@ -83,19 +105,12 @@ void ReadoutMap::visit(std::size_t state, Visit&& visit) const {
         case ReadoutKind::Probabilities:
             if (grouping_ == Grouping::Lex) return visit(state / bucket_, 1.0);
             return visit(grouping_ == Grouping::Mod ? state % outputs_ : state, 1.0);
-        case ReadoutKind::ModeExpectations:
-            return visit_modes(state, [&](u32 mode, u32 n) { visit(std::size_t{mode}, static_cast<double>(n)); });
-        case ReadoutKind::ClickProbabilities:
-            return visit_modes(state, [&](u32 mode, u32) { visit(std::size_t{mode}, 1.0); });
         case ReadoutKind::ClickPatterns:
             return visit(pattern_.empty() ? state : std::size_t{pattern_[state]}, 1.0);
+        case ReadoutKind::ModeExpectations:
+        case ReadoutKind::ClickProbabilities:
         case ReadoutKind::Correlators:
-            return visit_modes(state, [&](u32 i, u32 n_i) {
-                const std::size_t row = std::size_t{i} * (2 * modes_ - i - 1) / 2;  // pairs (i, i + 1)..
-                visit_modes(state, [&](u32 j, u32 n_j) {
-                    if (j > i) visit(row + j - i - 1, static_cast<double>(n_i) * n_j);
-                });
-            });
+            return visit_occupied(state, visit);
         case ReadoutKind::Samples:
             return;
     }
@@ -104,6 +119,17 @@ void ReadoutMap::visit(std::size_t state, Visit&& visit) const {
 template <class Real>
 void ReadoutMap::exact(const Real* probabilities, double* values) const {
     std::fill(values, values + outputs_, 0.0);
+    if (grouping_ == Grouping::Lex) {
+        for (u64 first = 0, group = 0; first < basis_size_; first += bucket_, ++group)
+            values[group] = striped_sum(probabilities + first, std::min(bucket_, basis_size_ - first));
+        return;
+    }
+    if (grouping_ == Grouping::Mod) {
+        for (u64 first = 0; first < basis_size_; first += outputs_)
+            for (u64 i = 0; i < std::min<u64>(outputs_, basis_size_ - first); ++i)
+                values[i] += static_cast<double>(probabilities[first + i]);
+        return;
+    }
     for (std::size_t state = 0; state < basis_size_; ++state) {
         const double probability = static_cast<double>(probabilities[state]);
         visit(state, [&](std::size_t output, double value) { values[output] += probability * value; });

@@ -7,17 +7,19 @@
 
 namespace photonlink::optics {
 
-u64 Sampler::predict_bytes(u64 basis_size) { return saturating_mul(basis_size, sizeof(double) + 2 * sizeof(u32)); }
+u64 Sampler::predict_bytes(u64 basis_size) { return saturating_mul(basis_size, sizeof(double) + sizeof(u32)); }
 
-Sampler::Sampler(std::size_t basis_size) : prefix_(basis_size), guide_(basis_size), histogram_(basis_size) {}
+Sampler::Sampler(std::size_t basis_size) : prefix_(basis_size), histogram_(basis_size) {}
 
-/// First state whose prefix sum exceeds `mass`. The guide only says where to begin; the answer is that of a search from
-/// the first state.
+/// First state whose prefix sum exceeds `mass`, by a search without jumps: half of them would be mispredicted.
 u32 Sampler::locate(double mass) const {
-    const std::size_t last = prefix_.size() - 1;
-    std::size_t state = guide_[std::min(last, static_cast<std::size_t>(mass * guide_scale_))];
-    while (state > 0 && prefix_[state - 1] > mass) --state;
-    while (state < last && prefix_[state] <= mass) ++state;
+    const double* base = prefix_.data();
+    for (std::size_t size = prefix_.size(); size > 1;) {
+        const std::size_t half = size / 2;
+        base += half * static_cast<std::size_t>(base[half - 1] <= mass);  // a product: compilers turn ?: into a jump
+        size -= half;
+    }
+    std::size_t state = static_cast<std::size_t>(base - prefix_.data());
     while (state > 0 && prefix_[state - 1] == prefix_[state])
         --state;  // mass rounded up to the total: skip empty states
     return static_cast<u32>(state);
@@ -31,12 +33,6 @@ void Sampler::draw(const Real* probabilities, u64 seed, u64 id, u32 shots, std::
     for (std::size_t i = 0; i < size; ++i) {
         total += static_cast<double>(probabilities[i]);
         prefix_[i] = total;
-    }
-    guide_scale_ = static_cast<double>(size) / total;
-    for (std::size_t slot = 0, state = 0; slot < size; ++slot) {
-        const double mass = static_cast<double>(slot) / guide_scale_;
-        while (state + 1 < size && prefix_[state] <= mass) ++state;
-        guide_[slot] = static_cast<u32>(state);
     }
     states.clear();
     for (u32 shot = 0; shot < shots; shot += 2) {

@@ -40,18 +40,6 @@ u64 total_bytes(const ProgramSpec& spec, u32 lanes, bool with_distribution) {
                        " bytes; use fewer photons or modes, a smaller space, or raise the limit");
 }
 
-/// Sum with eight partial sums, which hides the latency of the adder; the same order for every batch.
-template <class Real>
-double striped_sum(const Real* values, std::size_t size) {
-    double partial[8] = {};
-    std::size_t i = 0;
-    for (; i + 8 <= size; i += 8)
-        for (std::size_t k = 0; k < 8; ++k) partial[k] += static_cast<double>(values[i + k]);
-    for (std::size_t k = 0; i < size; ++i, ++k) partial[k] += static_cast<double>(values[i]);
-    return ((partial[0] + partial[1]) + (partial[2] + partial[3])) +
-           ((partial[4] + partial[5]) + (partial[6] + partial[7]));
-}
-
 /// What only readouts of a distribution need.
 template <class Real>
 struct Distribution {

@@ -86,9 +86,11 @@ inline __attribute__((always_inline)) void sum_tile(const LevelView& level, cons
     for (u32 e = block.entry; e < block.entry + block.entries; ++e) {
         const Weight<V, A> weight(column + u64{level.entries[e].mode} * Weight<V, A>::stride);
         const typename V::Real* run = parents + (u64{level.entries[e].parent} + first) * Parents::stride;
+#pragma GCC unroll 8
         for (u32 t = 0; t < Tile; ++t) sums[t].add(weight, run + u64{t} * Parents::stride);
     }
     const SuffixView& suffix = level.suffixes[block.suffix];
+#pragma GCC unroll 8
     for (u32 t = 0; t < Tile; ++t) {
         for (u32 e = suffix.begin[first + t]; e < suffix.begin[first + t + 1]; ++e) {
             const Weight<V, A> weight(column + u64{suffix.entries[e].mode} * Weight<V, A>::stride);

@@ -9,6 +9,18 @@
 
 namespace photonlink::optics {
 
+/// Sum with eight partial sums, which hides the latency of the adder; always in the same order.
+template <class Real>
+double striped_sum(const Real* values, std::size_t size) {
+    double partial[8] = {};
+    std::size_t i = 0;
+    for (; i + 8 <= size; i += 8)
+        for (std::size_t k = 0; k < 8; ++k) partial[k] += static_cast<double>(values[i + k]);
+    for (std::size_t k = 0; i < size; ++i, ++k) partial[k] += static_cast<double>(values[i]);
+    return ((partial[0] + partial[1]) + (partial[2] + partial[3])) +
+           ((partial[4] + partial[5]) + (partial[6] + partial[7]));
+}
+
 class ReadoutMap {
   public:
     explicit ReadoutMap(const ProgramSpec& spec);
@@ -30,7 +42,9 @@ class ReadoutMap {
     template <class Visit>
     void visit(std::size_t state, Visit&& visit) const;
     template <class Visit>
-    void visit_modes(std::size_t state, Visit&& visit) const;
+    void visit_occupied(std::size_t state, Visit& visit) const;
+    struct Occupied;
+    void list_occupied(std::size_t state, Occupied& occupied) const;
 
     ReadoutKind kind_;
     Grouping grouping_;

@@ -25,8 +25,6 @@ class Sampler {
     u32 locate(double mass) const;
 
     std::vector<double> prefix_;  // prefix_[i] = sum of the probabilities up to and including state i
-    std::vector<u32> guide_;      // first state whose prefix sum exceeds each of equally spaced masses
-    double guide_scale_ = 0;
     std::vector<u32> histogram_;  // all zero between calls
 };
 

@@ -1,0 +1,96 @@
+// The memory that a simulator predicts bounds what it takes, and a warm run takes none.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include "programs.hpp"
+
+namespace {
+std::atomic<std::size_t> allocated_bytes{0};
+std::atomic<std::size_t> allocations{0};
+
+void* counted(std::size_t bytes, std::size_t alignment) {
+    allocated_bytes += bytes;
+    ++allocations;
+    void* const memory = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+    if (memory == nullptr) throw std::bad_alloc();
+    return memory;
+}
+}  // namespace
+
+void* operator new(std::size_t bytes) { return counted(bytes, alignof(std::max_align_t)); }
+void* operator new(std::size_t bytes, std::align_val_t alignment) {
+    return counted(bytes, static_cast<std::size_t>(alignment));
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+
+namespace photonlink::optics {
+namespace {
+
+using namespace test;
+
+struct Case {
+    u32 modes;
+    std::vector<u32> input;
+    ReadoutSpec readout;
+};
+
+const Case kCases[] = {
+    {10, {1, 1, 1, 1, 1, 0, 0, 0, 0, 0}, {ReadoutKind::Probabilities, Space::Fock, Grouping::None, 0}},
+    {10, {1, 1, 1, 1, 1, 0, 0, 0, 0, 0}, {ReadoutKind::Probabilities, Space::Fock, Grouping::Lex, 4}},
+    {14, {1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0}, {ReadoutKind::Correlators, Space::Unbunched, Grouping::None, 0}},
+    {9, {3, 1, 1, 0, 0, 0, 0, 0, 0}, {ReadoutKind::ClickPatterns, Space::Fock, Grouping::None, 0}},
+    {16, {1, 1, 1, 1, 1, 1, 1, 1}, {ReadoutKind::Probabilities, Space::DualRail, Grouping::None, 0}},
+    {12, {1, 1, 1, 1, 1, 1}, {ReadoutKind::Correlators, Space::Fock, Grouping::None, 0}},
+};
+
+TEST(Memory, PredictionBoundsWhatASimulatorTakes) {
+    constexpr std::size_t kBookkeeping = 64 << 10;  // ranks, walkers, the objects themselves
+    for (Case test_case : kCases) {
+        test_case.input.resize(test_case.modes);
+        const ProgramSpec spec = random_program(test_case.modes, test_case.input, 1, test_case.readout, 1);
+        const auto shared = std::make_shared<const ProgramSpec>(spec);
+        const std::size_t before = allocated_bytes;
+        const auto simulator = Simulator::create(shared, Precision::Float32, kGiB);
+        const std::size_t taken = allocated_bytes - before;
+        EXPECT_LE(taken, simulator->memory_bytes() + kBookkeeping);
+        EXPECT_GE(taken * 2, simulator->memory_bytes());
+        EXPECT_LE(predict_bytes(spec, Precision::Float32), simulator->memory_bytes());
+        EXPECT_NO_THROW(make_simulator<float>(spec, predict_bytes(spec, Precision::Float32)));
+        EXPECT_THROW(make_simulator<float>(spec, predict_bytes(spec, Precision::Float32) - 1), ProgramError);
+    }
+}
+
+TEST(Memory, WarmRunsAllocateNothing) {
+    constexpr std::size_t kRows = 19;
+    for (Case test_case : kCases) {
+        test_case.input.resize(test_case.modes);
+        const ProgramSpec spec = random_program(test_case.modes, test_case.input, 1, test_case.readout, 1);
+        const auto simulator = make_simulator<float>(spec);
+        const std::vector<double> phases = random_phases(spec, kRows, 2);
+        std::vector<float> out(kRows * simulator->output_size());
+        std::vector<void*> targets;
+        for (std::size_t row = 0; row < kRows; ++row) targets.push_back(out.data() + row * simulator->output_size());
+        std::vector<u64> ids(kRows);
+        SimulationBatch batch;
+        batch.rows = kRows;
+        batch.phases = phases.data();
+        batch.ids = ids.data();
+        batch.observables = targets.data();
+        for (const u32 shots : {0u, 100u}) {
+            batch.shots = shots;
+            simulator->run(batch);
+            const std::size_t before = allocations;
+            simulator->run(batch);
+            EXPECT_EQ(allocations, before) << shots << " shots";
+        }
+    }
+}
+
+}  // namespace
+}  // namespace photonlink::optics
