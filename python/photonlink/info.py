@@ -56,9 +56,10 @@ class Usage:
 
     Attributes:
         tokens: Datapoints executed, those nobody waited for included.
-        shots: Events with at least one photon that the clock model charges for; 0 when exact.
-        kept_samples: Samples that passed all filters.
-        quantum_seconds: Modelled time on the chip, ``None`` when exact.
+        shots: Kept samples asked for by those datapoints; 0 when exact.
+        kept_samples: Kept samples that came back.
+        quantum_seconds: Modelled time of the datapoints on the chip; ``None`` when exact: such results have none.
+        configuration_seconds: Modelled time of loading the program, likewise.
         wall_seconds: Time since the session was reserved.
     """
 
@@ -66,6 +67,7 @@ class Usage:
     shots: int
     kept_samples: int
     quantum_seconds: float | None
+    configuration_seconds: float | None
     wall_seconds: float
 
 

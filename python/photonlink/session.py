@@ -9,7 +9,7 @@ Examples:
     ...     future = session.infer_async(np.ones(6))
     ...     y.shape, info.standard_errors.shape, future.result().shape
     ((3, 15), (3, 15), (15,))
-    >>> session.usage.tokens, session.usage.kept_samples, session.usage.quantum_seconds > 1.0
+    >>> session.usage.tokens, session.usage.kept_samples, session.usage.quantum_seconds > 0
     (4, 400, True)
 """
 
@@ -330,12 +330,12 @@ class Session:
 
     def _usage(self, used: _core.Usage) -> Usage:
         timed = self._options.shots > 0 and self._info.clock != "none"
-        quantum_ns = max(used.quantum_ns, 0) + used.configuration_ns
         return Usage(
             tokens=used.tokens,
             shots=used.shots,
             kept_samples=used.kept_samples,
-            quantum_seconds=quantum_ns * 1e-9 if timed else None,
+            quantum_seconds=max(used.quantum_ns, 0) * 1e-9 if timed else None,
+            configuration_seconds=used.configuration_ns * 1e-9 if timed else None,
             wall_seconds=used.wall_ns * 1e-9,
         )
 

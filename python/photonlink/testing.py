@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -136,8 +137,11 @@ class _Resources:
                 if link.startswith(("/memfd:", "socket:", "anon_inode:")):
                     handles.add(f"{entry.name} -> {link}")
         maps = Path("/proc/self/maps").read_text()
+        names = {thread.native_id: thread.name for thread in threading.enumerate()}
         return cls(
-            threads=frozenset(entry.name for entry in Path("/proc/self/task").iterdir()),
+            threads=frozenset(
+                f"{entry.name} {names.get(int(entry.name), '')}".strip() for entry in Path("/proc/self/task").iterdir()
+            ),
             handles=frozenset(handles),
             memory_files=maps.count("/memfd:"),
         )

@@ -247,6 +247,7 @@ def test_exact_results_have_no_quantum_time(program, x):
     assert info.quantum_seconds is None
     assert (info.clock, info.simulated, info.target) == ("virtual", True, "sim")
     assert session.usage.quantum_seconds is None
+    assert session.usage.configuration_seconds is None
     assert (session.usage.tokens, session.usage.shots, session.usage.kept_samples) == (40, 0, 0)
 
 
@@ -288,7 +289,8 @@ def test_quantum_time_follows_the_published_flat_figures(program, x):
         usage = session.usage
     assert info.changed_phases.tolist() == [6, 6, 0, 1]
     np.testing.assert_allclose(info.quantum_seconds, [0.025, 0.025, 0.005, 0.025], atol=1e-8)
-    assert usage.quantum_seconds == pytest.approx(1.0 + 0.080, abs=1e-6)
+    assert usage.quantum_seconds == pytest.approx(0.080, abs=1e-6)
+    assert usage.configuration_seconds == 1.0
     assert (usage.tokens, usage.shots, usage.kept_samples) == (4, 2000, 2000)
 
 
