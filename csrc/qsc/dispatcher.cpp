@@ -133,10 +133,19 @@ void Dispatcher::look_around() {
     ports_.erase(std::remove_if(ports_.begin(), ports_.end(), left), ports_.end());
 }
 
+/// Finds one request. A lone caller's next request comes in the slot behind its last: looking there again and again,
+/// and at all slots only every few turns, keeps the answer to a single request independent of the number of slots.
+bool Dispatcher::look(ServedPort& port) {
+    constexpr u32 kLooksPerPass = 8;
+    if (port.server.poll_next(port.arrivals())) return true;
+    if (++port.looks % kLooksPerPass != 0) return false;
+    return port.server.poll(port.arrivals(), 1) != 0;
+}
+
 /// Answers or queues what has come to a port. One request at a time while they need no processor: the look stops at
 /// the first, which an echo's caller is waiting for. Datapoints have an order to keep and want company in their batch.
 bool Dispatcher::collect(ServedPort& port) {
-    if (port.server.poll(port.arrivals(), 1) == 0) return false;
+    if (!look(port)) return false;
     const u32 queued = sort_in(port, 1);
     if (queued != 0) collect_all(port);
     return true;

@@ -53,6 +53,7 @@ class Dispatcher {
     bool turn();
     void back_off(u32 idle_turns);
     void look_around();
+    bool look(ServedPort& port);
     bool collect(ServedPort& port);
     void collect_all(ServedPort& port);
     u32 sort_in(ServedPort& port, u32 arrived);

@@ -39,6 +39,9 @@ class ServedPort {
     /// Datapoints accepted and not yet executed, by id.
     std::vector<Request> waiting;
 
+    /// Turns of the dispatcher that found nothing in the slot they expected.
+    u32 looks = 0;
+
     link::Arrival* arrivals() { return arrivals_.data(); }
     u32 slots() const { return static_cast<u32>(arrivals_.size()); }
     u64 payload_capacity() const { return server.geometry().slot_bytes - wire::kHeaderBytes; }

@@ -61,6 +61,17 @@ class ServerHandle {
         return found;
     }
 
+    /// Looks at one slot only, the one behind the last find: clients claim round robin, so that a lone request comes
+    /// there. Cheaper than a pass by the number of slots; whoever uses it must still poll() for the others.
+    PHL_HD bool poll_next(Arrival* out) {
+        const u32 slot = static_cast<u32>(words_->cursor);
+        const u64 commit = platform::load_acquire_system<site::kRequestCommitLoad>(request_commit(slot));
+        if (commit == accepted_[slot] || !accept(slot, commit)) return false;
+        *out = Arrival{slot, commit};
+        words_->cursor = slot + 1 == geometry_.slots ? 0 : slot + 1;
+        return true;
+    }
+
     /// Like poll(), but complete: if a request is in the result, so is (or was before) every request that its thread
     /// submitted earlier. Sort the result by datapoint id and the requests of one thread stand in order of submission.
     /// `out` must hold geometry().slots entries.
