@@ -20,6 +20,12 @@
 
 namespace photonlink::qsc {
 
+// A counter of the dispatcher thread. One writer, so that a plain load and store will do; relaxed, because a count
+// carries nothing with it.
+inline void count_up(std::atomic<u64>& counter, u64 by) {
+    counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
+}
+
 class Dispatcher {
   public:
     /// `on_end` is called by the thread as its last act.

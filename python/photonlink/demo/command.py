@@ -15,7 +15,7 @@ PACKAGES = ("sklearn", "matplotlib", "tqdm")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the demo's options."""
-    parser.add_argument("--modes", type=int, default=12, help="modes of the interferometer (default 12)")
+    parser.add_argument("--modes", type=int, default=10, help="modes of the interferometer (default 10)")
     parser.add_argument("--photons", type=int, default=3, help="photons per shot (default 3)")
     parser.add_argument(
         "--shots", type=int, default=1000, help="kept samples per datapoint, 0 for exact probabilities (default 1000)"

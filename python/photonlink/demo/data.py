@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-# Phases cover half a turn on either side of zero: a full turn would fold opposite ends of a component together.
-PHASE_RANGE = np.pi / 2
+# The widest component covers one full turn; more would fold its two ends onto each other.
+PHASE_RANGE = np.pi
 
 
 @dataclass(frozen=True)

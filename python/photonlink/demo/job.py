@@ -122,7 +122,7 @@ def _through_the_link(
 
 def run(
     *,
-    modes: int = 12,
+    modes: int = 10,
     photons: int = 3,
     shots: int | None = 1000,
     seed: int = 7,
