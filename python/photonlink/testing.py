@@ -124,7 +124,7 @@ def photonlink_faulty() -> Iterator[FaultyFactory]:
 
 @dataclass(frozen=True)
 class _Resources:
-    threads: frozenset[str]
+    threads: dict[int, str]  # by id; the name of those that Python started
     handles: frozenset[str]
     memory_files: int
 
@@ -137,17 +137,16 @@ class _Resources:
                 if link.startswith(("/memfd:", "socket:", "anon_inode:")):
                     handles.add(f"{entry.name} -> {link}")
         maps = Path("/proc/self/maps").read_text()
+        threads = [int(entry.name) for entry in Path("/proc/self/task").iterdir()]
         names = {thread.native_id: thread.name for thread in threading.enumerate()}
         return cls(
-            threads=frozenset(
-                f"{entry.name} {names.get(int(entry.name), '')}".strip() for entry in Path("/proc/self/task").iterdir()
-            ),
+            threads={tid: names.get(tid, "") for tid in threads},
             handles=frozenset(handles),
             memory_files=maps.count("/memfd:"),
         )
 
     def left_since(self, before: _Resources) -> list[str]:
-        threads = [f"thread {thread}" for thread in sorted(self.threads - before.threads)]
+        threads = [f"thread {tid} {name}".strip() for tid, name in self.threads.items() if tid not in before.threads]
         mapped = self.memory_files - before.memory_files
         return threads + sorted(self.handles - before.handles) + [f"{mapped} mapped memory files"] * (mapped > 0)
 
