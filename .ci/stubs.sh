@@ -5,7 +5,7 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 # From another folder: the installed package must be found, not the source tree.
-(cd "$out" && pybind11-stubgen photonlink._core --output-dir "$out" --exit-code >/dev/null)
+(cd "$out" && python -m pybind11_stubgen photonlink._core --output-dir "$out" --exit-code >/dev/null)
 stub=$out/photonlink/_core.pyi
 ruff check --quiet --fix --select I,F401,UP --config "$here/pyproject.toml" "$stub" || true
 ruff format --quiet --config "$here/pyproject.toml" "$stub"

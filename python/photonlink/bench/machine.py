@@ -13,7 +13,7 @@ PACKAGES = ("photonlink", "numpy", "perceval-quandela", "exqalibur", "merlinquan
 
 def machine() -> dict[str, object]:
     """Processor, usable cores, operating system, versions of everyone compared, and the date."""
-    versions = {}
+    versions: dict[str, str | None] = {}
     for package in PACKAGES:
         try:
             versions[package] = metadata.version(package)

@@ -50,7 +50,7 @@ def _median_us_per_row(run: Runner, phases: Floats, *, limit: float) -> tuple[fl
         rows = max(1, int(limit / single))
     part = np.ascontiguousarray(phases[:rows])
     run(part)
-    durations = []
+    durations: list[float] = []
     begun = time.perf_counter()
     while len(durations) < REPEATS and (len(durations) < 2 or time.perf_counter() - begun < limit):
         started = time.perf_counter()
@@ -64,11 +64,11 @@ def _circuit(modes: int, seed: int) -> tuple[Any, list[NDArray[np.complex128]]]:
     import perceval as pcvl
 
     rng = np.random.default_rng(seed)
-    unitaries = []
+    unitaries: list[NDArray[np.complex128]] = []
     for _ in range(2):
         gaussian = rng.normal(size=(modes, modes)) + 1j * rng.normal(size=(modes, modes))
         q, r = np.linalg.qr(gaussian)
-        unitaries.append(q * (np.diag(r) / np.abs(np.diag(r))))
+        unitaries.append(np.asarray(q * (np.diag(r) / np.abs(np.diag(r))), dtype=np.complex128))
     circuit = pcvl.Circuit(modes)
     circuit.add(0, pcvl.Unitary(pcvl.Matrix(unitaries[0])))
     for mode in range(modes):

@@ -47,7 +47,8 @@ def _progress(rows: Iterable[int], label: str) -> Iterable[int]:
     from tqdm import tqdm
 
     # tqdm's own rule: nothing is shown when the output is not a terminal.
-    return tqdm(rows, desc=label, unit="image", disable=None, leave=False, file=sys.stderr)
+    bar: Iterable[int] = tqdm(rows, desc=label, unit="image", disable=None, leave=False, file=sys.stderr)
+    return bar
 
 
 def execute(arguments: argparse.Namespace) -> int:

@@ -1,0 +1,518 @@
+"""
+Native core of photonlink: link, optics and controller. Private: use the photonlink package.
+"""
+
+from __future__ import annotations
+
+import collections.abc
+import typing
+
+import numpy
+import numpy.typing
+
+__all__: list[str] = [
+    "CallLimits",
+    "CallResult",
+    "CallStatus",
+    "CancelFlag",
+    "ClockMode",
+    "Controller",
+    "ControllerStatus",
+    "Encoding",
+    "LocalSession",
+    "ProgramSpec",
+    "SessionOptions",
+    "ShmService",
+    "ShmSession",
+    "Simulator",
+    "TimingModel",
+    "Usage",
+    "bare_ping_pong",
+    "basis_size",
+    "basis_states",
+    "check_spec",
+    "click_patterns",
+    "end_reason",
+    "output_size",
+    "predict_bytes",
+    "simd_profiles",
+]
+
+class ProgramSpec:
+    def __init__(
+        self,
+        modes: typing.SupportsInt | typing.SupportsIndex,
+        input: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+        interferometers: typing.Annotated[numpy.typing.ArrayLike, numpy.complex128],
+        phase_layers: typing.Annotated[numpy.typing.ArrayLike, numpy.uint32],
+        phase_modes: typing.Annotated[numpy.typing.ArrayLike, numpy.uint32],
+        readout_kind: str,
+        space: str,
+        grouping: str = "none",
+        groups: typing.SupportsInt | typing.SupportsIndex = 0,
+        interference: bool = True,
+        digest: str = "",
+    ) -> None: ...
+    @property
+    def digest(self) -> str: ...
+    @property
+    def grouping(self) -> str: ...
+    @property
+    def groups(self) -> int: ...
+    @property
+    def input(self) -> list[int]: ...
+    @property
+    def interference(self) -> bool: ...
+    @property
+    def interferometers(self) -> numpy.typing.NDArray[numpy.complex128]: ...
+    @property
+    def modes(self) -> int: ...
+    @property
+    def phase_layers(self) -> numpy.typing.NDArray[numpy.uint32]: ...
+    @property
+    def phase_modes(self) -> numpy.typing.NDArray[numpy.uint32]: ...
+    @property
+    def photons(self) -> int: ...
+    @property
+    def readout_kind(self) -> str: ...
+    @property
+    def space(self) -> str: ...
+
+class Encoding:
+    def __init__(
+        self,
+        features: typing.SupportsInt | typing.SupportsIndex,
+        row_begin: typing.Annotated[numpy.typing.ArrayLike, numpy.uint32],
+        term_feature: typing.Annotated[numpy.typing.ArrayLike, numpy.uint32],
+        term_weight: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        offset: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        wrap: bool,
+    ) -> None: ...
+    @typing.overload
+    def encode(self, x: numpy.typing.NDArray[numpy.float32]) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        Features (rows, features) to phases (rows, phases).
+        """
+    @typing.overload
+    def encode(self, x: numpy.typing.NDArray[numpy.float64]) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def features(self) -> int: ...
+    @property
+    def phases(self) -> int: ...
+
+class Simulator:
+    def __init__(
+        self,
+        spec: ProgramSpec,
+        precision: str,
+        memory_limit: typing.SupportsInt | typing.SupportsIndex,
+        sampled: bool = False,
+    ) -> None: ...
+    def run(
+        self,
+        phases: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        ids: typing.Annotated[numpy.typing.ArrayLike, numpy.uint64] | None = None,
+        seed: typing.SupportsInt | typing.SupportsIndex = 0,
+        shots: typing.SupportsInt | typing.SupportsIndex = 0,
+    ) -> numpy.ndarray:
+        """
+        Observables (rows, output_size) of phases (rows, phases) in radians.
+        """
+    def run_report(
+        self,
+        phases: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        ids: typing.Annotated[numpy.typing.ArrayLike, numpy.uint64] | None = None,
+        seed: typing.SupportsInt | typing.SupportsIndex = 0,
+        shots: typing.SupportsInt | typing.SupportsIndex = 0,
+    ) -> tuple[numpy.ndarray, dict]:
+        """
+        Observables, and a dict of kept_fraction, standard_errors and counts per row.
+        """
+    @property
+    def basis_size(self) -> int: ...
+    @property
+    def kernel_profile(self) -> str: ...
+    @property
+    def memory_bytes(self) -> int: ...
+    @property
+    def output_size(self) -> int: ...
+    @property
+    def preferred_batch(self) -> int: ...
+
+class ClockMode:
+    """
+    Members:
+
+      virtual
+
+      realtime
+
+      none
+    """
+
+    __members__: typing.ClassVar[dict[str, ClockMode]]
+    none: typing.ClassVar[ClockMode]
+    realtime: typing.ClassVar[ClockMode]
+    virtual: typing.ClassVar[ClockMode]
+    @typing.overload
+    def __eq__(self, other: ClockMode) -> bool: ...
+    @typing.overload
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> int: ...
+    def __hash__(self) -> int: ...
+    def __index__(self) -> int: ...
+    def __init__(self, value: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    def __int__(self) -> int: ...
+    @typing.overload
+    def __ne__(self, other: ClockMode) -> bool: ...
+    @typing.overload
+    def __ne__(self, other: typing.Any) -> bool: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, state: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    def __str__(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> int: ...
+
+class CallStatus:
+    """
+    Members:
+
+      OK
+
+      TIMEOUT
+
+      CLOSED
+
+      PEER_LOST
+
+      REFUSED
+
+      PROTOCOL_ERROR
+
+      CANCELLED
+
+      INTERRUPTED
+
+      BAD_FEATURE
+
+      BAD_PHASE
+    """
+
+    BAD_FEATURE: typing.ClassVar[CallStatus]
+    BAD_PHASE: typing.ClassVar[CallStatus]
+    CANCELLED: typing.ClassVar[CallStatus]
+    CLOSED: typing.ClassVar[CallStatus]
+    INTERRUPTED: typing.ClassVar[CallStatus]
+    OK: typing.ClassVar[CallStatus]
+    PEER_LOST: typing.ClassVar[CallStatus]
+    PROTOCOL_ERROR: typing.ClassVar[CallStatus]
+    REFUSED: typing.ClassVar[CallStatus]
+    TIMEOUT: typing.ClassVar[CallStatus]
+    __members__: typing.ClassVar[dict[str, CallStatus]]
+    @typing.overload
+    def __eq__(self, other: CallStatus) -> bool: ...
+    @typing.overload
+    def __eq__(self, other: typing.Any) -> bool: ...
+    def __getstate__(self) -> int: ...
+    def __hash__(self) -> int: ...
+    def __index__(self) -> int: ...
+    def __init__(self, value: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    def __int__(self) -> int: ...
+    @typing.overload
+    def __ne__(self, other: CallStatus) -> bool: ...
+    @typing.overload
+    def __ne__(self, other: typing.Any) -> bool: ...
+    def __repr__(self) -> str: ...
+    def __setstate__(self, state: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    def __str__(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def value(self) -> int: ...
+
+class CallResult:
+    """
+    How one call ended.
+    """
+    @property
+    def close_reason(self) -> int: ...
+    @property
+    def column(self) -> int: ...
+    @property
+    def elapsed(self) -> float: ...
+    @property
+    def request_id(self) -> int: ...
+    @property
+    def row(self) -> int: ...
+    @property
+    def status(self) -> CallStatus: ...
+    @property
+    def wire_status(self) -> int: ...
+
+class TimingModel:
+    """
+    Hardware figures of the clock; see photonlink.presets.
+    """
+
+    flat: bool
+    name: str
+    def __init__(self) -> None: ...
+    @property
+    def clock_hz(self) -> float: ...
+    @clock_hz.setter
+    def clock_hz(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None: ...
+    @property
+    def configuration_s(self) -> float: ...
+    @configuration_s.setter
+    def configuration_s(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None: ...
+    @property
+    def full_update_s(self) -> float: ...
+    @full_update_s.setter
+    def full_update_s(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None: ...
+    @property
+    def kept_rate_hz(self) -> float: ...
+    @kept_rate_hz.setter
+    def kept_rate_hz(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None: ...
+    @property
+    def phase_update_s(self) -> float: ...
+    @phase_update_s.setter
+    def phase_update_s(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None: ...
+    @property
+    def photons(self) -> int: ...
+    @photons.setter
+    def photons(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    @property
+    def quick_phase_limit(self) -> int: ...
+    @quick_phase_limit.setter
+    def quick_phase_limit(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    @property
+    def transmittance(self) -> float: ...
+    @transmittance.setter
+    def transmittance(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None: ...
+
+class SessionOptions:
+    clock: ClockMode
+    precision: str
+    timing: TimingModel
+    def __init__(self) -> None: ...
+    @property
+    def idle_timeout_s(self) -> float: ...
+    @idle_timeout_s.setter
+    def idle_timeout_s(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None: ...
+    @property
+    def max_duration_s(self) -> float: ...
+    @max_duration_s.setter
+    def max_duration_s(self, arg0: typing.SupportsFloat | typing.SupportsIndex) -> None: ...
+    @property
+    def seed(self) -> int: ...
+    @seed.setter
+    def seed(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    @property
+    def shots(self) -> int: ...
+    @shots.setter
+    def shots(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    @property
+    def token_budget(self) -> int | None: ...
+    @token_budget.setter
+    def token_budget(self, arg0: typing.SupportsInt | typing.SupportsIndex | None) -> None: ...
+
+class Usage:
+    @property
+    def configuration_ns(self) -> int: ...
+    @property
+    def end(self) -> str: ...
+    @property
+    def kept_samples(self) -> int: ...
+    @property
+    def quantum_ns(self) -> int: ...
+    @property
+    def shots(self) -> int: ...
+    @property
+    def tokens(self) -> int: ...
+    @property
+    def wall_ns(self) -> int: ...
+
+class ControllerStatus:
+    @property
+    def calibration_age_s(self) -> float: ...
+    @property
+    def cause(self) -> str: ...
+    @property
+    def digest(self) -> str: ...
+    @property
+    def processor(self) -> str: ...
+    @property
+    def simulated(self) -> bool: ...
+    @property
+    def state(self) -> str: ...
+
+class CancelFlag:
+    """
+    Ends calls from another thread.
+    """
+    def __init__(self) -> None: ...
+    def is_set(self) -> bool: ...
+    def set(self) -> None: ...
+
+class CallLimits:
+    """
+    Deadlines of calls, in seconds.
+    """
+    def __init__(
+        self,
+        timeout: typing.SupportsFloat | typing.SupportsIndex | None = None,
+        row_timeout: typing.SupportsFloat | typing.SupportsIndex | None = None,
+        in_flight: typing.SupportsInt | typing.SupportsIndex = 0,
+        cancel: CancelFlag | None = None,
+    ) -> None: ...
+
+class Controller:
+    """
+    Controller of the native simulator.
+    """
+    def __init__(
+        self,
+        memory_limit: typing.SupportsInt | typing.SupportsIndex,
+        *,
+        busy: bool = False,
+        mute_from: typing.SupportsInt | typing.SupportsIndex | None = None,
+        die_at: typing.SupportsInt | typing.SupportsIndex | None = None,
+        drain_s: typing.SupportsFloat | typing.SupportsIndex = 0.25,
+    ) -> None: ...
+    def calibrate(self) -> None: ...
+    def shutdown(self) -> None: ...
+    def status(self) -> ControllerStatus: ...
+
+class LocalSession:
+    """
+    One session, in this process.
+    """
+    def __init__(
+        self,
+        controller: Controller,
+        program: ProgramSpec,
+        encoding: Encoding,
+        options: SessionOptions,
+        slots: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None: ...
+    def close(self) -> Usage: ...
+    def echo(
+        self, rounds: typing.SupportsInt | typing.SupportsIndex, limits: CallLimits
+    ) -> tuple[CallResult, numpy.typing.NDArray[numpy.uint64]]: ...
+    def infer(self, x: numpy.ndarray, out: numpy.ndarray, limits: CallLimits) -> CallResult:
+        """
+        One datapoint per row of x (B, F) float32 or float64 into out (B, O) of the session's precision; rows contiguous.
+        """
+    def report(
+        self, x: numpy.ndarray, out: numpy.ndarray, limits: CallLimits
+    ) -> tuple[
+        CallResult,
+        numpy.typing.NDArray[numpy.float64],
+        numpy.typing.NDArray[numpy.float64],
+        numpy.typing.NDArray[numpy.int64],
+        numpy.typing.NDArray[numpy.uint32],
+        numpy.typing.NDArray[numpy.uint64],
+        numpy.typing.NDArray[numpy.uint32],
+        numpy.typing.NDArray[numpy.uint32],
+    ]: ...
+    def slots_in_use(self) -> int: ...
+    def stop(self) -> None: ...
+    def usage(self) -> Usage: ...
+    @property
+    def basis_size(self) -> int: ...
+    @property
+    def output_size(self) -> int: ...
+    @property
+    def slots(self) -> int: ...
+
+class ShmService:
+    """
+    Offers a session to other processes of this machine.
+    """
+    def __init__(
+        self, session: LocalSession, address: str, slots: typing.SupportsInt | typing.SupportsIndex | None = None
+    ) -> None: ...
+    def close(self) -> None: ...
+    @property
+    def accepted(self) -> int: ...
+
+class ShmSession:
+    """
+    Client of a session in another process.
+    """
+    def __init__(
+        self,
+        address: str,
+        encoding: Encoding,
+        *,
+        output_size: typing.SupportsInt | typing.SupportsIndex,
+        max_counts: typing.SupportsInt | typing.SupportsIndex,
+        precision: str,
+        connect_timeout: typing.SupportsFloat | typing.SupportsIndex = 5.0,
+        stall_limit: typing.SupportsFloat | typing.SupportsIndex = 2.0,
+    ) -> None: ...
+    def echo(
+        self, rounds: typing.SupportsInt | typing.SupportsIndex, limits: CallLimits
+    ) -> tuple[CallResult, numpy.typing.NDArray[numpy.uint64]]: ...
+    def infer(self, x: numpy.ndarray, out: numpy.ndarray, limits: CallLimits) -> CallResult: ...
+    def report(
+        self, x: numpy.ndarray, out: numpy.ndarray, limits: CallLimits
+    ) -> tuple[
+        CallResult,
+        numpy.typing.NDArray[numpy.float64],
+        numpy.typing.NDArray[numpy.float64],
+        numpy.typing.NDArray[numpy.int64],
+        numpy.typing.NDArray[numpy.uint32],
+        numpy.typing.NDArray[numpy.uint64],
+        numpy.typing.NDArray[numpy.uint32],
+        numpy.typing.NDArray[numpy.uint32],
+    ]: ...
+
+def bare_ping_pong(rounds: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.uint32]:
+    """
+    Round trips of a bare cache-line ping-pong between two threads, uint32 (rounds,), nanoseconds.
+    """
+
+def basis_size(
+    modes: typing.SupportsInt | typing.SupportsIndex, photons: typing.SupportsInt | typing.SupportsIndex, space: str
+) -> int: ...
+def basis_states(
+    modes: typing.SupportsInt | typing.SupportsIndex, photons: typing.SupportsInt | typing.SupportsIndex, space: str
+) -> numpy.typing.NDArray[numpy.uint8]:
+    """
+    The basis in order, (states, modes) uint8.
+    """
+
+def check_spec(spec: ProgramSpec) -> None:
+    """
+    Raises ProgramError unless the spec can be simulated.
+    """
+
+def click_patterns(
+    modes: typing.SupportsInt | typing.SupportsIndex, photons: typing.SupportsInt | typing.SupportsIndex, space: str
+) -> numpy.typing.NDArray[numpy.uint8]:
+    """
+    Threshold patterns in order, (patterns, modes) uint8.
+    """
+
+def end_reason(arg0: typing.SupportsInt | typing.SupportsIndex) -> str:
+    """
+    Name of the reason that a port was closed with.
+    """
+
+def output_size(spec: ProgramSpec) -> int:
+    """
+    Values per datapoint.
+    """
+
+def predict_bytes(spec: ProgramSpec, precision: str, sampled: bool = False) -> int:
+    """
+    Least memory of a simulator, in bytes.
+    """
+
+def simd_profiles() -> list[str]:
+    """
+    SIMD profiles that this machine can run, fastest first.
+    """
