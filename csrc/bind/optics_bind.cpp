@@ -290,12 +290,13 @@ void bind_encoding(py::module_& module) {
 
 void bind_simulator(py::module_& module) {
     py::class_<BoundSimulator>(module, "Simulator")
-        .def(py::init([](std::shared_ptr<ProgramSpec> spec, const std::string& name, std::size_t memory_limit) {
+        .def(py::init([](std::shared_ptr<ProgramSpec> spec, const std::string& name, std::size_t memory_limit,
+                         bool sampled) {
                  const Precision precision = parse(kPrecisions, name, "precision");
                  const py::gil_scoped_release release;
-                 return BoundSimulator{Simulator::create(spec, precision, memory_limit), spec, precision};
+                 return BoundSimulator{Simulator::create(spec, precision, memory_limit, sampled), spec, precision};
              }),
-             py::arg("spec"), py::arg("precision"), py::arg("memory_limit"))
+             py::arg("spec"), py::arg("precision"), py::arg("memory_limit"), py::arg("sampled") = false)
         .def_property_readonly("output_size", [](const BoundSimulator& s) { return s.simulator->output_size(); })
         .def_property_readonly("basis_size", [](const BoundSimulator& s) { return s.simulator->basis_size(); })
         .def_property_readonly("preferred_batch",

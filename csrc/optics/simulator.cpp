@@ -60,7 +60,7 @@ struct Distribution {
 template <class Real>
 class SlosSimulator final : public Simulator {
   public:
-    SlosSimulator(std::shared_ptr<const ProgramSpec> spec, std::size_t memory_limit);
+    SlosSimulator(std::shared_ptr<const ProgramSpec> spec, std::size_t memory_limit, bool sampled);
 
     std::size_t output_size() const override { return outputs_; }
     std::size_t basis_size() const override { return basis_size_; }
@@ -99,17 +99,17 @@ class SlosSimulator final : public Simulator {
 };
 
 template <class Real>
-SlosSimulator<Real>::SlosSimulator(std::shared_ptr<const ProgramSpec> spec, std::size_t memory_limit)
+SlosSimulator<Real>::SlosSimulator(std::shared_ptr<const ProgramSpec> spec, std::size_t memory_limit, bool sampled)
     : spec_(std::move(spec)),
       memory_limit_(memory_limit),
       profile_(select_kernel_profile()),
       outputs_(optics::output_size(*spec_)),
       basis_size_(state_count(spec_->readout.space, spec_->modes, spec_->photons())),
       closed_(has_closed_form(*spec_)),
-      lanes_(lanes_within_limit(!closed_)),
+      lanes_(lanes_within_limit(sampled || !closed_)),
       interferometer_(*spec_, lanes_),
       closed_form_(*spec_, interferometer_.occupation()) {
-    if (!closed_) build_distribution();
+    if (sampled || !closed_) build_distribution();
 }
 
 /// The widest kernels whose memory fits.
@@ -127,6 +127,10 @@ u32 SlosSimulator<Real>::lanes_within_limit(bool with_distribution) const {
 template <class Real>
 void SlosSimulator<Real>::build_distribution() {
     const u32 lanes = std::min(lanes_, lanes_within_limit(true));
+    if (!SlosTables::can_number(spec_->readout.space, spec_->modes, spec_->photons()))
+        throw ProgramError("the " + std::string(space_name(spec_->readout.space)) + " space of " +
+                           std::to_string(spec_->photons()) + " photons in " + std::to_string(spec_->modes) +
+                           " modes has more states than the 2^32 that a simulation can number; use fewer of both");
     distribution_ = std::make_unique<Distribution<Real>>(*spec_, interferometer_.occupation(), lanes);
 }
 
@@ -272,11 +276,11 @@ std::size_t predict_bytes(const ProgramSpec& spec, Precision precision, bool sam
 }
 
 std::unique_ptr<Simulator> Simulator::create(std::shared_ptr<const ProgramSpec> spec, Precision precision,
-                                             std::size_t memory_limit_bytes) {
+                                             std::size_t memory_limit_bytes, bool sampled) {
     check_spec(*spec);
     if (precision == Precision::Float32)
-        return std::make_unique<SlosSimulator<float>>(std::move(spec), memory_limit_bytes);
-    return std::make_unique<SlosSimulator<double>>(std::move(spec), memory_limit_bytes);
+        return std::make_unique<SlosSimulator<float>>(std::move(spec), memory_limit_bytes, sampled);
+    return std::make_unique<SlosSimulator<double>>(std::move(spec), memory_limit_bytes, sampled);
 }
 
 }  // namespace photonlink::optics

@@ -60,6 +60,13 @@ u64 SlosTables::largest_block(Space space, u32 modes, u32 photons) {
     return largest;
 }
 
+bool SlosTables::can_number(Space space, u32 modes, u32 photons) {
+    constexpr u64 kLimit = u64{1} << 32;
+    for (u32 k = 0; k <= photons; ++k)
+        if (state_count(space, modes, k) >= kLimit || level_size(space, modes, k).entries >= kLimit) return false;
+    return true;
+}
+
 u64 SlosTables::predict_bytes(Space space, u32 modes, u32 photons) {
     const u32 suffix = suffix_modes(modes);
     u64 bytes = 0;

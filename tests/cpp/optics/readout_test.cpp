@@ -161,6 +161,9 @@ TEST(ClosedForms, NeedNoMemoryForTheBasis) {
     options.ids = ids;
     options.shots = 10;
     EXPECT_THROW(run<double>(*simulator, phases.data(), 2, options), ProgramError);
+    const auto shared = std::make_shared<const ProgramSpec>(spec);
+    EXPECT_THROW(Simulator::create(shared, Precision::Float64, kGiB, true), ProgramError);
+    EXPECT_GT(predict_bytes(spec, Precision::Float64, true), predict_bytes(spec, Precision::Float64, false));
 }
 
 }  // namespace

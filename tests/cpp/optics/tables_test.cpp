@@ -65,6 +65,12 @@ TEST(Tables, AreSharedWhileSomebodyHoldsThem) {
     EXPECT_NE(SlosTables::shared(Space::Unbunched, 6, 3), first);
 }
 
+TEST(Tables, KnowHowFarTheyCanCount) {
+    EXPECT_TRUE(SlosTables::can_number(Space::Fock, 16, 8));
+    EXPECT_FALSE(SlosTables::can_number(Space::Fock, 64, 8));
+    EXPECT_FALSE(SlosTables::can_number(Space::Unbunched, 36, 18));
+}
+
 TEST(Tables, OfTheLargestBenchmarkHaveItsSize) {
     const SlosTables tables(Space::Fock, 16, 8);
     EXPECT_EQ(tables.states(8), 490314u);

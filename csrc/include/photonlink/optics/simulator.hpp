@@ -44,13 +44,16 @@ struct SimulationBatch {
 
 /// In the full Fock space kept_fraction is 1. In a post-selected space it is the probability of the space, and results
 /// are renormalised by it. A fraction that rounding alone could produce counts as zero: exact results are then all zero
-/// and kept_fraction is 0, and asking for samples throws PostSelectionError.
+/// and kept_fraction is 0, and asking for samples throws PostSelectionError. Absolute errors of renormalised results
+/// grow with 1 / kept_fraction; float32 keeps them below 2e-6 while a few per cent are kept.
 class Simulator {
   public:
     /// Checks the spec (throws ProgramError: shapes, unitarity and by how much, photons, space, groups), predicts the
     /// memory it needs and refuses above `memory_limit_bytes` before allocating. Thread-compatible: one run at a time.
+    /// Readouts with a closed form need no distribution when exact. `sampled` builds what sampling them takes right
+    /// away; otherwise the first run with shots does, and throws ProgramError if that exceeds the limit.
     static std::unique_ptr<Simulator> create(std::shared_ptr<const ProgramSpec> spec, Precision precision,
-                                             std::size_t memory_limit_bytes);
+                                             std::size_t memory_limit_bytes, bool sampled = false);
     virtual ~Simulator() = default;
 
     virtual std::size_t output_size() const = 0;  // values per datapoint (0 for ReadoutKind::Samples)
@@ -59,8 +62,7 @@ class Simulator {
     virtual std::size_t memory_bytes() const = 0;    // tables and scratch
     virtual std::string kernel_profile() const = 0;  // SIMD profile in use, e.g. "avx2"
     /// Throws ProgramError for a phase that is not finite (naming row and column) or an exact Samples readout, and
-    /// PostSelectionError. Readouts with a closed form need no distribution when exact: the tables for sampling them
-    /// are built by the first run with shots, which throws ProgramError if they exceed the memory limit.
+    /// PostSelectionError; rows before the one it names may have been written.
     virtual void run(const SimulationBatch& batch) = 0;
 };
 

@@ -12,11 +12,14 @@ namespace photonlink::optics {
 
 class SlosTables {
   public:
-    /// Builds the tables, or hands out those that somebody still holds. The basis must have fewer than 2^32 states.
+    /// Builds the tables, or hands out those that somebody still holds. can_number() must hold.
     static std::shared_ptr<const SlosTables> shared(Space space, u32 modes, u32 photons);
 
     /// Bytes that building would take; saturates.
     static u64 predict_bytes(Space space, u32 modes, u32 photons);
+
+    /// True if 32 bits number the states and table entries of every level.
+    static bool can_number(Space space, u32 modes, u32 photons);
 
     /// States of the largest block of any level.
     static u64 largest_block(Space space, u32 modes, u32 photons);
