@@ -77,7 +77,8 @@ def reserve(
         timeout: Default deadline of a call in seconds. By default each datapoint may take its modelled time, times
             the number in flight, plus 30 s.
         slots: Datapoints that can be in flight, 1 to 4096.
-        controller: A private controller, instead of the one that target "sim" shares in this process.
+        controller: A private controller, instead of the one that target "sim" shares in this process;
+            ``PHOTONLINK_TARGET`` does not apply then.
 
     Returns:
         The session; use it in a ``with`` statement, or close it.

@@ -103,7 +103,7 @@ class SessionClient {
     SessionClient& operator=(const SessionClient&) = delete;
 
     CallResult infer(const Features& features, const Output& out, const CallOptions& options);
-    /// infer() that also asks for counts, errors and times. Rows are float64 on the wire whatever the precision.
+    /// infer() that also asks for counts, errors and times.
     CallResult report(const Features& features, const Output& out, Reports* reports, const CallOptions& options);
     /// `rounds` echoes of 16 bytes, one at a time; nanoseconds of each round trip.
     CallResult echo(u64 rounds, u64* latencies_ns, const CallOptions& options);
