@@ -124,7 +124,7 @@ class Simulator:
         ids: typing.Annotated[numpy.typing.ArrayLike, numpy.uint64] | None = None,
         seed: typing.SupportsInt | typing.SupportsIndex = 0,
         shots: typing.SupportsInt | typing.SupportsIndex = 0,
-    ) -> tuple[numpy.ndarray, dict]:
+    ) -> tuple:
         """
         Observables, and a dict of kept_fraction, standard_errors and counts per row.
         """
