@@ -92,11 +92,10 @@ inline void* output_row(const Output& out, u64 row) {
     return static_cast<u8*>(out.data) + static_cast<i64>(row) * out.row_stride;
 }
 
-/// float64 values off the wire into one row of the session's precision. Nothing to do where they already lie there.
+/// The float64 observables of a report into one row of the session's precision.
 inline void store_row(const ClientConfig& config, const void* values, void* row) {
     if (config.precision == optics::Precision::Float64) {
-        if (values != row && config.output_size != 0)
-            platform::copy_bytes(row, values, config.output_size * sizeof(double));
+        platform::copy_bytes(row, values, config.output_size * sizeof(double));
         return;
     }
     const auto* from = static_cast<const u8*>(values);
@@ -108,45 +107,49 @@ inline void store_row(const ClientConfig& config, const void* values, void* row)
     }
 }
 
-/// Phases and results are float64 on the wire in both precisions: a float32 session computes in float32, but rounding
-/// its phases too would double its error.
+/// Phases are float64 on the wire in both precisions: a float32 session computes in float32, but rounding its phases
+/// too would double its error. Results have the session's precision, so that they lie in memory once.
 class InferCall : public ClientCall {
   public:
     InferCall(const ClientConfig& config, const Features& features, const Output& out)
-        : config_(config), writer_(config, features), out_(out), bytes_(config.output_size * sizeof(double)) {}
+        : writer_(config, features),
+          out_(out),
+          arg_len_(wire::infer_arg_len(config.encoding.phases, sizeof(double))),
+          function_(is_double(config) ? wire::kInfer : wire::kInferMixed),
+          output_size_(config.output_size),
+          bytes_(config.output_size * (is_double(config) ? sizeof(double) : sizeof(float))) {}
 
     u32 prepare(u32 in_flight, u64 frame_payload) override {
-        if (bytes_ <= frame_payload) return in_flight;
-        in_place_ = config_.precision == optics::Precision::Float64;
-        if (in_place_) return in_flight;
-        in_flight = Staging::limit(in_flight, bytes_);
-        staging_.allocate(in_flight, bytes_);
+        in_place_ = bytes_ > frame_payload;
         return in_flight;
     }
 
     void write(u64 row, u32 request_id, void* frame, link::Sink* sink) override {
-        const u32 arg_len = wire::infer_arg_len(config_.encoding.phases, sizeof(double));
-        writer_.write(row, wire::kInfer, arg_len, request_id, frame);
-        u8* count = static_cast<u8*>(wire::payload(frame)) + arg_len - wire::kCountBytes;
-        platform::copy_bytes(count, &config_.output_size, wire::kCountBytes);
-        *sink = in_place_ ? link::Sink{output_row(out_, row), bytes_} : staging_.piece(row);
+        writer_.write(row, function_, arg_len_, request_id, frame);
+        u8* count = static_cast<u8*>(wire::payload(frame)) + arg_len_ - wire::kCountBytes;
+        platform::copy_bytes(count, &output_size_, wire::kCountBytes);
+        *sink = in_place_ ? link::Sink{output_row(out_, row), bytes_} : link::Sink{nullptr, 0};
     }
 
     bool take(u64 row, const void* result, u64 length) override {
         if (length != bytes_) return false;
-        store_row(config_, result, output_row(out_, row));
+        void* target = output_row(out_, row);
+        if (result != target && bytes_ != 0) platform::copy_bytes(target, result, bytes_);
         return true;
     }
 
-    std::shared_ptr<void> lent_memory() const override { return in_place_ ? out_.owner : staging_.memory(); }
+    std::shared_ptr<void> lent_memory() const override { return in_place_ ? out_.owner : nullptr; }
 
   private:
-    const ClientConfig& config_;
+    static bool is_double(const ClientConfig& config) { return config.precision == optics::Precision::Float64; }
+
     const PhaseWriter writer_;
     const Output& out_;
+    const u32 arg_len_;
+    const u32 function_;
+    const u64 output_size_;
     const u64 bytes_;
-    bool in_place_ = false;  // the server writes large results straight into the caller's rows
-    Staging staging_;
+    bool in_place_ = false;  // an in-process server writes large results straight into the caller's rows
 };
 
 class ReportCall : public ClientCall {

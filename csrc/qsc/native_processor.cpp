@@ -22,7 +22,9 @@ class NativeProcessor : public Processor {
 
     void configure(std::shared_ptr<const optics::ProgramSpec> spec, const RunOptions& options) override {
         simulator_.reset();  // the old tables are not needed while the new ones are built
-        simulator_ = optics::Simulator::create(std::move(spec), options.precision, memory_limit_);
+        // What sampling needs is built now, so that a refusal comes here and not with the first datapoint.
+        const bool sampled = options.shots > 0;
+        simulator_ = optics::Simulator::create(std::move(spec), options.precision, memory_limit_, sampled);
     }
 
     std::size_t output_size() const override { return simulator_->output_size(); }

@@ -15,13 +15,13 @@ u64 read_count(const u8* bytes) {
     return count;
 }
 
-u32 expected_arg_len(Output output, u32 phases) {
-    if (output == Output::Report) return wire::report_arg_len(phases);
-    return wire::infer_arg_len(phases, output == Output::Float64 ? 8 : 4);
+u32 expected_arg_len(u32 function, u32 phases) {
+    if (function == wire::kReport) return wire::report_arg_len(phases);
+    return wire::infer_arg_len(phases, phase_bytes_of(function));
 }
 
-void copy_phases(const u8* from, Output output, u32 count, double* phases) {
-    if (output != Output::Float32) {
+void copy_phases(const u8* from, u32 phase_bytes, u32 count, double* phases) {
+    if (phase_bytes == sizeof(double)) {
         platform::copy_bytes(phases, from, u64{count} * sizeof(double));
         return;
     }
@@ -37,12 +37,12 @@ void copy_phases(const u8* from, Output output, u32 count, double* phases) {
 wire::Status read_datapoint(const void* payload, const wire::RequestHeader& header, const SessionPlan& plan,
                             double* phases) {
     const Output output = output_of(header.function_id);
-    if (header.arg_len != expected_arg_len(output, plan.phases)) return wire::Status::BadLength;
+    if (header.arg_len != expected_arg_len(header.function_id, plan.phases)) return wire::Status::BadLength;
     const u8* bytes = static_cast<const u8*>(payload);
     if (read_count(bytes + wire::kKeyBytes) != plan.phases) return wire::Status::BadLength;
     if (output != Output::Report && read_count(bytes + header.arg_len - wire::kCountBytes) != plan.output_size)
         return wire::Status::BadLength;
-    copy_phases(bytes + kPhasesOffset, output, plan.phases, phases);
+    copy_phases(bytes + kPhasesOffset, phase_bytes_of(header.function_id), plan.phases, phases);
     const bool finite = std::all_of(phases, phases + plan.phases, [](double phase) { return std::isfinite(phase); });
     return finite ? wire::Status::Ok : wire::Status::InvalidPhase;
 }

@@ -12,8 +12,12 @@ enum class Output : u8 { Float64, Float32, Report };
 
 /// True for the functions that execute a datapoint.
 inline bool is_datapoint(u32 function) {
-    return function == wire::kInfer || function == wire::kInferF32 || function == wire::kReport;
+    return function == wire::kInfer || function == wire::kInferF32 || function == wire::kInferMixed ||
+           function == wire::kReport;
 }
+
+/// Size of one phase in a datapoint's request.
+inline u32 phase_bytes_of(u32 function) { return function == wire::kInferF32 ? sizeof(float) : sizeof(double); }
 
 inline Output output_of(u32 function) {
     if (function == wire::kReport) return Output::Report;

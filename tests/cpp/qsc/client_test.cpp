@@ -121,17 +121,17 @@ Seen read(link::ServerHandle& server, const link::Arrival& arrival) {
     return seen;
 }
 
-/// The honest answer; where it goes depends on its size, as in the dispatcher.
-void answer(link::ServerHandle& server, const link::Arrival& arrival, u64 outputs) {
-    const Seen seen = read(server, arrival);
+/// The honest answer in the precision asked for; where it goes depends on its size, as in the dispatcher.
+template <class Real>
+void answer_in(link::ServerHandle& server, const link::Arrival& arrival, const Seen& seen, u64 outputs) {
     void* frame = server.response_frame(arrival.slot);
     auto* payload = static_cast<u8*>(wire::payload(frame));
-    const u64 bytes = outputs * sizeof(double);
+    const u64 bytes = outputs * sizeof(Real);
     const bool fits = bytes <= server.geometry().slot_bytes - wire::kHeaderBytes;
     u64 capacity = 0;
     auto* target = fits ? payload : static_cast<u8*>(server.result_area(arrival.slot, &capacity));
     for (u64 k = 0; k < outputs; ++k) {
-        const double value = observable(seen.phases, k);
+        const Real value = static_cast<Real>(observable(seen.phases, k));
         platform::copy_bytes(target + k * sizeof value, &value, sizeof value);
     }
     if (fits) {
@@ -143,6 +143,14 @@ void answer(link::ServerHandle& server, const link::Arrival& arrival, u64 output
         wire::write_response(frame, seen.header, wire::Status::ResultInSegment, sizeof where);
     }
     server.publish(arrival.slot, arrival.generation);
+}
+
+void answer(link::ServerHandle& server, const link::Arrival& arrival, u64 outputs) {
+    const Seen seen = read(server, arrival);
+    if (seen.header.function_id == wire::kInferMixed)
+        answer_in<float>(server, arrival, seen, outputs);
+    else
+        answer_in<double>(server, arrival, seen, outputs);
 }
 
 TEST(Client, SendsKeyPhasesAndConsecutiveIds) {
@@ -193,7 +201,7 @@ TEST(Client, CollectsInRowOrderWhateverTheOrderOfAnswers) {
     EXPECT_EQ(y, bench.expected(x));
 }
 
-TEST(Client, LargeResultsAreWrittenInPlaceOrConvertedToFloat) {
+TEST(Client, LargeResultsAreWrittenInPlaceInBothPrecisions) {
     for (const auto precision : {optics::Precision::Float64, optics::Precision::Float32}) {
         Bench bench(3, 3000, precision);
         bench.serve([](link::ServerHandle& server, const link::Arrival& arrival) { answer(server, arrival, 3000); });

@@ -45,6 +45,8 @@ TEST(Requests, InferInBothPrecisionsOnSessionsOfBoth) {
         for (double phase : phases) coarse.push_back(static_cast<float>(phase));
         EXPECT_EQ(bench.caller.call(wire::kInferF32, infer_payload<float>(key, phases, 3), 1).values<float>(),
                   rounded(expected(coarse, 3, 0, 0, 1)));
+        EXPECT_EQ(bench.caller.call(wire::kInferMixed, infer_payload<double>(key, phases, 3), 2).values<float>(),
+                  rounded(expected(phases, 3, 0, 0, 2)));
     }
 }
 
@@ -246,14 +248,15 @@ TEST(Requests, MalformedOnesAreRefusedAndNothingIsExecuted) {
 TEST(Requests, RandomBytesNeverExecuteAnythingAndLoseNoSlot) {
     Bench bench;
     std::mt19937_64 random(20261122);
-    const u32 functions[] = {wire::kEcho, wire::kInfer, wire::kInferF32, wire::kReport, wire::kStatus, 1};
+    const u32 functions[] = {
+        wire::kEcho, wire::kInfer, wire::kInferF32, wire::kInferMixed, wire::kReport, wire::kStatus, 1};
     for (u64 i = 0; i < 3000; ++i) {
         std::vector<u8> payload(random() % 200);
         for (u8& byte : payload) byte = static_cast<u8>(random());
         const u32 magic = random() % 8 == 0 ? static_cast<u32>(random()) : wire::kRequestMagic;
         const u32 arg_len = random() % 4 == 0 ? static_cast<u32>(random()) : static_cast<u32>(payload.size());
         const Answer answer =
-            bench.caller.collect(bench.caller.submit_raw(magic, functions[random() % 6], arg_len, payload, random()));
+            bench.caller.collect(bench.caller.submit_raw(magic, functions[random() % 7], arg_len, payload, random()));
         ASSERT_EQ(answer.link, link::LinkStatus::Ok);
         ASSERT_LT(answer.header.status, 0);
     }

@@ -4,6 +4,7 @@
 //   photonlink_echo    (i64 key, i8[] data)            -> i8[] data              liveness and latency
 //   photonlink_infer   (i64 key, f64[] phases, out f64[] observables)            one datapoint
 //   photonlink_infer_f32(i64 key, f32[] phases, out f32[] observables)           the same in single precision
+//   photonlink_infer_mixed(i64 key, f64[] phases, out f32[] observables)         exact phases, small results
 //   photonlink_report  (i64 key, f64[] phases)         -> report (below)         datapoint with counts and errors
 //   photonlink_status  (i64 key)                       -> i64[8] (StatusWord)
 //
@@ -17,6 +18,7 @@ namespace photonlink::wire {
 inline constexpr u32 kEcho = function_id("photonlink_echo");
 inline constexpr u32 kInfer = function_id("photonlink_infer");
 inline constexpr u32 kInferF32 = function_id("photonlink_infer_f32");
+inline constexpr u32 kInferMixed = function_id("photonlink_infer_mixed");
 inline constexpr u32 kReport = function_id("photonlink_report");
 inline constexpr u32 kStatus = function_id("photonlink_status");
 
