@@ -33,6 +33,10 @@ void translate(std::exception_ptr pending) {
     if (!pending) return;
     try {
         std::rethrow_exception(pending);
+    } catch (const optics::ProgramError& problem) {
+        raise_as("ProgramError", problem);
+    } catch (const optics::PostSelectionError& problem) {
+        raise_as("ProcessorError", problem);
     } catch (const qsc::Busy& problem) {
         raise_as("SessionBusy", problem, py::dict(py::arg("retry_after") = problem.retry_after_s));
     } catch (const qsc::UnknownSession& problem) {

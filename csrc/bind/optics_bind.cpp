@@ -1,12 +1,11 @@
 #include <pybind11/complex.h>
-#include <pybind11/numpy.h>
 #include <pybind11/stl.h>
 
 #include <cstring>
 #include <utility>
 
+#include "arrays.hpp"
 #include "bind.hpp"
-#include "photonlink/encoding.hpp"
 #include "photonlink/optics/basis.hpp"
 #include "photonlink/optics/simulator.hpp"
 #include "photonlink/optics/slos_kernel.hpp"
@@ -17,9 +16,6 @@ namespace photonlink::bind {
 namespace {
 
 using namespace photonlink::optics;
-
-template <class T>
-using Array = py::array_t<T, py::array::c_style | py::array::forcecast>;
 
 template <class Enum>
 struct Name {
@@ -53,31 +49,6 @@ std::string print(const Name<Enum> (&names)[N], Enum value) {
     for (const Name<Enum>& entry : names)
         if (entry.value == value) return entry.name;
     return "";
-}
-
-std::string shape_of(const py::array& array) {
-    std::string text = "(";
-    for (py::ssize_t i = 0; i < array.ndim(); ++i) text += (i > 0 ? ", " : "") + std::to_string(array.shape(i));
-    return text + ")";
-}
-
-template <class T>
-std::vector<T> to_vector(const Array<T>& array, const char* name) {
-    if (array.ndim() != 1)
-        throw ProgramError(std::string(name) + " has shape " + shape_of(array) + "; expected one dimension");
-    return std::vector<T>(array.data(), array.data() + array.size());
-}
-
-template <class T>
-py::array_t<T> to_matrix(const std::vector<T>& values, std::size_t columns) {
-    py::array_t<T> out({values.size() / columns, columns});
-    std::copy(values.begin(), values.end(), out.mutable_data());
-    return out;
-}
-
-template <class T>
-py::array_t<T> to_array(const std::vector<T>& values) {
-    return py::array_t<T>(static_cast<py::ssize_t>(values.size()), values.data());
 }
 
 std::shared_ptr<ProgramSpec> make_spec(u32 modes, std::vector<u32> input, const Array<Complex>& interferometers,
@@ -119,25 +90,6 @@ py::array_t<u32> site_numbers(const ProgramSpec& spec, u32 PhaseSite::*member) {
     std::vector<u32> numbers;
     for (const PhaseSite& site : spec.phases) numbers.push_back(site.*member);
     return to_array(numbers);
-}
-
-/// Reads a (rows, columns) array of phases or features, or says what was wrong with it.
-std::size_t check_rows(const py::array& array, std::size_t columns, const char* what) {
-    if (array.ndim() != 2 || static_cast<std::size_t>(array.shape(1)) != columns)
-        throw ProgramError(std::string(what) + " have shape " + shape_of(array) + "; expected (rows, " +
-                           std::to_string(columns) + ")");
-    return static_cast<std::size_t>(array.shape(0));
-}
-
-template <class Real>
-py::array_t<double> encode(const Encoding& map, const py::array_t<Real, py::array::c_style>& features) {
-    const std::size_t rows = check_rows(features, map.features(), "features");
-    py::array_t<double> phases({rows, std::size_t{map.phases()}});
-    double* const out = phases.mutable_data();
-    const Real* const in = features.data();
-    const py::gil_scoped_release release;
-    map.encode(in, rows, out);
-    return phases;
 }
 
 /// A simulator with the precision that it was created with, which the interface does not tell.
@@ -205,19 +157,6 @@ void check_enumerable(u64 count, u32 modes, const char* what) {
                            " would take more than 4 GiB; use fewer modes or photons");
 }
 
-void translate(std::exception_ptr error) {
-    const auto raise = [](const char* type, const char* message) {
-        py::set_error(py::module_::import("photonlink.errors").attr(type), message);
-    };
-    try {
-        if (error) std::rethrow_exception(error);
-    } catch (const ProgramError& problem) {
-        raise("ProgramError", problem.what());
-    } catch (const PostSelectionError& problem) {
-        raise("ProcessorError", problem.what());
-    }
-}
-
 void bind_spec(py::module_& module) {
     py::class_<ProgramSpec, std::shared_ptr<ProgramSpec>>(module, "ProgramSpec")
         .def(py::init(&make_spec), py::arg("modes"), py::arg("input"), py::arg("interferometers"),
@@ -272,22 +211,6 @@ void bind_bases(py::module_& module) {
         "Threshold patterns in order, (patterns, modes) uint8.");
 }
 
-void bind_encoding(py::module_& module) {
-    py::class_<Encoding, std::shared_ptr<Encoding>>(module, "Encoding")
-        .def(py::init([](u32 features, const Array<u32>& row_begin, const Array<u32>& term_feature,
-                         const Array<double>& term_weight, const Array<double>& offset, bool wrap) {
-                 return std::make_shared<Encoding>(
-                     features, to_vector(row_begin, "row_begin"), to_vector(term_feature, "term_feature"),
-                     to_vector(term_weight, "term_weight"), to_vector(offset, "offset"), wrap);
-             }),
-             py::arg("features"), py::arg("row_begin"), py::arg("term_feature"), py::arg("term_weight"),
-             py::arg("offset"), py::arg("wrap"))
-        .def_property_readonly("features", &Encoding::features)
-        .def_property_readonly("phases", &Encoding::phases)
-        .def("encode", &encode<float>, py::arg("x").noconvert(), "Features (rows, features) to phases (rows, phases).")
-        .def("encode", &encode<double>, py::arg("x").noconvert());
-}
-
 void bind_simulator(py::module_& module) {
     py::class_<BoundSimulator>(module, "Simulator")
         .def(py::init([](std::shared_ptr<ProgramSpec> spec, const std::string& name, std::size_t memory_limit,
@@ -326,10 +249,8 @@ void bind_simulator(py::module_& module) {
 }  // namespace
 
 void bind_optics(py::module_& module) {
-    py::register_local_exception_translator(&translate);
     bind_spec(module);
     bind_bases(module);
-    bind_encoding(module);
     bind_simulator(module);
 }
 
