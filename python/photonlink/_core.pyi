@@ -38,6 +38,28 @@ __all__: list[str] = [
     "simd_profiles",
 ]
 
+class Encoding:
+    def __init__(
+        self,
+        features: typing.SupportsInt | typing.SupportsIndex,
+        row_begin: typing.Annotated[numpy.typing.ArrayLike, numpy.uint32],
+        term_feature: typing.Annotated[numpy.typing.ArrayLike, numpy.uint32],
+        term_weight: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        offset: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        wrap: bool,
+    ) -> None: ...
+    @typing.overload
+    def encode(self, x: numpy.typing.NDArray[numpy.float32]) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        Features (rows, features) to phases (rows, phases).
+        """
+    @typing.overload
+    def encode(self, x: numpy.typing.NDArray[numpy.float64]) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def features(self) -> int: ...
+    @property
+    def phases(self) -> int: ...
+
 class ProgramSpec:
     def __init__(
         self,
@@ -77,28 +99,6 @@ class ProgramSpec:
     def readout_kind(self) -> str: ...
     @property
     def space(self) -> str: ...
-
-class Encoding:
-    def __init__(
-        self,
-        features: typing.SupportsInt | typing.SupportsIndex,
-        row_begin: typing.Annotated[numpy.typing.ArrayLike, numpy.uint32],
-        term_feature: typing.Annotated[numpy.typing.ArrayLike, numpy.uint32],
-        term_weight: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        offset: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        wrap: bool,
-    ) -> None: ...
-    @typing.overload
-    def encode(self, x: numpy.typing.NDArray[numpy.float32]) -> numpy.typing.NDArray[numpy.float64]:
-        """
-        Features (rows, features) to phases (rows, phases).
-        """
-    @typing.overload
-    def encode(self, x: numpy.typing.NDArray[numpy.float64]) -> numpy.typing.NDArray[numpy.float64]: ...
-    @property
-    def features(self) -> int: ...
-    @property
-    def phases(self) -> int: ...
 
 class Simulator:
     def __init__(
