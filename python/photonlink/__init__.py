@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from photonlink.presets import preset
     from photonlink.program import Program
     from photonlink.readout import LexGrouping, ModGrouping, Readout
-    from photonlink.session import Session, reserve
+    from photonlink.reservation import reserve
+    from photonlink.session import Session
 
     __version__: str
 
@@ -67,7 +68,7 @@ _HOME = {
     "SessionInfo": "info",
     "Usage": "info",
     "preset": "presets",
-    "reserve": "session",
+    "reserve": "reservation",
 }
 _MODULES = ("errors", "presets")
 

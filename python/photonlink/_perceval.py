@@ -11,8 +11,8 @@ import perceval as pcvl
 from numpy.typing import NDArray
 from perceval.components import BSConvention
 
+from photonlink._assembler import Assembler
 from photonlink._validate import checked_state
-from photonlink.builder import Assembler
 from photonlink.errors import ProgramError
 
 __all__ = ["assemble", "occupation"]

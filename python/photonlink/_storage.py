@@ -11,16 +11,22 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from photonlink._description import Description
+from photonlink.encoding import Encoding
 from photonlink.errors import ProgramError
+from photonlink.readout import GROUPINGS, Readout
 
-__all__ = ["MAX_BYTES", "Arrays", "digest_of", "pack", "read_limited", "unpack"]
+__all__ = ["MAX_BYTES", "digest_of", "pack", "read_limited", "unpack"]
+
+Built = TypeVar("Built")
 
 MAX_BYTES = 256 * 2**20
 
@@ -33,7 +39,7 @@ _MAX_COUNT = 2**24  # modes, layers, phases or terms; far beyond any program tha
 
 
 @dataclass(frozen=True)
-class Arrays:
+class _Arrays:
     """Arrays of a Program: L+1 interferometers (m x m), P phase sites, and the encoding's rows and T terms."""
 
     interferometers: NDArray[np.complex128]
@@ -45,8 +51,76 @@ class Arrays:
     offset: NDArray[np.float64]
 
 
-def pack(meta: dict[str, Any], arrays: Arrays) -> bytes:
+def pack(program: Description) -> bytes:
     """Canonical bytes of a Program; equal programs give equal bytes in every process and on every platform."""
+    encoding, readout = program.encoding, program.readout
+    meta = {
+        "modes": program.modes,
+        "input_state": list(program.input_state),
+        "features": list(program.features),
+        "wrap": encoding.wrap,
+        "kind": readout.kind,
+        "space": readout.space,
+        "grouping": readout.grouping_name,
+        "groups": readout.groups,
+        "interference": bool(program.interference),
+    }
+    arrays = _Arrays(
+        interferometers=program.interferometers,
+        phase_layers=program.phase_layers,
+        phase_modes=program.phase_modes,
+        row_begin=encoding.row_begin,
+        term_feature=encoding.term_feature,
+        term_weight=encoding.term_weight,
+        offset=encoding.offset,
+    )
+    return _pack(meta, arrays)
+
+
+def digest_of(data: bytes) -> str:
+    """The program's digest: its checksum, as 64 hexadecimal digits."""
+    return data[-_CHECKSUM_BYTES:].hex()
+
+
+def unpack(data: bytes, make: Callable[..., Built]) -> Built:
+    """What ``make``, the constructor of Program, makes of the bytes of :func:`pack`.
+
+    Raises:
+        ProgramError: If the bytes are not a program, are damaged, of another version, or of the wrong length, or
+            describe no valid program.
+    """
+    meta, arrays = _unpack(data)
+    try:
+        name = meta["grouping"]
+        grouping = None if name == "none" else GROUPINGS[name](meta["groups"])
+        return make(
+            modes=meta["modes"],
+            input_state=tuple(meta["input_state"]),
+            features=tuple(meta["features"]),
+            interferometers=arrays.interferometers,
+            phase_layers=arrays.phase_layers,
+            phase_modes=arrays.phase_modes,
+            encoding=Encoding(arrays.row_begin, arrays.term_feature, arrays.term_weight, arrays.offset, meta["wrap"]),
+            readout=Readout(meta["kind"], meta["space"], grouping),
+            interference=meta["interference"],
+        )
+    except ProgramError:
+        raise
+    except (KeyError, TypeError, ValueError) as error:
+        raise ProgramError(f"damaged program: bad metadata ({error!r})") from None
+
+
+def read_limited(path: str | Path) -> bytes:
+    """Bytes of a file that may hold a program; its length is checked before it is read."""
+    path = Path(path)
+    size = path.stat().st_size
+    if size > MAX_BYTES:
+        raise ProgramError(f"{path} has {size} bytes, more than a stored program may have ({MAX_BYTES})")
+    with path.open("rb") as file:
+        return file.read(MAX_BYTES + 1)
+
+
+def _pack(meta: dict[str, Any], arrays: _Arrays) -> bytes:
     counts = {
         "interferometers": int(arrays.interferometers.shape[0]),
         "phases": int(arrays.phase_layers.size),
@@ -65,17 +139,7 @@ def pack(meta: dict[str, Any], arrays: Arrays) -> bytes:
     return data
 
 
-def digest_of(data: bytes) -> str:
-    """The program's digest: its checksum, as 64 hexadecimal digits."""
-    return data[-_CHECKSUM_BYTES:].hex()
-
-
-def unpack(data: bytes) -> tuple[dict[str, Any], Arrays]:
-    """Metadata and arrays of :func:`pack`.
-
-    Raises:
-        ProgramError: If the bytes are not a program, are damaged, of another version, or of the wrong length.
-    """
+def _unpack(data: bytes) -> tuple[dict[str, Any], _Arrays]:
     if len(data) > MAX_BYTES:
         raise ProgramError(f"{len(data)} bytes are more than a stored program may have ({MAX_BYTES})")
     if len(data) < _HEADER.size + _CHECKSUM_BYTES:
@@ -92,16 +156,6 @@ def unpack(data: bytes) -> tuple[dict[str, Any], Arrays]:
     if hashlib.sha256(data[:-_CHECKSUM_BYTES]).digest() != data[-_CHECKSUM_BYTES:]:
         raise ProgramError("damaged program: its checksum does not match, save it again")
     return meta, arrays
-
-
-def read_limited(path: str | Path) -> bytes:
-    """Bytes of a file that may hold a program; its length is checked before it is read."""
-    path = Path(path)
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise ProgramError(f"{path} has {size} bytes, more than a stored program may have ({MAX_BYTES})")
-    with path.open("rb") as file:
-        return file.read(MAX_BYTES + 1)
 
 
 def _layout(
@@ -134,7 +188,7 @@ def _parse_meta(text: bytes) -> dict[str, Any]:
     return meta
 
 
-def _read_arrays(data: bytes, begin: int, meta: dict[str, Any]) -> Arrays:
+def _read_arrays(data: bytes, begin: int, meta: dict[str, Any]) -> _Arrays:
     layout = _layout(meta["modes"], meta.pop("interferometers"), meta.pop("phases"), meta.pop("terms"))
     sizes = [dtype.itemsize * _product(shape) for _, dtype, shape in layout]
     expected = begin + sum(sizes) + _CHECKSUM_BYTES  # Python integers: no overflow to hide behind
@@ -145,7 +199,7 @@ def _read_arrays(data: bytes, begin: int, meta: dict[str, Any]) -> Arrays:
         native = dtype.newbyteorder("=")
         arrays[name] = np.frombuffer(data, dtype, _product(shape), begin).astype(native).reshape(shape)
         begin += size
-    return Arrays(**arrays)
+    return _Arrays(**arrays)
 
 
 def _product(shape: tuple[int, ...]) -> int:

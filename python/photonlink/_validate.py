@@ -4,32 +4,23 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from photonlink.errors import ProgramError
+from photonlink.unitary import check_unitary
 
-if TYPE_CHECKING:
-    from photonlink.builder import Encoding
-
-__all__ = ["check_encoding", "check_unitary", "checked_precision", "checked_state", "frozen"]
-
-UNITARITY_TOLERANCE = 1e-6
-"""Largest entry of ``|U^H U - 1|`` that passes: single-precision matrices do, typing errors do not."""
-
-
-def check_unitary(matrix: NDArray[np.complex128], name: str) -> None:
-    """Raises ProgramError if a square matrix is not unitary, and says by how much."""
-    if not np.isfinite(matrix).all():
-        raise ProgramError(f"{name} holds a number that is not finite")
-    deviation = float(abs(matrix.conj().T @ matrix - np.eye(len(matrix))).max(initial=0.0))
-    if deviation > UNITARITY_TOLERANCE:
-        raise ProgramError(
-            f"{name} is not unitary: |U^H U - 1| is {deviation:.3g} at its largest entry, expected at most "
-            f"{UNITARITY_TOLERANCE:g}"
-        )
+__all__ = [
+    "check_features",
+    "check_interferometers",
+    "check_phases",
+    "checked_precision",
+    "checked_rows",
+    "checked_state",
+    "frozen",
+]
 
 
 def checked_state(input_state: Sequence[int], modes: int) -> tuple[int, ...]:
@@ -52,19 +43,43 @@ def checked_precision(precision: str) -> str:
     return precision
 
 
-def check_encoding(encoding: Encoding, phases: int, features: int) -> None:
-    rows, terms = encoding.row_begin, encoding.term_feature.size
-    if rows.shape != (phases + 1,) or encoding.offset.shape != (phases,) or encoding.term_weight.shape != (terms,):
+def check_interferometers(interferometers: NDArray[np.complex128], modes: int) -> None:
+    shape = interferometers.shape
+    if len(shape) != 3 or shape[0] < 1 or shape[1:] != (modes, modes):
+        raise ProgramError(f"expected interferometers of shape (layers + 1, {modes}, {modes}), got {shape}")
+    for index, matrix in enumerate(interferometers):
+        check_unitary(matrix, f"interferometer {index}")
+
+
+def check_features(names: tuple[str, ...]) -> None:
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ProgramError(f"every feature needs a name of its own; given twice: {', '.join(repeated)}")
+
+
+def check_phases(phase_layers: NDArray[np.uint32], phase_modes: NDArray[np.uint32], layers: int, modes: int) -> None:
+    phases = phase_layers.size
+    if phase_layers.shape != (phases,) or phase_modes.shape != (phases,):
+        raise ProgramError(f"{phase_layers.shape} phase layers do not match {phase_modes.shape} modes")
+    if phases and (phase_layers.max() >= layers or phase_modes.max() >= modes):
         raise ProgramError(
-            f"the encoding has {encoding.offset.size} phases and {encoding.term_weight.size} weights for {terms} "
-            f"terms; expected {phases} phases and as many weights as terms"
+            f"a phase lies in layer {phase_layers.max()} on mode {phase_modes.max()}; the program has "
+            f"{layers} phase layers and {modes} modes, both counted from 0"
         )
-    if rows[0] != 0 or rows[-1] != terms or (np.diff(rows.astype(np.int64)) < 0).any():
-        raise ProgramError(f"the encoding's rows must rise from 0 to {terms}, got {rows.tolist()[:8]}")
-    if terms and encoding.term_feature.max() >= features:
-        raise ProgramError(f"the encoding uses feature {encoding.term_feature.max()}, the program has {features}")
-    if not (np.isfinite(encoding.term_weight).all() and np.isfinite(encoding.offset).all()):
-        raise ProgramError("the encoding holds a weight or offset that is not finite")
+
+
+def checked_rows(x: ArrayLike, features: tuple[str, ...]) -> NDArray[np.float64]:
+    """Datapoints as (B, F)."""
+    rows = np.atleast_2d(np.asarray(x, np.float64))
+    if rows.ndim != 2 or rows.shape[1] != len(features):
+        raise ProgramError(
+            f"expected datapoints of {len(features)} features, shape (B, {len(features)}) or ({len(features)},), "
+            f"got shape {np.shape(x)}; program.features lists them"
+        )
+    if not np.isfinite(rows).all():
+        row, column = np.argwhere(~np.isfinite(rows))[0]
+        raise ProgramError(f"feature {features[column]!r} of datapoint {row} is {rows[row, column]}")
+    return rows
 
 
 def frozen(values: ArrayLike, dtype: type[Any]) -> NDArray[Any]:

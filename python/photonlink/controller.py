@@ -10,15 +10,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from photonlink import _core
+from photonlink._memory import half_of_memory
 from photonlink.errors import ProgramError, SessionClosed
 
 __all__ = ["Controller", "installed"]
 
 _FAULTS = ("busy", "timeout", "dead")
-
-
-def _half_of_memory() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
 
 
 class Controller:
@@ -52,7 +49,7 @@ class Controller:
             raise ProgramError(f"unknown fault {fault!r}: expected one of {', '.join(_FAULTS)}")
         self._pid = os.getpid()
         self._core = _core.Controller(
-            _half_of_memory() if memory_limit is None else memory_limit,
+            half_of_memory() if memory_limit is None else memory_limit,
             busy=fault == "busy",
             mute_from=fault_at if fault == "timeout" else None,
             die_at=fault_at if fault == "dead" else None,

@@ -28,17 +28,15 @@ Examples:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from photonlink._description import Description
 from photonlink.presets import Figure, Preset, T_co
 from photonlink.presets import preset as find_preset
 from photonlink.readout import basis_size
-
-if TYPE_CHECKING:
-    from photonlink.program import Program
 
 __all__ = ["HYPOTHETICAL", "Fit", "fit"]
 
@@ -102,7 +100,7 @@ class Fit:
         return self.preset.configuration_s.value + datapoints * (update + acquisition)
 
 
-def fit(program: Program, preset: str | Preset) -> Fit:
+def fit(program: Description, preset: str | Preset) -> Fit:
     """Whether, how and how fast a chip could run a program; see the module for what is assumed.
 
     Args:
@@ -144,7 +142,7 @@ def _known(figure: Figure[T_co] | None) -> T_co:
     return figure.value
 
 
-def _reasons(program: Program, chip: Preset) -> list[str]:
+def _reasons(program: Description, chip: Preset) -> list[str]:
     reasons = []
     modes, photons, inputs = _known(chip.modes), _known(chip.photons), _known(chip.input_modes)
     if program.modes > modes:
@@ -165,12 +163,12 @@ def _reasons(program: Program, chip: Preset) -> list[str]:
     return reasons
 
 
-def _counts_photons(program: Program) -> bool:
+def _counts_photons(program: Description) -> bool:
     readout = program.readout
     return readout.space == "fock" and not readout.kind.startswith("click") and program.photons > 1
 
 
-def _realisation(program: Program, chip: Preset, columns: int) -> tuple[str, int]:
+def _realisation(program: Description, chip: Preset, columns: int) -> tuple[str, int]:
     modes, inputs = _known(chip.modes), set(_known(chip.input_modes))
     occupied = np.flatnonzero(program.input_state)
     placed = any(inputs.issuperset((occupied + shift).tolist()) for shift in range(modes - program.modes + 1))
@@ -182,7 +180,7 @@ def _realisation(program: Program, chip: Preset, columns: int) -> tuple[str, int
     return "compiled", mesh * (mesh - 1)
 
 
-def _notes(program: Program, figures: Preset, realisation: str, phases: int) -> list[str]:
+def _notes(program: Description, figures: Preset, realisation: str, phases: int) -> list[str]:
     notes = []
     limit = figures.quick_phase_limit
     if realisation == "compiled" and phases:
@@ -202,7 +200,7 @@ def _notes(program: Program, figures: Preset, realisation: str, phases: int) -> 
     return notes
 
 
-def _columns(program: Program) -> int:
+def _columns(program: Description) -> int:
     """Mesh columns of the direct realisation."""
     return sum(_couples(matrix) for matrix in program.interferometers) + program.layers
 
@@ -220,7 +218,7 @@ def _couples(matrix: NDArray[np.complex128]) -> int:
     return largest if largest > 1 else 0
 
 
-def _p_keep(program: Program) -> float:
+def _p_keep(program: Description) -> float:
     """Share of the Fock space that the readout keeps: its average weight under Haar-random unitaries."""
     kept = basis_size(program.modes, program.photons, program.readout.space)
     return kept / basis_size(program.modes, program.photons, "fock")

@@ -16,24 +16,23 @@ Examples:
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from photonlink import _core, _storage
-from photonlink._validate import check_encoding, check_unitary, checked_precision, checked_state, frozen
-from photonlink.builder import Encoding, LayeredBuilder, haar_unitary
+from photonlink import _core, _native, _storage, _validate
+from photonlink._reservoir import feature_names, photons_per_mode, spaced_state
+from photonlink.builder import LayeredBuilder
+from photonlink.encoding import Encoding
 from photonlink.errors import ProgramError
-from photonlink.readout import GROUPINGS, Readout
-
-if TYPE_CHECKING:
-    from photonlink.fit import Fit
+from photonlink.fit import Fit, fit
+from photonlink.readout import Readout
+from photonlink.unitary import haar_unitary
 
 __all__ = ["Encoding", "Precision", "Program", "spaced_state"]
 
@@ -68,43 +67,19 @@ class Program:
 
     def __post_init__(self) -> None:
         set_field = object.__setattr__
-        set_field(self, "input_state", checked_state(self.input_state, self.modes))
+        set_field(self, "input_state", _validate.checked_state(self.input_state, self.modes))
         set_field(self, "features", tuple(str(name) for name in self.features))
-        set_field(self, "interferometers", frozen(self.interferometers, np.complex128))
-        set_field(self, "phase_layers", frozen(self.phase_layers, np.uint32))
-        set_field(self, "phase_modes", frozen(self.phase_modes, np.uint32))
-        encoding = self.encoding
-        encoding = Encoding(
-            row_begin=frozen(encoding.row_begin, np.uint32),
-            term_feature=frozen(encoding.term_feature, np.uint32),
-            term_weight=frozen(encoding.term_weight, np.float64),
-            offset=frozen(encoding.offset, np.float64),
-            wrap=bool(encoding.wrap),
-        )
-        set_field(self, "encoding", encoding)
+        set_field(self, "interferometers", _validate.frozen(self.interferometers, np.complex128))
+        set_field(self, "phase_layers", _validate.frozen(self.phase_layers, np.uint32))
+        set_field(self, "phase_modes", _validate.frozen(self.phase_modes, np.uint32))
+        set_field(self, "encoding", self.encoding.frozen())
         if not isinstance(self.readout, Readout):
             raise ProgramError(f"readout must be a photonlink.Readout, got {self.readout!r}")
-        self._check()
-
-    def _check(self) -> None:
-        shape, modes = self.interferometers.shape, self.modes
-        if len(shape) != 3 or shape[0] < 1 or shape[1:] != (modes, modes):
-            raise ProgramError(f"expected interferometers of shape (layers + 1, {modes}, {modes}), got {shape}")
-        for index, matrix in enumerate(self.interferometers):
-            check_unitary(matrix, f"interferometer {index}")
-        repeated = sorted({name for name in self.features if self.features.count(name) > 1})
-        if repeated:
-            raise ProgramError(f"every feature needs a name of its own; given twice: {', '.join(repeated)}")
-        phases = self.phase_layers.size
-        if self.phase_layers.shape != (phases,) or self.phase_modes.shape != (phases,):
-            raise ProgramError(f"{self.phase_layers.shape} phase layers do not match {self.phase_modes.shape} modes")
-        if phases and (self.phase_layers.max() >= shape[0] - 1 or self.phase_modes.max() >= modes):
-            raise ProgramError(
-                f"a phase lies in layer {self.phase_layers.max()} on mode {self.phase_modes.max()}; the program has "
-                f"{shape[0] - 1} phase layers and {modes} modes, both counted from 0"
-            )
-        check_encoding(self.encoding, phases, len(self.features))
-        self.readout.output_size(modes, self.photons)  # raises if the space has no such state
+        _validate.check_interferometers(self.interferometers, self.modes)
+        _validate.check_features(self.features)
+        _validate.check_phases(self.phase_layers, self.phase_modes, self.layers, self.modes)
+        self.encoding.check(self.phases_per_datapoint, len(self.features))
+        self.readout.output_size(self.modes, self.photons)  # raises if the space has no such state
 
     # ---- constructors
 
@@ -148,18 +123,7 @@ class Program:
 
         state = _perceval.occupation(input_state)
         assembler, features = _perceval.assemble(circuit, input_parameters)
-        interferometers, layers, modes, encoding = assembler.finish(features, wrap=wrap)
-        return cls(
-            modes=assembler.modes,
-            input_state=state,
-            features=features,
-            interferometers=interferometers,
-            phase_layers=layers,
-            phase_modes=modes,
-            encoding=encoding,
-            readout=Readout.probs() if readout is None else readout,
-            interference=interference,
-        )
+        return assembler.build(cls, state, features, readout, interference=interference, wrap=wrap)
 
     @classmethod
     def reservoir(
@@ -184,7 +148,7 @@ class Program:
             modes: Number of modes.
             photons: Number of photons.
             features: Number of features, named px1, px2, ..., or their names; at most ``modes``.
-            seed: Of the interferometer; see :func:`photonlink.builder.haar_unitary`.
+            seed: Of the interferometer; see :func:`photonlink.unitary.haar_unitary`.
             readout: What a datapoint returns; by default probabilities over unbunched states.
             interference: False for fully distinguishable photons.
             scale: Radians per unit of a feature.
@@ -197,26 +161,14 @@ class Program:
             >>> Program.reservoir(modes=12, photons=3, features=12, seed=7).input_state
             (1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0)
         """
-        if isinstance(features, int | np.integer):
-            names: Sequence[str] = [f"px{k + 1}" for k in range(int(features))]
-        else:
-            names = features
-        if not 1 <= len(names) <= modes:
-            raise ProgramError(
-                f"a reservoir of {modes} modes encodes 1 to {modes} features, one per mode, got {len(names)}: "
-                "reduce them (for example by PCA) or use more modes"
-            )
-        if len(set(names)) != len(names):
-            raise ProgramError(f"every feature needs a name of its own, got {list(names)}")
-        state = spaced_state(modes, photons) if input_state is None else tuple(input_state)
-        if sum(state) != photons:
-            raise ProgramError(f"input_state {list(state)} has {sum(state)} photons, expected {photons}")
+        names = feature_names(features, modes)
+        state = photons_per_mode(input_state, modes, photons)
         unitary = haar_unitary(modes, seed)
         builder = cls.layered(modes, state).interferometer(unitary).phases(names, scale=scale)
         return builder.interferometer(unitary).build(readout, interference=interference)
 
     @classmethod
-    def layered(cls, modes: int, input_state: Sequence[int]) -> LayeredBuilder:
+    def layered(cls, modes: int, input_state: Sequence[int]) -> LayeredBuilder[Program]:
         """A builder of programs of any number of alternating layers; see :mod:`photonlink.builder`.
 
         Args:
@@ -226,7 +178,7 @@ class Program:
         Raises:
             ProgramError: If the input state does not match the modes or has no photon.
         """
-        return LayeredBuilder(modes, checked_state(input_state, modes))
+        return LayeredBuilder(modes, _validate.checked_state(input_state, modes), cls)
 
     # ---- what it is
 
@@ -263,31 +215,12 @@ class Program:
     @cached_property
     def spec(self) -> _core.ProgramSpec:
         """The native description that a controller is configured with (it knows phases, not features)."""
-        return _core.ProgramSpec(
-            self.modes,
-            list(self.input_state),
-            self.interferometers,
-            self.phase_layers,
-            self.phase_modes,
-            self.readout.kind,
-            self.readout.space,
-            self.readout.grouping_name,
-            self.readout.groups,
-            self.interference,
-            self.digest,
-        )
+        return _native.spec(self)
 
     @cached_property
     def encoder(self) -> _core.Encoding:
         """The native encoder: ``encoder.encode(x)`` with x (B, F) gives the phases (B, P) float64, radians."""
-        return _core.Encoding(
-            len(self.features),
-            self.encoding.row_begin,
-            self.encoding.term_feature,
-            self.encoding.term_weight,
-            self.encoding.offset,
-            self.encoding.wrap,
-        )
+        return self.encoding.encoder(len(self.features))
 
     def predict_bytes(self, precision: Precision = "float64", *, sampled: bool = False) -> int:
         """Memory that simulating this program needs, in bytes, predicted without allocating any of it.
@@ -296,7 +229,7 @@ class Program:
             precision: Type of the arithmetic.
             sampled: Whether results are estimated from shots; some readouts need a distribution only then.
         """
-        return int(_core.predict_bytes(self.spec, checked_precision(precision), sampled))
+        return int(_core.predict_bytes(self.spec, _validate.checked_precision(precision), sampled))
 
     def fit(self, preset: str) -> Fit:
         """Whether, how, and how fast a chip could run this program; see :mod:`photonlink.fit`.
@@ -304,8 +237,6 @@ class Program:
         Args:
             preset: Name of a preset; ``photonlink.presets.presets()`` lists them.
         """
-        from photonlink.fit import fit
-
         return fit(self, preset)
 
     def replace(self, *, readout: Readout | None = None, interference: bool | None = None) -> Program:
@@ -355,21 +286,9 @@ class Program:
             >>> program.simulate(np.zeros(0)).round(6).tolist()  # a full swap: both photons stay apart
             [0.0, 1.0, 0.0]
         """
-        if self.readout.kind == "samples":
-            raise ProgramError("samples have no fixed size: use a session, or another readout with shots=")
-        if shots is not None and not 1 <= shots < 2**32:
-            raise ProgramError(f"shots must be 1 to 4294967295, or None for exact results, got {shots}")
-        if not 0 <= seed < 2**64:
-            raise ProgramError(f"seed must be an unsigned 64-bit integer, got {seed}")
-        rows = np.asarray(x, np.float64)
-        phases = self.encode(rows)
-        row_ids = np.arange(len(phases), dtype=np.uint64) if ids is None else np.asarray(ids, np.uint64)
-        if row_ids.shape != (len(phases),):
-            raise ProgramError(f"expected {len(phases)} ids, one per datapoint, got shape {row_ids.shape}")
-        limit = _half_of_memory() if memory_limit is None else memory_limit
-        simulator = _core.Simulator(self.spec, checked_precision(precision), limit)
-        values: NDArray[Any] = simulator.run(phases, row_ids, seed, shots or 0)
-        return values if rows.ndim == 2 else values[0]
+        return _native.simulate(
+            self, x, precision=precision, shots=shots, seed=seed, ids=ids, memory_limit=memory_limit
+        )
 
     def encode(self, x: ArrayLike) -> NDArray[np.float64]:
         """Phases of datapoints.
@@ -383,43 +302,14 @@ class Program:
         Raises:
             ProgramError: If the number of features is wrong or one is not finite.
         """
-        rows = np.atleast_2d(np.asarray(x, np.float64))
-        if rows.ndim != 2 or rows.shape[1] != len(self.features):
-            raise ProgramError(
-                f"expected datapoints of {len(self.features)} features, shape (B, {len(self.features)}) or "
-                f"({len(self.features)},), got shape {np.shape(x)}; program.features lists them"
-            )
-        if not np.isfinite(rows).all():
-            row, column = np.argwhere(~np.isfinite(rows))[0]
-            raise ProgramError(f"feature {self.features[column]!r} of datapoint {row} is {rows[row, column]}")
+        rows = _validate.checked_rows(x, self.features)
         return np.asarray(self.encoder.encode(np.ascontiguousarray(rows)))
 
     # ---- storage and identity
 
     def to_bytes(self) -> bytes:
         """Canonical bytes: the same program gives the same bytes everywhere. Contains no code."""
-        meta = {
-            "modes": self.modes,
-            "input_state": list(self.input_state),
-            "features": list(self.features),
-            "wrap": self.encoding.wrap,
-            "kind": self.readout.kind,
-            "space": self.readout.space,
-            "grouping": self.readout.grouping_name,
-            "groups": self.readout.groups,
-            "interference": bool(self.interference),
-        }
-        encoding = self.encoding
-        arrays = _storage.Arrays(
-            interferometers=self.interferometers,
-            phase_layers=self.phase_layers,
-            phase_modes=self.phase_modes,
-            row_begin=encoding.row_begin,
-            term_feature=encoding.term_feature,
-            term_weight=encoding.term_weight,
-            offset=encoding.offset,
-        )
-        return _storage.pack(meta, arrays)
+        return _storage.pack(self)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Program:
@@ -428,27 +318,7 @@ class Program:
         Raises:
             ProgramError: If the bytes are damaged, of another version, too long, or describe no valid program.
         """
-        meta, arrays = _storage.unpack(bytes(data))
-        try:
-            name = meta["grouping"]
-            grouping = None if name == "none" else GROUPINGS[name](meta["groups"])
-            return cls(
-                modes=meta["modes"],
-                input_state=tuple(meta["input_state"]),
-                features=tuple(meta["features"]),
-                interferometers=arrays.interferometers,
-                phase_layers=arrays.phase_layers,
-                phase_modes=arrays.phase_modes,
-                encoding=Encoding(
-                    arrays.row_begin, arrays.term_feature, arrays.term_weight, arrays.offset, meta["wrap"]
-                ),
-                readout=Readout(meta["kind"], meta["space"], grouping),
-                interference=meta["interference"],
-            )
-        except ProgramError:
-            raise
-        except (KeyError, TypeError, ValueError) as error:
-            raise ProgramError(f"damaged program: bad metadata ({error!r})") from None
+        return _storage.unpack(bytes(data), cls)
 
     def save(self, path: str | Path) -> None:
         """Writes the program to a file; :meth:`load` reads it."""
@@ -480,29 +350,3 @@ class Program:
             f"layers={self.layers}, readout={self.readout.kind}/{self.readout.space}{grouped}, "
             f"outputs={self.output_size}, digest={self.digest[:8]})"
         )
-
-
-def spaced_state(modes: int, photons: int) -> tuple[int, ...]:
-    """MerLin's "spaced" pattern: photon k enters in mode floor(k * modes / photons); a single one in the middle.
-
-    Args:
-        modes: Number of modes.
-        photons: Number of photons, 1 to ``modes``.
-
-    Raises:
-        ProgramError: If the photons do not fit one per mode.
-
-    Examples:
-        >>> spaced_state(7, 3)
-        (1, 0, 1, 0, 1, 0, 0)
-    """
-    if not 1 <= photons <= modes:
-        raise ProgramError(
-            f"{photons} photons do not fit one per mode into {modes} modes: use fewer, or give input_state"
-        )
-    occupied = {modes // 2} if photons == 1 else {k * modes // photons for k in range(photons)}
-    return tuple(int(mode in occupied) for mode in range(modes))
-
-
-def _half_of_memory() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2

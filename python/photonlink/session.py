@@ -20,7 +20,7 @@ import os
 import threading
 import warnings
 import weakref
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,105 +28,20 @@ from numpy.typing import NDArray
 from photonlink import _arrays, _core, _options
 from photonlink._failures import Context, failure
 from photonlink._reports import describe, expand_samples
-from photonlink._worker import InferFuture, Worker, interruptible
-from photonlink.controller import Controller, Lease, close_all
+from photonlink._worker import InferFuture, Worker
+from photonlink.controller import Lease, close_all
 from photonlink.errors import ProgramError, SessionClosed
 from photonlink.info import SessionInfo, Usage
-from photonlink.program import Precision, Program
-from photonlink.targets import overridden, require
+from photonlink.program import Program
 
-__all__ = ["Session", "reserve"]
-
-Clock = Literal["virtual", "realtime", "none"]
+__all__ = ["Session"]
 
 # What a datapoint may take beyond its modelled time before it counts as lost: simulators are not real-time systems.
 _SLACK_SECONDS = 30.0
 
 
-def reserve(
-    target: str,
-    program: Program,
-    *,
-    shots: int | None = None,
-    seed: int = 0,
-    clock: Clock = "virtual",
-    preset: str = "article",
-    precision: Precision = "float64",
-    token_budget: int | None = None,
-    idle_timeout: float | None = None,
-    max_duration: float | None = None,
-    timeout: float | None = None,
-    slots: int = 64,
-    controller: Controller | None = None,
-) -> Session:
-    """Reserve a processor, exclusively, and configure it with a program.
-
-    Args:
-        target: Where to run, e.g. ``"sim"``; :func:`photonlink.targets` lists them. The environment variable
-            ``PHOTONLINK_TARGET`` replaces it, with a warning in the log and a note in ``session.info``.
-        program: What to run.
-        shots: Kept samples per datapoint, or ``None`` for exact results, which no hardware has.
-        seed: Of the sampling. Results depend on program, seed, and the number of datapoints sent before, not on how
-            they were batched.
-        clock: ``"virtual"`` adds up modelled time without waiting, ``"realtime"`` waits it out, ``"none"`` keeps none.
-        preset: Timing figures of the clock; :mod:`photonlink.presets` has them with their sources.
-        precision: Of the simulation and of the results: ``"float64"`` or ``"float32"``.
-        token_budget: Datapoints that the session may execute; further ones are refused.
-        idle_timeout: Seconds without a request after which the processor is released.
-        max_duration: Seconds after which the session ends.
-        timeout: Default deadline of a call in seconds. By default each datapoint may take its modelled time, times
-            the number in flight, plus 30 s.
-        slots: Datapoints that can be in flight, 1 to 4096.
-        controller: A private controller, instead of the one that target "sim" shares in this process;
-            ``PHOTONLINK_TARGET`` does not apply then.
-
-    Returns:
-        The session; use it in a ``with`` statement, or close it.
-
-    Raises:
-        ProgramError: The program, or an option, cannot be executed as given.
-        TargetUnavailable: The target is unknown or cannot be used here.
-        SessionBusy: Another session holds the controller; ``retry_after`` says for how long at most, if known.
-
-    Examples:
-        >>> import photonlink as phl
-        >>> program = phl.Program.reservoir(modes=4, photons=2, features=4)
-        >>> with phl.reserve("sim", program, precision="float32") as session:
-        ...     session.info.target, session.info.simulated, session.info.chip
-        ('sim', True, 'hypothetical chip')
-    """
-    if not isinstance(program, Program):
-        raise ProgramError(f"program is a {type(program).__name__}, expected a photonlink.Program")
-    used, asked = overridden(target) if controller is None else (target, None)
-    require(used, shots)
-    options = _options.session_options(
-        program,
-        shots=shots,
-        seed=seed,
-        clock=clock,
-        preset=preset,
-        precision=precision,
-        token_budget=token_budget,
-        idle_timeout=idle_timeout,
-        max_duration=max_duration,
-    )
-    _options.seconds("timeout", timeout)
-    slots = _options.integer("slots", slots, 1, 4096)
-    lease = Lease(controller)
-    try:
-        core = interruptible(
-            lambda: _core.LocalSession(lease.controller.core, program.spec, program.encoder, options, slots),
-            wait=clock == "realtime",
-            abort=lease.controller.close,
-        )
-    except BaseException:
-        lease.end()
-        raise
-    return Session(core, lease, program, options, target=used, asked=asked, preset=preset, timeout=timeout)
-
-
 class Session:
-    """One exclusive reservation of a configured processor. Made by :func:`reserve`; threads may share it.
+    """One exclusive reservation of a configured processor. Made by :func:`photonlink.reserve`; threads may share it.
 
     Examples:
         >>> import numpy as np

@@ -86,7 +86,7 @@ def photonlink_session() -> Iterator[SessionFactory]:
     closed when the test ends.
     """
     from photonlink.controller import Controller
-    from photonlink.session import reserve
+    from photonlink.reservation import reserve
     from photonlink.targets import overridden
 
     with contextlib.ExitStack() as opened:
