@@ -321,7 +321,7 @@ TEST(Controller, MaintenanceWaitsForTheSession) {
 }
 
 TEST(Controller, ShutdownEndsSessionAndThreads) {
-    const std::size_t before = thread_count();
+    const std::size_t before = threads_at_rest();
     for (int round = 0; round < 3; ++round) {
         ProcessorSettings settings;
         Rig rig(settings);
@@ -329,16 +329,16 @@ TEST(Controller, ShutdownEndsSessionAndThreads) {
         Caller caller;
         rig.controller.attach(grant.session, caller.attachment());
         ASSERT_EQ(caller.call(wire::kEcho, echo_payload(grant.key, "x"), 0).status(), wire::Status::Ok);
-        EXPECT_EQ(thread_count(), before + 2);
+        expect_threads(before + 2);
         rig.controller.shutdown();
-        EXPECT_EQ(thread_count(), before);
+        expect_threads(before);
         rig.controller.shutdown();
         EXPECT_EQ(rig.controller.usage(grant.session).end, EndReason::Shutdown);
         EXPECT_EQ(caller.client().server_close_reason(), static_cast<u64>(EndReason::Shutdown));
         EXPECT_THROW(rig.controller.reserve(test_program(), {}), ControllerFailed);
     }
     { Rig never_used; }
-    EXPECT_EQ(thread_count(), before);
+    expect_threads(before);
 }
 
 TEST(Controller, DoesNotSurviveAFork) {

@@ -33,7 +33,7 @@ TEST(Failures, AProcessorWhoseReportsHaveTheWrongSizeIsNotBelieved) {
 
 void expect_death(const ProcessorSettings& settings, const ControllerOptions& options, const std::string& cause,
                   u64 tokens) {
-    const std::size_t before = thread_count();
+    const std::size_t before = threads_at_rest();
     {
         Bench bench(settings, {}, options);
         ASSERT_EQ(bench.call({0, 0, 0, 0}, 0).status(), wire::Status::Ok);
@@ -54,7 +54,7 @@ void expect_death(const ProcessorSettings& settings, const ControllerOptions& op
         bench.controller.reset();
         EXPECT_NO_THROW(bench.controller.reserve(test_program(), {}));
     }
-    EXPECT_EQ(thread_count(), before);
+    expect_threads(before);
 }
 
 TEST(Failures, ALostProcessorPutsTheControllerInItsErrorState) {

@@ -7,7 +7,6 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstring>
-#include <filesystem>
 #include <functional>
 #include <set>
 #include <thread>
@@ -16,10 +15,9 @@
 #include "photonlink/qsc/attachment.hpp"
 #include "photonlink/qsc/controller.hpp"
 #include "photonlink/wire/functions.hpp"
+#include "waiting.hpp"
 
 namespace photonlink::qsc::test {
-
-inline constexpr u64 kPatience_ns = 60'000'000'000;  // only ever reached by a failure
 
 /// Observable `i` of a datapoint; sampled results also depend on seed and id.
 inline double expected_value(const double* phases, std::size_t count, std::size_t i, u32 shots, u64 seed, u64 id) {
@@ -268,23 +266,6 @@ class Caller {
     std::shared_ptr<link::InProcessPort> port_;
     link::ClientHandle client_;
 };
-
-/// A sanitizer starts a thread of its own with the first thread of the program: it is there before anything is counted.
-inline std::size_t thread_count() {
-    static const bool warm = (std::thread([] {}).join(), true);
-    static_cast<void>(warm);
-    const auto tasks = std::filesystem::directory_iterator("/proc/self/task");
-    return static_cast<std::size_t>(std::distance(begin(tasks), end(tasks)));
-}
-
-/// Waits until `done`; a failure after kPatience_ns.
-inline void wait_until(const std::function<bool()>& done) {
-    const u64 deadline = platform::clock_ns() + kPatience_ns;
-    while (!done()) {
-        ASSERT_LT(platform::clock_ns(), deadline) << "gave up waiting";
-        std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-}
 
 /// One controller with one session and one port, for tests about requests.
 class Bench {
