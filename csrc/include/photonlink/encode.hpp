@@ -11,10 +11,10 @@ namespace photonlink {
 struct EncodingView {
     u32 features;
     u32 phases;
-    const u32* row_begin;      // phases + 1 entries
-    const u32* term_feature;   // row_begin[phases] entries
+    const u32* row_begin;     // phases + 1 entries
+    const u32* term_feature;  // row_begin[phases] entries
     const double* term_weight;
-    const double* offset;      // phases entries, radians
+    const double* offset;  // phases entries, radians
     bool wrap;
 };
 
