@@ -103,6 +103,8 @@ bool Dispatcher::turn() {
 }
 
 void Dispatcher::back_off(u32 idle_turns) {
+    constexpr u32 kEagerTurns = 64;  // a turn is short, and a pause would lengthen every answer to a hot caller
+    if (idle_turns <= kEagerTurns) return;
     if (idle_turns <= options_.spin_iterations) return platform::pause();
     const u32 slow = idle_turns - options_.spin_iterations;
     if (slow <= options_.yield_iterations) return platform::yield();
