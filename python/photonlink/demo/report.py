@@ -95,7 +95,7 @@ def figure(result: DemoResult, path: Path) -> None:
         title=f"{result.main.method}: {100 * result.main.accuracy:.1f} % of {len(result.main.correct)} held-out images",
     )
 
-    low, high = result.infer_latency_us.min(), np.percentile(result.infer_latency_us, 99.5)
+    low, high = result.infer_latency_us.min(), np.percentile(result.infer_latency_us, 99)
     latency_axes.hist(result.infer_latency_us.clip(max=high), bins=np.linspace(low, high, 60).tolist(), color="#4878a8")
     simulated = "simulated processor" if result.simulated else "hardware"
     latency_axes.set(
