@@ -49,7 +49,9 @@ def spaced_state(modes: int, photons: int) -> tuple[int, ...]:
         >>> spaced_state(7, 3)
         (1, 0, 1, 0, 1, 0, 0)
     """
-    if not 1 <= photons <= modes:
+    if photons < 1:
+        raise ProgramError(f"a program needs at least 1 photon, got {photons} photons")
+    if photons > modes:
         raise ProgramError(
             f"{photons} photons do not fit one per mode into {modes} modes: use fewer, or give input_state"
         )
