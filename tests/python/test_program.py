@@ -398,7 +398,7 @@ def layered(modes=2):
         (lambda: Program.layered(3, [2, 1, 1]).build(), "4 photons cannot be unbunched in 3 modes"),
         (lambda: Program.reservoir(4, 2, 5), "1 to 4 features, one per mode, got 5"),
         (lambda: Program.reservoir(4, 2, 0), "1 to 4 features"),
-        (lambda: Program.reservoir(4, 0, 2), "0 photons do not fit"),
+        (lambda: Program.reservoir(4, 0, 2), "at least 1 photon, got 0"),
         (lambda: Program.reservoir(4, 5, 2), "5 photons do not fit"),
         (lambda: Program.reservoir(4, 2, ["a", "a"]), "name of its own"),
         (lambda: Program.reservoir(4, 2, 2, input_state=[1, 1, 1, 0]), "has 3 photons, expected 2"),
