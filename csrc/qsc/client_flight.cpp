@@ -38,7 +38,7 @@ CallStatus Flight::step() {
     const CallStatus filled = fill();
     if (filled != CallStatus::Ok) return filled;
     const CallStatus waited = submitted_ > collected_ ? collect_oldest() : await_slot();
-    return waited == CallStatus::Ok && collected_ < rows_ ? look_around() : waited;
+    return waited == CallStatus::Ok && collected_ < rows_ ? look_around(progress_ns_) : waited;
 }
 
 /// Submits while there are rows and slots. A closed port is an error only once nothing is left to collect: answers
@@ -72,13 +72,15 @@ CallStatus Flight::collect_oldest() {
 }
 
 CallStatus Flight::await_answer(link::Ticket ticket) {
+    const u64 deadline = std::min(options_.deadline_ns, later(progress_ns_, options_.row_timeout_ns));
+    u64 now = progress_ns_;  // a moment old, which saves a look at the clock where the answer comes at once
     for (;;) {
-        const u64 deadline = std::min(options_.deadline_ns, later(progress_ns_, options_.row_timeout_ns));
-        const u64 slice = later(platform::clock_ns(), kSliceNs);
+        const u64 slice = later(now, kSliceNs);
         const link::LinkStatus status = port_.wait(ticket, std::min(deadline, slice), link::Backoff{});
         if (status != link::LinkStatus::Timeout) return of_link(status);
-        if (platform::clock_ns() >= deadline) return CallStatus::Timeout;
-        const CallStatus around = look_around();
+        now = platform::clock_ns();
+        if (now >= deadline) return CallStatus::Timeout;
+        const CallStatus around = look_around(now);
         if (around != CallStatus::Ok) return around;
     }
 }
@@ -90,11 +92,15 @@ CallStatus Flight::await_slot() {
     for (;;) {
         link::Ticket claimed{};
         const link::LinkStatus status = port_.try_claim(&claimed);
-        if (status == link::LinkStatus::Ok) port_.cancel(claimed);  // fill() takes it again at once
+        if (status == link::LinkStatus::Ok) {
+            port_.cancel(claimed);  // fill() takes it again at once, or loses it: hence the look at the deadline
+            return look_around(platform::clock_ns());
+        }
         if (status != link::LinkStatus::Full) return of_link(status);
         if (!backoff.step()) continue;
-        if (platform::clock_ns() >= deadline) return CallStatus::Timeout;
-        const CallStatus around = look_around();
+        const u64 now = platform::clock_ns();
+        if (now >= deadline) return CallStatus::Timeout;
+        const CallStatus around = look_around(now);
         if (around != CallStatus::Ok) return around;
     }
 }
@@ -123,10 +129,9 @@ CallStatus Flight::read(link::Ticket ticket) {
     return call_.take(collected_, result, length) ? CallStatus::Ok : CallStatus::ProtocolError;
 }
 
-CallStatus Flight::look_around() {
+CallStatus Flight::look_around(u64 now) {
     if (options_.cancelled != nullptr && options_.cancelled->load(std::memory_order_relaxed))
         return CallStatus::Cancelled;
-    const u64 now = platform::clock_ns();
     if (now >= options_.deadline_ns) return CallStatus::Timeout;
     if (options_.interrupted == nullptr || now < next_interrupt_ns_) return CallStatus::Ok;
     next_interrupt_ns_ = later(now, kSliceNs);

@@ -29,7 +29,7 @@ class Flight {
     CallStatus await_answer(link::Ticket ticket);
     CallStatus await_slot();
     CallStatus read(link::Ticket ticket);
-    CallStatus look_around();
+    CallStatus look_around(u64 now);
     CallStatus of_link(link::LinkStatus status);
     link::Ticket& ticket(u64 row) { return tickets_[row % tickets_.size()]; }
     u32 request_id(u64 row) const { return static_cast<u32>(first_id_ + row); }
