@@ -25,6 +25,7 @@ from photonlink.targets import Target, targets
 
 if TYPE_CHECKING:
     from photonlink import errors, presets
+    from photonlink._include import get_include
     from photonlink.controller import Controller
     from photonlink.info import Counts, InferInfo, SessionInfo, Usage
     from photonlink.presets import preset
@@ -50,6 +51,7 @@ __all__ = [
     "__version__",
     "doctor",
     "errors",
+    "get_include",
     "preset",
     "presets",
     "reserve",
@@ -67,6 +69,7 @@ _HOME = {
     "Session": "session",
     "SessionInfo": "info",
     "Usage": "info",
+    "get_include": "_include",
     "preset": "presets",
     "reserve": "reservation",
 }
