@@ -236,6 +236,9 @@ void bind_simulator(py::module_& module) {
              py::arg("seed") = 0, py::arg("shots") = 0,
              "Observables, and a dict of kept_fraction, standard_errors and counts per row.");
     module.def(
+        "simd_profile", [] { return std::string(select_kernel_profile().name); },
+        "The SIMD profile that simulators take now: the fastest, or the one that PHOTONLINK_SIMD names.");
+    module.def(
         "simd_profiles",
         [] {
             std::vector<std::string> names;

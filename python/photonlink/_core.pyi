@@ -35,6 +35,7 @@ __all__: list[str] = [
     "end_reason",
     "output_size",
     "predict_bytes",
+    "simd_profile",
     "simd_profiles",
 ]
 
@@ -510,6 +511,11 @@ def output_size(spec: ProgramSpec) -> int:
 def predict_bytes(spec: ProgramSpec, precision: str, sampled: bool = False) -> int:
     """
     Least memory of a simulator, in bytes.
+    """
+
+def simd_profile() -> str:
+    """
+    The SIMD profile that simulators take now: the fastest, or the one that PHOTONLINK_SIMD names.
     """
 
 def simd_profiles() -> list[str]:

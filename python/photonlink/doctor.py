@@ -17,6 +17,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from photonlink.errors import ProgramError
+
 __all__ = ["doctor", "render"]
 
 _PACKAGES = {
@@ -76,7 +78,11 @@ def _core() -> dict[str, Any]:
         core = importlib.import_module("photonlink._core")
     except ImportError as error:
         return {"ok": False, "detail": f"{error}", "kernel_profile": None}
-    return {"ok": True, "detail": "loaded", "kernel_profile": core.simd_profiles()[0]}
+    try:
+        profile = core.simd_profile()
+    except ProgramError as error:  # PHOTONLINK_SIMD names one that this machine cannot run
+        return {"ok": False, "detail": f"{error}", "kernel_profile": None}
+    return {"ok": True, "detail": "loaded", "kernel_profile": profile}
 
 
 def _cpu() -> dict[str, Any]:

@@ -7,6 +7,7 @@ import sys
 import pytest
 
 import photonlink
+from photonlink import _core
 from photonlink.doctor import render
 
 
@@ -69,3 +70,21 @@ def test_secrets_are_not_shown(monkeypatch, name):
     report = photonlink.doctor()
     assert report["environment"]["PHOTONLINK_TARGET"] == "sim"
     assert "do-not-print" not in json.dumps(report)
+
+
+@pytest.mark.parametrize("profile", _core.simd_profiles())
+def test_the_profile_is_the_one_in_use(profile, monkeypatch):
+    monkeypatch.setenv("PHOTONLINK_SIMD", profile)
+    program = photonlink.Program.reservoir(modes=3, photons=1, features=3)
+    with photonlink.reserve("sim", program) as session:
+        assert session.info.kernel_profile == profile
+    assert photonlink.doctor()["core"]["kernel_profile"] == profile
+
+
+def test_a_profile_that_cannot_run_is_reported(monkeypatch):
+    monkeypatch.setenv("PHOTONLINK_SIMD", "abacus")
+    core = photonlink.doctor()["core"]
+    assert not core["ok"]
+    assert "abacus" in core["detail"]
+    with pytest.raises(photonlink.errors.ProgramError, match="abacus"):
+        photonlink.reserve("sim", photonlink.Program.reservoir(modes=3, photons=1, features=3))
