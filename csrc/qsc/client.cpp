@@ -13,21 +13,8 @@ namespace {
 // Results up to here travel inside the slot's frame; larger ones go to memory that the caller lends.
 constexpr u64 kInlineBytes = 8192;
 constexpr u64 kDrainStepNs = 50'000;
-
-/// Upper bounds on the phase encoding: |phase| <= gain * max|feature| + shift.
-struct EncodingBound {
-    double gain = 0;
-    double shift = 0;
-
-    explicit EncodingBound(const EncodingView& map) {
-        for (u32 row = 0; row < map.phases; ++row) {
-            double sum = 0;
-            for (u32 k = map.row_begin[row]; k < map.row_begin[row + 1]; ++k) sum += std::abs(map.term_weight[k]);
-            gain = std::max(gain, sum);
-            shift = std::max(shift, std::abs(map.offset[row]));
-        }
-    }
-};
+// Calls look up at least every 100 ms; what takes longer is a signal handler of an interpreter.
+constexpr u64 kDrainNs = 2'000'000'000;
 
 template <class Real>
 CallResult find_bad_phase(const EncodingView& map, const Features& features) {
@@ -36,22 +23,6 @@ CallResult find_bad_phase(const EncodingView& map, const Features& features) {
             if (!std::isfinite(encode_phase(map, feature_row<Real>(features, row), phase)))
                 return {CallStatus::BadPhase, row, phase};
     return {};
-}
-
-template <class Real>
-CallResult check(const EncodingView& map, const Features& features) {
-    double largest = 0;
-    for (u64 row = 0; row < features.rows; ++row) {
-        const Real* values = feature_row<Real>(features, row);
-        for (u32 column = 0; column < map.features; ++column) {
-            const double size = std::abs(static_cast<double>(values[column]));
-            if (!std::isfinite(size)) return {CallStatus::BadFeature, row, column};
-            largest = std::max(largest, size);
-        }
-    }
-    // Only absurdly large features can overflow a phase; look at every phase only then.
-    const EncodingBound bound(map);
-    return std::isfinite(bound.gain * largest + bound.shift) ? CallResult{} : find_bad_phase<Real>(map, features);
 }
 
 }  // namespace
@@ -70,11 +41,41 @@ link::Geometry client_geometry(const ClientConfig& config, u32 slots) {
 
 SessionClient::SessionClient(const link::ClientHandle& port, const ClientConfig& config,
                              std::shared_ptr<const void> keep)
-    : port_(port), config_(config), keep_(std::move(keep)), next_id_(config.first_id) {}
+    : port_(port),
+      config_(config),
+      bound_(phase_bound(config.encoding)),
+      keep_(std::move(keep)),
+      next_id_(config.first_id) {}
+
+SessionClient::PhaseBound SessionClient::phase_bound(const EncodingView& map) {
+    PhaseBound bound;
+    for (u32 row = 0; row < map.phases; ++row) {
+        double sum = 0;
+        for (u32 k = map.row_begin[row]; k < map.row_begin[row + 1]; ++k) sum += std::abs(map.term_weight[k]);
+        bound.gain = std::max(bound.gain, sum);
+        bound.shift = std::max(bound.shift, std::abs(map.offset[row]));
+    }
+    return bound;
+}
 
 CallResult SessionClient::checked(const Features& features) const {
-    return features.type == optics::Precision::Float64 ? check<double>(config_.encoding, features)
-                                                       : check<float>(config_.encoding, features);
+    return features.type == optics::Precision::Float64 ? checked_as<double>(features) : checked_as<float>(features);
+}
+
+template <class Real>
+CallResult SessionClient::checked_as(const Features& features) const {
+    double largest = 0;
+    for (u64 row = 0; row < features.rows; ++row) {
+        const Real* values = feature_row<Real>(features, row);
+        for (u32 column = 0; column < config_.encoding.features; ++column) {
+            const double size = std::abs(static_cast<double>(values[column]));
+            if (!std::isfinite(size)) return {CallStatus::BadFeature, row, column};
+            largest = std::max(largest, size);
+        }
+    }
+    // Only absurdly large features can overflow a phase; look at every phase only then.
+    if (std::isfinite(bound_.gain * largest + bound_.shift)) return {};
+    return find_bad_phase<Real>(config_.encoding, features);
 }
 
 CallResult SessionClient::infer(const Features& features, const Output& out, const CallOptions& options) {
@@ -136,6 +137,11 @@ void SessionClient::drop_settled_orphans() {
 void SessionClient::stop() {
     stopping_.store(true);
     port_.close();
+}
+
+void SessionClient::finish() {
+    stop();
+    drained(platform::clock_ns() + kDrainNs);
 }
 
 bool SessionClient::drained(u64 deadline_ns) const {

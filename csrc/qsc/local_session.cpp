@@ -8,9 +8,6 @@ namespace photonlink::qsc {
 
 namespace {
 
-// Calls look up at least every 100 ms; what takes longer is a signal handler of the interpreter.
-constexpr u64 kDrainNs = 2'000'000'000;
-
 struct PortMemory {
     link::InProcessPort port;
     std::shared_ptr<const Encoding> encoding;
@@ -60,8 +57,7 @@ LocalSession::~LocalSession() {
 Usage LocalSession::close() {
     const std::lock_guard<std::mutex> lock(close_mutex_);
     if (!closed_) {
-        client_->stop();
-        client_->drained(platform::clock_ns() + kDrainNs);
+        client_->finish();
         closed_ = controller_->release(grant_.session);
     }
     return *closed_;

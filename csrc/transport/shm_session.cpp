@@ -10,9 +10,6 @@ namespace {
 // How soon a dead controller is noticed, and how long a stop may have to wait for the watcher to look up.
 constexpr auto kWatchPeriod = std::chrono::milliseconds(5);
 
-// Calls look up at least every 100 ms; what takes longer is a signal handler of an interpreter.
-constexpr u64 kDrainNs = 2'000'000'000;
-
 struct Kept {
     std::shared_ptr<ShmClient> port;
     std::shared_ptr<const Encoding> encoding;
@@ -42,11 +39,9 @@ ShmSession::ShmSession(const std::string& address, std::shared_ptr<const Encodin
 ShmSession::~ShmSession() {
     if (fork_guard_.inherited()) {
         watcher_.detach();  // the thread never came along, and the memory of the port neither
-        (void)client_.release();
         return;
     }
-    client_->stop();
-    client_->drained(platform::clock_ns() + kDrainNs);
+    client_->finish();
     stopping_.store(true, std::memory_order_relaxed);  // joined below: the join orders everything
     watcher_.join();
 }

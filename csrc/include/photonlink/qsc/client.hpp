@@ -112,6 +112,8 @@ class SessionClient {
     void stop();
     /// Waits until no call is running: true, or false at the deadline. Call after stop().
     bool drained(u64 deadline_ns) const;
+    /// stop(), and a bounded wait until the calls have left: what an owner does before the port goes.
+    void finish();
 
     /// Memory that given-up datapoints may still be written into: the server must hold it as long as it serves the
     /// port.
@@ -134,13 +136,23 @@ class SessionClient {
         std::atomic<bool> any{false};
     };
 
+    /// Upper bounds on the phase encoding: |phase| <= gain * max|feature| + shift.
+    struct PhaseBound {
+        double gain = 0;
+        double shift = 0;
+    };
+    static PhaseBound phase_bound(const EncodingView& map);
+
     CallResult checked(const Features& features) const;
+    template <class Real>
+    CallResult checked_as(const Features& features) const;
     CallResult run(ClientCall& call, u64 rows, const CallOptions& options);
     void give_up(link::Ticket ticket, const std::shared_ptr<void>& owner);
     void drop_settled_orphans();
 
     link::ClientHandle port_;
     const ClientConfig config_;
+    const PhaseBound bound_;
     const std::shared_ptr<const void> keep_;
     std::atomic<u64> next_id_;
     std::atomic<bool> stopping_{false};
