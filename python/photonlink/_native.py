@@ -56,6 +56,6 @@ def simulate(
     if row_ids.shape != (len(phases),):
         raise ProgramError(f"expected {len(phases)} ids, one per datapoint, got shape {row_ids.shape}")
     limit = half_of_memory() if memory_limit is None else memory_limit
-    simulator = _core.Simulator(program.spec, checked_precision(precision), limit)
+    simulator = _core.Simulator(program.spec, checked_precision(precision), limit, sampled=shots is not None)
     values: NDArray[Any] = simulator.run(phases, row_ids, seed, shots or 0)
     return values if rows.ndim == 2 else values[0]

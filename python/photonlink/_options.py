@@ -8,6 +8,7 @@ from typing import Any
 
 from photonlink import _core
 from photonlink.errors import ProgramError
+from photonlink.fit import Fit
 from photonlink.program import Program
 
 _CLOCKS = ("virtual", "realtime", "none")
@@ -45,11 +46,11 @@ def _one_of(name: str, value: Any, choices: tuple[str, ...]) -> str:
 
 def session_options(
     program: Program,
+    fit: Fit,
     *,
     shots: int | None,
     seed: int,
     clock: str,
-    preset: str,
     precision: str,
     token_budget: int | None,
     idle_timeout: float | None,
@@ -71,17 +72,16 @@ def session_options(
     options.idle_timeout_s = seconds("idle_timeout", idle_timeout)
     options.max_duration_s = seconds("max_duration", max_duration)
     timing = _core.TimingModel()
-    for field, value in program.fit(preset).timing().items():
+    for field, value in fit.timing().items():
         setattr(timing, field, value)
     options.timing = timing
     return options
 
 
-def modelled_seconds(program: Program, options: _core.SessionOptions, preset: str) -> float:
+def modelled_seconds(options: _core.SessionOptions, fit: Fit) -> float:
     """What one datapoint may take because the clock waits for it; 0 for clocks that do not wait."""
     if options.clock != _core.ClockMode.realtime or options.shots == 0:
         return 0.0
-    fit = program.fit(preset)
     acquisition = options.shots / fit.kept_per_second if fit.kept_per_second > 0 else math.inf
     update = fit.preset.update_s(fit.physical_phases_per_datapoint)
     return update + acquisition * (1.0 if fit.preset.flat else _RARE_SAMPLES)

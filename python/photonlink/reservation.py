@@ -73,12 +73,13 @@ def reserve(
         raise ProgramError(f"program is a {type(program).__name__}, expected a photonlink.Program")
     used, asked = overridden(target) if controller is None else (target, None)
     require(used, shots)
+    fit = program.fit(preset)
     options = _options.session_options(
         program,
+        fit,
         shots=shots,
         seed=seed,
         clock=clock,
-        preset=preset,
         precision=precision,
         token_budget=token_budget,
         idle_timeout=idle_timeout,
@@ -96,4 +97,4 @@ def reserve(
     except BaseException:
         lease.end()
         raise
-    return Session(core, lease, program, options, target=used, asked=asked, preset=preset, timeout=timeout)
+    return Session(core, lease, program, options, target=used, asked=asked, fit=fit, timeout=timeout)

@@ -31,6 +31,7 @@ from photonlink._reports import describe, expand_samples
 from photonlink._worker import InferFuture, Worker
 from photonlink.controller import Lease, close_all
 from photonlink.errors import ProgramError, SessionClosed
+from photonlink.fit import Fit
 from photonlink.info import SessionInfo, Usage
 from photonlink.program import Program
 
@@ -63,7 +64,7 @@ class Session:
         *,
         target: str,
         asked: str | None,
-        preset: str,
+        fit: Fit,
         timeout: float | None,
     ) -> None:
         self._pid = os.getpid()
@@ -72,7 +73,7 @@ class Session:
         self._program = program
         self._options = options
         self._timeout = timeout
-        self._row_timeout = _SLACK_SECONDS + (core.slots + 1) * _options.modelled_seconds(program, options, preset)
+        self._row_timeout = _SLACK_SECONDS + (core.slots + 1) * _options.modelled_seconds(options, fit)
         self._limits = self._limits_for(timeout)
         self._dtype = np.dtype(options.precision)
         self._context = Context(target, program.features, lambda: lease.controller.core.status().cause)
@@ -83,12 +84,12 @@ class Session:
             processor=status.processor,
             simulated=status.simulated,
             clock=options.clock.name,
-            preset=preset,
-            chip=program.fit(preset).label,
+            preset=fit.preset.name,
+            chip=fit.label,
             digest=program.digest,
             link="in-process",
             precision=options.precision,
-            kernel_profile=_core.simd_profiles()[0],
+            kernel_profile=_core.simd_profile(),
             slots=core.slots,
             calibration_age_seconds=status.calibration_age_s,
         )

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 import photonlink as phl
 
 REPEATS = 5
+LINKED = ("in_process", "cross_process")
 PAYLOAD_BYTES = 32  # arg_len of the echo: key, element count and 16 bytes
 PEER_SLACK_SECONDS = 60.0
 
@@ -33,7 +34,7 @@ def run(rounds: int) -> dict[str, Any]:
 
     part = max(rounds // REPEATS, 1)
     program = phl.Program.reservoir(modes=2, photons=1, features=2, seed=0, readout=phl.Readout.mode_expectations())
-    samples: dict[str, list[NDArray[Any]]] = {"bare": [], "in_process": [], "cross_process": []}
+    samples: dict[str, list[NDArray[Any]]] = {kind: [] for kind in ("bare", *LINKED)}
     address = f"@photonlink-bench-{os.getpid()}"
     with phl.reserve("sim", program, clock="none") as session:
         service = _core.ShmService(session._core_session, address, slots=session.slots)
@@ -46,15 +47,12 @@ def run(rounds: int) -> dict[str, Any]:
         finally:
             peer.close()
             service.close()
-    bare = _summary(samples["bare"])
+    bare, *linked = (_summary(samples[kind]) for kind in ("bare", *LINKED))
     return {
         "payload_bytes": PAYLOAD_BYTES,
         "rounds": part * REPEATS,
         "bare": bare,
-        **{
-            kind: {**_summary(samples[kind]), "ratio": _summary(samples[kind])["p50_ns"] / bare["p50_ns"]}
-            for kind in ("in_process", "cross_process")
-        },
+        **{kind: {**row, "ratio": row["p50_ns"] / bare["p50_ns"]} for kind, row in zip(LINKED, linked, strict=True)},
     }
 
 

@@ -15,14 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 import photonlink as phl
+from photonlink._memory import half_of_memory
+from photonlink._reservoir import spaced_state
 from photonlink.errors import PhotonLinkError
+from photonlink.unitary import haar_unitary
 
 SIZES = ((6, 3), (8, 4), (10, 5), (12, 6), (16, 8))
 BATCHES = (1, 32, 256)
 PEER_SECONDS = 4.0  # a peer that needs longer for a batch is timed on fewer rows, and the result says so
 REPEATS = 5
 AGREEMENT = {"float32": 5e-6, "float64": 1e-9}
-MEMORY_LIMIT = 8 << 30
 
 Floats = NDArray[Any]
 Runner = Callable[[Floats], Floats]
@@ -63,12 +65,7 @@ def _circuit(modes: int, seed: int) -> tuple[Any, list[NDArray[np.complex128]]]:
     """Haar, one phase per mode named px0.., Haar; as a Perceval circuit and as its two matrices."""
     import perceval as pcvl
 
-    rng = np.random.default_rng(seed)
-    unitaries: list[NDArray[np.complex128]] = []
-    for _ in range(2):
-        gaussian = rng.normal(size=(modes, modes)) + 1j * rng.normal(size=(modes, modes))
-        q, r = np.linalg.qr(gaussian)
-        unitaries.append(np.asarray(q * (np.diag(r) / np.abs(np.diag(r))), dtype=np.complex128))
+    unitaries = [haar_unitary(modes, seed), haar_unitary(modes, seed + 1)]
     circuit = pcvl.Circuit(modes)
     circuit.add(0, pcvl.Unitary(pcvl.Matrix(unitaries[0])))
     for mode in range(modes):
@@ -80,7 +77,7 @@ def _circuit(modes: int, seed: int) -> tuple[Any, list[NDArray[np.complex128]]]:
 def _ours(program: phl.Program, precision: str) -> Runner:
     from photonlink import _core
 
-    simulator = _core.Simulator(program.spec, precision, MEMORY_LIMIT)
+    simulator = _core.Simulator(program.spec, precision, half_of_memory())
     return lambda phases: simulator.run(phases)
 
 
@@ -135,7 +132,7 @@ def run(sizes: tuple[tuple[int, int], ...] = SIZES, batches: tuple[int, ...] = B
     """
     cases: list[Case] = []
     for modes, photons in sizes:
-        state = [1 if k % (modes // photons) == 0 and k // (modes // photons) < photons else 0 for k in range(modes)]
+        state = list(spaced_state(modes, photons))
         circuit, unitaries = _circuit(modes, seed=modes)
         program = phl.Program.from_perceval(
             circuit, input_state=state, input_parameters=["px"], readout=phl.Readout.probs(space="fock")
