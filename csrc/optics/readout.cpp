@@ -136,6 +136,19 @@ void ReadoutMap::exact(const Real* probabilities, double* values) const {
     }
 }
 
+template <class Real>
+void ReadoutMap::pull_back(const Real* cotangents, u32 lanes, std::size_t first_state, std::size_t states,
+                           Real* per_state) const {
+    std::fill(per_state, per_state + states * lanes, Real{0});
+    for (std::size_t state = 0; state < states; ++state) {
+        Real* const sum = per_state + state * lanes;
+        visit(first_state + state, [&](std::size_t output, double value) {
+            const Real* const cotangent = cotangents + output * lanes;
+            for (u32 lane = 0; lane < lanes; ++lane) sum[lane] += static_cast<Real>(value) * cotangent[lane];
+        });
+    }
+}
+
 void ReadoutMap::estimate(const std::vector<u32>& states, const std::vector<u32>& counts, u32 shots, double* values,
                           double* errors) const {
     const double weight = 1.0 / shots;
@@ -153,5 +166,7 @@ void ReadoutMap::estimate(const std::vector<u32>& states, const std::vector<u32>
 
 template void ReadoutMap::exact<float>(const float*, double*) const;
 template void ReadoutMap::exact<double>(const double*, double*) const;
+template void ReadoutMap::pull_back<float>(const float*, u32, std::size_t, std::size_t, float*) const;
+template void ReadoutMap::pull_back<double>(const double*, u32, std::size_t, std::size_t, double*) const;
 
 }  // namespace photonlink::optics

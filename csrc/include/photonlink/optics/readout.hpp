@@ -33,6 +33,13 @@ class ReadoutMap {
     template <class Real>
     void exact(const Real* probabilities, double* values) const;
 
+    /// The transposed map, for gradients: what each of `states` states from `first_state` on adds to
+    /// sum(cotangent * output) per unit of its probability. `cotangents` are outputs() lane arrays, `per_state`
+    /// receives `states` of them.
+    template <class Real>
+    void pull_back(const Real* cotangents, u32 lanes, std::size_t first_state, std::size_t states,
+                   Real* per_state) const;
+
     /// Estimates from counts of distinct states, and their standard errors sqrt((<x^2> - <x>^2) / shots): for a
     /// probability that is the binomial sqrt(p (1 - p) / shots). `errors` may be null.
     void estimate(const std::vector<u32>& states, const std::vector<u32>& counts, u32 shots, double* values,
