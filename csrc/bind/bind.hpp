@@ -10,6 +10,7 @@ void bind_encoding(pybind11::module_& module);
 void bind_optics(pybind11::module_& module);
 void bind_link(pybind11::module_& module);
 void bind_qsc(pybind11::module_& module);
+void bind_device_port(pybind11::module_& module);
 void bind_transport(pybind11::module_& module);
 
 }  // namespace photonlink::bind

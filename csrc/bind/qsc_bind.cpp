@@ -148,6 +148,7 @@ void bind_qsc(py::module_& module) {
              "contiguous.")
         .def("report", &report<LocalSession>, py::arg("x"), py::arg("out"), py::arg("limits"))
         .def("echo", &echo<LocalSession>, py::arg("rounds"), py::arg("limits"))
+        .def("open_device_port", &LocalSession::open_device_port, py::arg("slots"), Unlocked())
         .def("usage", &LocalSession::usage, Unlocked())
         .def("close", &LocalSession::close, Unlocked())
         .def(

@@ -21,8 +21,7 @@ struct Service {
 std::shared_ptr<Service> make_service(const std::shared_ptr<LocalSession>& session, const std::string& address,
                                       std::optional<u32> slots) {
     const py::gil_scoped_release unlocked;
-    link::Geometry geometry = session->client().geometry();
-    if (slots) geometry.slots = *slots;
+    const link::Geometry geometry = session->remote_geometry(slots.value_or(session->client().slots()));
     auto service = std::make_unique<ShmService>(session->controller(), session->grant(), address, geometry);
     return {new Service{std::move(service)}, WithoutGil{}};
 }
@@ -54,7 +53,8 @@ void bind_transport(py::module_& module) {
              py::arg("stall_limit") = 2.0)
         .def("infer", &infer<ShmSession>, py::arg("x"), py::arg("out"), py::arg("limits"))
         .def("report", &report<ShmSession>, py::arg("x"), py::arg("out"), py::arg("limits"))
-        .def("echo", &echo<ShmSession>, py::arg("rounds"), py::arg("limits"));
+        .def("echo", &echo<ShmSession>, py::arg("rounds"), py::arg("limits"))
+        .def("open_device_port", &ShmSession::open_device_port, Unlocked());
 }
 
 }  // namespace photonlink::bind

@@ -89,6 +89,12 @@ ServerHandle ServerMemory::handle(const Geometry& geometry, const void* requests
             accepted_.get(), memories_.get(), words_.get()};
 }
 
+DevicePortMemory::DevicePortMemory(const Geometry& geometry)
+    : geometry_((require_valid(geometry), geometry)),
+      requests_(Mapping::anonymous(layout_of(geometry).request_bytes)),
+      responses_(Mapping::anonymous(layout_of(geometry).response_bytes)),
+      server_(geometry) {}
+
 InProcessPort::InProcessPort(const Geometry& geometry)
     : geometry_((require_valid(geometry), geometry)),
       requests_(Mapping::anonymous(layout_of(geometry).request_bytes)),

@@ -22,13 +22,17 @@ void require_finite(const std::vector<double>& values, const char* name) {
 }  // namespace
 
 Encoding::Encoding(u32 features, std::vector<u32> row_begin, std::vector<u32> term_feature,
-                   std::vector<double> term_weight, std::vector<double> offset, bool wrap)
+                   std::vector<double> term_weight, std::vector<double> offset, bool wrap, u32 dac_bits)
     : features_(features),
       row_begin_(std::move(row_begin)),
       term_feature_(std::move(term_feature)),
       term_weight_(std::move(term_weight)),
       offset_(std::move(offset)),
-      wrap_(wrap) {
+      wrap_(wrap),
+      dac_bits_(dac_bits) {
+    if (dac_bits_ > kMaxDacBits)
+        throw ProgramError("encoding dac_bits is " + std::to_string(dac_bits_) + "; expected 0 (continuous) to " +
+                           std::to_string(kMaxDacBits));
     if (row_begin_.size() != offset_.size() + 1)
         throw ProgramError("encoding row_begin has " + std::to_string(row_begin_.size()) + " entries; expected " +
                            std::to_string(offset_.size() + 1) + " (one more than offset)");
@@ -48,7 +52,8 @@ Encoding::Encoding(u32 features, std::vector<u32> row_begin, std::vector<u32> te
 }
 
 EncodingView Encoding::view() const {
-    return {features_, phases(), row_begin_.data(), term_feature_.data(), term_weight_.data(), offset_.data(), wrap_};
+    return {features_,      phases(), row_begin_.data(), term_feature_.data(), term_weight_.data(),
+            offset_.data(), wrap_,    dac_bits_};
 }
 
 template <class Real>

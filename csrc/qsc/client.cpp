@@ -16,6 +16,10 @@ constexpr u64 kDrainStepNs = 50'000;
 // Calls look up at least every 100 ms; what takes longer is a signal handler of an interpreter.
 constexpr u64 kDrainNs = 2'000'000'000;
 
+u64 largest_result(const ClientConfig& config) {
+    return std::max(config.output_size * sizeof(double), wire::report_bytes(config.output_size, config.max_counts));
+}
+
 template <class Real>
 CallResult find_bad_phase(const EncodingView& map, const Features& features) {
     for (u64 row = 0; row < features.rows; ++row)
@@ -27,11 +31,17 @@ CallResult find_bad_phase(const EncodingView& map, const Features& features) {
 
 }  // namespace
 
+link::Geometry remote_geometry(const ClientConfig& config, u32 slots) {
+    link::Geometry geometry = client_geometry(config, slots);
+    const u64 result = largest_result(config);
+    if (result > kInlineBytes) geometry.result_bytes = link::round_up(result, kCacheLine);
+    return geometry;
+}
+
 link::Geometry client_geometry(const ClientConfig& config, u32 slots) {
     const u64 request = std::max(wire::infer_arg_len(config.encoding.phases, sizeof(double)),
                                  wire::report_arg_len(config.encoding.phases));
-    const u64 result =
-        std::max(config.output_size * sizeof(double), wire::report_bytes(config.output_size, config.max_counts));
+    const u64 result = largest_result(config);
     link::Geometry geometry;
     geometry.slots = slots;
     const u64 frame = wire::kHeaderBytes + std::max({request, std::min(result, kInlineBytes), u64{64}});

@@ -156,7 +156,7 @@ SessionGrant Controller::Impl::open_session(const optics::ProgramSpec& program, 
     state_ = State::Configured;
     if (!supervisor_.joinable()) supervisor_ = std::thread(&Impl::supervise, this);
     changed_.notify_all();
-    return SessionGrant{plan.session, plan.key, 0, plan.output_size, plan.basis_size};
+    return SessionGrant{plan.session, plan.key, plan.output_size, plan.basis_size};
 }
 
 std::optional<double> Controller::Impl::retry_after_s() const {

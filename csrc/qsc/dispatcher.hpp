@@ -88,6 +88,7 @@ class Dispatcher {
     std::vector<std::shared_ptr<ServedPort>> ports_;
     Counts counts_;
     u64 admitted_ = 0;    // datapoints taken into batches: what the budget is compared with
+    u64 id_ranges_ = 0;   // given to ports that brought none
     u64 datapoints_ = 0;  // datapoints seen, for Faults
     EndReason end_reason_ = EndReason::None;
 

@@ -3,6 +3,13 @@
 
 namespace photonlink::qsc {
 
+namespace {
+
+// Far more than a session can use, and far from the ranges that ports bring along.
+constexpr u64 kIdsPerRange = 1ULL << 60;
+
+}  // namespace
+
 /// Finds one request. A lone caller's next request comes in the slot behind its last: looking there again and again,
 /// and at all slots only every few turns, keeps the answer to a single request independent of the number of slots.
 bool Dispatcher::look(ServedPort& port) {
@@ -37,6 +44,7 @@ u32 Dispatcher::sort_in(ServedPort& port, u32 arrived) {
         if (problem != wire::ParseError::None) {
             port.answer(request, wire::Status::BadLength, 0);
         } else if (is_datapoint(request.header.function_id)) {
+            if (!port.has_ids()) port.start_ids(id_ranges_++ * kIdsPerRange);
             request.id = port.id_of(request.header.request_id);
             port.enqueue(request);
             ++queued;

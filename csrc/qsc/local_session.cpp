@@ -13,6 +13,11 @@ struct PortMemory {
     std::shared_ptr<const Encoding> encoding;
 };
 
+struct DevicePortOwner {
+    link::DevicePortMemory port;
+    std::shared_ptr<const Encoding> encoding;
+};
+
 struct Attached {
     std::shared_ptr<PortMemory> memory;
     std::shared_ptr<const void> lent;
@@ -22,32 +27,52 @@ struct Attached {
 
 LocalSession::LocalSession(std::shared_ptr<Controller> controller, std::shared_ptr<const optics::ProgramSpec> program,
                            std::shared_ptr<const Encoding> encoding, const SessionOptions& options, u32 slots)
-    : controller_(std::move(controller)), grant_(controller_->reserve(std::move(program), options)) {
+    : controller_(std::move(controller)),
+      encoding_(std::move(encoding)),
+      options_(options),
+      grant_(controller_->reserve(std::move(program), options)) {
     try {
-        open_port(std::move(encoding), options, slots);
+        open_port(slots);
     } catch (...) {
         controller_->release(grant_.session);
         throw;
     }
 }
 
-void LocalSession::open_port(std::shared_ptr<const Encoding> encoding, const SessionOptions& options, u32 slots) {
+ClientConfig LocalSession::client_config() const {
     ClientConfig config;
     config.key = grant_.key;
-    config.first_id = grant_.first_id;
     config.output_size = grant_.output_size;
-    config.max_counts = std::min<u64>(options.shots, grant_.basis_size);
-    config.precision = options.precision;
-    config.encoding = encoding->view();
+    config.max_counts = std::min<u64>(options_.shots, grant_.basis_size);
+    config.precision = options_.precision;
+    config.encoding = encoding_->view();
+    return config;
+}
+
+void LocalSession::open_port(u32 slots) {
+    const ClientConfig config = client_config();
     const auto memory =
-        std::make_shared<PortMemory>(PortMemory{link::InProcessPort(client_geometry(config, slots)), encoding});
+        std::make_shared<PortMemory>(PortMemory{link::InProcessPort(client_geometry(config, slots)), encoding_});
     client_ = std::make_unique<SessionClient>(memory->port.client(), config, memory);
 
     PortAttachment attachment;
     attachment.server = memory->port.server();
     attachment.owner = std::make_shared<Attached>(Attached{memory, client_->lent()});
-    attachment.first_id = grant_.first_id;
     controller_->attach(grant_.session, std::move(attachment));
+}
+
+link::Geometry LocalSession::remote_geometry(u32 slots) const { return qsc::remote_geometry(client_config(), slots); }
+
+std::shared_ptr<DevicePort> LocalSession::open_device_port(u32 slots) const {
+    const ClientConfig config = client_config();
+    const auto owner =
+        std::make_shared<DevicePortOwner>(DevicePortOwner{link::DevicePortMemory(remote_geometry(slots)), encoding_});
+    PortAttachment attachment;
+    attachment.server = owner->port.server();
+    attachment.owner = owner;
+    controller_->attach(grant_.session, std::move(attachment));
+    return std::make_shared<DevicePort>(owner->port.geometry(), owner->port.requests(), owner->port.responses(), true,
+                                        config, owner);
 }
 
 LocalSession::~LocalSession() {

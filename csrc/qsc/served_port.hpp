@@ -25,7 +25,8 @@ class ServedPort {
         : server(attachment.server),
           alive(std::move(attachment.alive)),
           owner_(std::move(attachment.owner)),
-          newest_id_(attachment.first_id),
+          has_ids_(attachment.first_id.has_value()),
+          newest_id_(attachment.first_id.value_or(0)),
           arrivals_(server.geometry().slots) {
         waiting.reserve(arrivals_.size());
     }
@@ -62,6 +63,11 @@ class ServedPort {
         if (!std::is_sorted(waiting.begin(), waiting.end(), by_id))
             std::stable_sort(waiting.begin(), waiting.end(), by_id);
     }
+    bool has_ids() const { return has_ids_; }
+    void start_ids(u64 first_id) {
+        has_ids_ = true;
+        newest_id_ = first_id;
+    }
     u64 id_of(u32 request_id) const { return wire::unwrap_id(request_id, newest_id_); }
 
     /// The one way an accepted request leaves: header into the slot, then the commit word.
@@ -72,6 +78,7 @@ class ServedPort {
 
   private:
     std::shared_ptr<void> owner_;
+    bool has_ids_;
     u64 newest_id_;
     std::vector<link::Arrival> arrivals_;
 };

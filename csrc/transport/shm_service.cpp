@@ -37,7 +37,7 @@ void ShmService::accept_loop() {
             qsc::PortAttachment attachment;
             attachment.server = port->server();
             attachment.alive = [port] { return port->peer_alive(); };
-            attachment.first_id = grant_.first_id + share * kIdsPerPort;
+            attachment.first_id = share * kIdsPerPort;
             attachment.owner = std::move(port);
             controller_->attach(grant_.session, std::move(attachment));
             accepted_.store(share, std::memory_order_relaxed);

@@ -1,17 +1,13 @@
 #include "photonlink/transport/shm_session.hpp"
 
-#include <chrono>
 #include <utility>
 
 namespace photonlink::transport {
 
 namespace {
 
-// How soon a dead controller is noticed, and how long a stop may have to wait for the watcher to look up.
-constexpr auto kWatchPeriod = std::chrono::milliseconds(5);
-
 struct Kept {
-    std::shared_ptr<ShmClient> port;
+    std::shared_ptr<WatchedClient> port;
     std::shared_ptr<const Encoding> encoding;
 };
 
@@ -21,34 +17,39 @@ u64 nanoseconds(double seconds) { return static_cast<u64>(seconds * 1e9); }
 
 ShmSession::ShmSession(const std::string& address, std::shared_ptr<const Encoding> encoding,
                        const ShmSessionConfig& config)
-    : output_size_(config.output_size),
-      port_(ShmClient::connect(address, nanoseconds(config.connect_timeout_s), nanoseconds(config.stall_limit_s))) {
-    qsc::ClientConfig client;
-    client.key = port_->session_key();
-    // The controller adds the high bits of the ids: it knows which range this port was given.
-    client.first_id = 0;
-    client.output_size = config.output_size;
-    client.max_counts = config.max_counts;
-    client.precision = config.precision;
-    client.encoding = encoding->view();
-    client_ = std::make_unique<qsc::SessionClient>(port_->client(), client,
-                                                   std::make_shared<Kept>(Kept{port_, std::move(encoding)}));
-    watcher_ = std::thread(&ShmSession::watch, this);
+    : address_(address), encoding_(std::move(encoding)), config_(config) {
+    const std::shared_ptr<WatchedClient> port = connect();
+    client_ = std::make_unique<qsc::SessionClient>(port->port().client(), client_config(port->port()),
+                                                   std::make_shared<Kept>(Kept{port, encoding_}));
 }
 
 ShmSession::~ShmSession() {
-    if (fork_guard_.inherited()) {
-        watcher_.detach();  // the thread never came along, and the memory of the port neither
-        return;
-    }
-    client_->finish();
-    stopping_.store(true, std::memory_order_relaxed);  // joined below: the join orders everything
-    watcher_.join();
+    if (!fork_guard_.inherited()) client_->finish();
 }
 
-void ShmSession::watch() {
-    while (!stopping_.load(std::memory_order_relaxed) && port_->watchdog().check())
-        std::this_thread::sleep_for(kWatchPeriod);
+std::shared_ptr<WatchedClient> ShmSession::connect() const {
+    return std::make_shared<WatchedClient>(
+        ShmClient::connect(address_, nanoseconds(config_.connect_timeout_s), nanoseconds(config_.stall_limit_s)));
+}
+
+qsc::ClientConfig ShmSession::client_config(const ShmClient& port) const {
+    qsc::ClientConfig client;
+    client.key = port.session_key();
+    // The controller adds the high bits of the ids: it knows which range this port was given.
+    client.first_id = 0;
+    client.output_size = config_.output_size;
+    client.max_counts = config_.max_counts;
+    client.precision = config_.precision;
+    client.encoding = encoding_->view();
+    return client;
+}
+
+std::shared_ptr<qsc::DevicePort> ShmSession::open_device_port() const {
+    const std::shared_ptr<WatchedClient> watched = connect();
+    const link::SharedClientPort& port = watched->port().port();
+    return std::make_shared<qsc::DevicePort>(port.geometry(), port.requests(), port.responses(), false,
+                                             client_config(watched->port()),
+                                             std::make_shared<Kept>(Kept{watched, encoding_}));
 }
 
 }  // namespace photonlink::transport

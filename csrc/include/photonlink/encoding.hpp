@@ -12,9 +12,10 @@ namespace photonlink {
 class Encoding {
   public:
     /// `row_begin` has phases + 1 ascending entries from 0 to the number of terms. Throws optics::ProgramError if the
-    /// arrays do not fit together, a term names a feature that does not exist, or a number is not finite.
+    /// arrays do not fit together, a term names a feature that does not exist, a number is not finite, or `dac_bits` is
+    /// above kMaxDacBits. `dac_bits` 0 leaves phases continuous; else they are wrapped and rounded to 2*pi / 2^dac_bits.
     Encoding(u32 features, std::vector<u32> row_begin, std::vector<u32> term_feature, std::vector<double> term_weight,
-             std::vector<double> offset, bool wrap);
+             std::vector<double> offset, bool wrap, u32 dac_bits = 0);
 
     u32 features() const { return features_; }
     u32 phases() const { return static_cast<u32>(offset_.size()); }
@@ -32,6 +33,7 @@ class Encoding {
     std::vector<double> term_weight_;
     std::vector<double> offset_;
     bool wrap_;
+    u32 dac_bits_;
 };
 
 }  // namespace photonlink

@@ -47,6 +47,10 @@ static_assert(sizeof(u16) == 2 && sizeof(u32) == 4 && sizeof(u64) == 8, "the wir
 
 inline constexpr u32 kCacheLine = 64;
 
+#if defined(__BYTE_ORDER__)
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "frames are copied as they lie in memory");
+#endif  // run-time compilation of kernels does not say; every GPU is little-endian
+
 namespace platform {
 
 /// Load of a word that another domain writes; pairs with store_release_system on the other side of the link.
@@ -159,6 +163,45 @@ PHL_HD u64 fetch_add_relaxed_domain(u64* word, u64 value) {
 #endif
 }
 
+/// Counter inside one domain that also hands on everything done before it to whoever counts after it.
+template <int Site>
+PHL_HD u64 fetch_add_ordered_domain(u64* word, u64 value) {
+#if PHL_DEVICE_CODE
+    u64 before;
+    asm volatile("atom.acq_rel.gpu.global.add.u64 %0, [%1], %2;" : "=l"(before) : "l"(word), "l"(value) : "memory");
+    return before;
+#else
+    return __atomic_fetch_add(word, value, Site == PHL_MUTATED_SITE ? __ATOMIC_RELAXED : __ATOMIC_ACQ_REL);
+#endif
+}
+
+/// A copy whose size the compiler knows: becomes loads and stores. Run-time compilation has no __builtin_memcpy.
+template <u64 Bytes>
+PHL_HD void copy_fixed(void* to, const void* from) {
+#if PHL_DEVICE_CODE
+    memcpy(to, from, Bytes);
+#else
+    __builtin_memcpy(to, from, Bytes);
+#endif
+}
+
+PHL_HD double round_down(double value) {
+#if PHL_DEVICE_CODE
+    return ::floor(value);
+#else
+    return __builtin_floor(value);
+#endif
+}
+
+/// a * b, rounded on its own: a device compiler would fuse it with a following sum and give other bits than the host.
+PHL_HD double product(double a, double b) {
+#if PHL_DEVICE_CODE
+    return __dmul_rn(a, b);
+#else
+    return a * b;
+#endif
+}
+
 /// Tells the core that this is a spin loop.
 PHL_HD void pause() {
 #if PHL_DEVICE_CODE
@@ -218,10 +261,10 @@ PHL_HD void copy_bytes(void* to, const void* from, u64 bytes) {
     u64 done = 0;
     if (misaligned % 8 == 0)
         for (; done + 8 <= bytes; done += 8)
-            __builtin_memcpy(__builtin_assume_aligned(target + done, 8), __builtin_assume_aligned(source + done, 8), 8);
+            copy_fixed<8>(__builtin_assume_aligned(target + done, 8), __builtin_assume_aligned(source + done, 8));
     if (misaligned % 4 == 0)
         for (; done + 4 <= bytes; done += 4)
-            __builtin_memcpy(__builtin_assume_aligned(target + done, 4), __builtin_assume_aligned(source + done, 4), 4);
+            copy_fixed<4>(__builtin_assume_aligned(target + done, 4), __builtin_assume_aligned(source + done, 4));
     for (; done < bytes; ++done) target[done] = source[done];
 #endif
 }

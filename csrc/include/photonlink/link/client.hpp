@@ -24,9 +24,8 @@ namespace photonlink::link {
 
 /// Words of the client's own domain, beside the slot states.
 struct ClientWords {
-    alignas(kCacheLine) u64 hint;       // where the next scan for a slot starts; any value is right
-    alignas(kCacheLine) u64 peer_lost;  // set by the watchdog, never cleared
-    u64 beats;                          // source of the client heartbeat
+    alignas(kCacheLine) u64 hint;   // where the next scan for a slot starts; any value is right
+    alignas(kCacheLine) u64 beats;  // source of the client heartbeat
 };
 
 /// A view of a port; owns nothing. Copy it freely inside its domain.
@@ -50,7 +49,12 @@ class ClientHandle {
     /// Takes a slot: Ok, Full, Closed or PeerLost. Also recycles an abandoned slot whose answer has come meanwhile.
     PHL_HD LinkStatus try_claim(Ticket* ticket) {
         const LinkStatus state = port_state();
-        if (state != LinkStatus::Ok) return state;
+        return state == LinkStatus::Ok ? claim_free(ticket) : state;
+    }
+
+    /// try_claim() that looks at the close words only when no slot is free: for a device, where each look is a trip
+    /// over the bus. A request that is submitted to a closed port is not lost: waiting for it says Closed.
+    PHL_HD LinkStatus claim_free(Ticket* ticket) {
         u32 slot = static_cast<u32>(platform::load_relaxed_domain(&words_->hint) % geometry_.slots);
         for (u32 tried = 0; tried < geometry_.slots; ++tried) {
             const u32 next = slot + 1 == geometry_.slots ? 0 : slot + 1;
@@ -60,7 +64,8 @@ class ClientHandle {
             }
             slot = next;
         }
-        return LinkStatus::Full;
+        const LinkStatus state = port_state();
+        return state == LinkStatus::Ok ? LinkStatus::Full : state;
     }
 
     /// Where the request frame goes, geometry().slot_bytes long, 8-aligned; its payload too.
@@ -157,7 +162,7 @@ class ClientHandle {
     }
 
     /// Tells the server, and every thread that waits on this port, that no more requests come.
-    PHL_HD void close() { platform::store_release_system<site::kClientCloseStore>(client_close_word(), 1); }
+    PHL_HD void close() { platform::store_release_system<site::kClientCloseStore>(client_close_word(), kClosed); }
 
     /// Reason that the server gave for closing, 0 while it is open.
     PHL_HD u64 server_close_reason() const {
@@ -170,7 +175,11 @@ class ClientHandle {
     }
 
     /// Makes every wait and claim return PeerLost from now on (unless its answer is there).
-    PHL_HD void mark_peer_lost() { platform::store_relaxed_domain(&words_->peer_lost, 1); }
+    /// The verdict lies in the client's close word, where a device that shares the port with its host finds it too.
+    PHL_HD void mark_peer_lost() {
+        if (platform::load_relaxed_system(client_close_word()) == 0)
+            platform::store_release_system<site::kClientCloseStore>(client_close_word(), kPeerLost);
+    }
 
     /// Advances the client heartbeat; any thread of the client may do it, since only a change means something.
     PHL_HD void beat() {
@@ -183,6 +192,9 @@ class ClientHandle {
     static constexpr u64 kBusy = 1;
     static constexpr u64 kZombie = 2;
     static constexpr u64 kStateMask = 3;
+    // Values of the client's close word; 0 is open.
+    static constexpr u64 kClosed = 1;
+    static constexpr u64 kPeerLost = 2;
 
     PHL_HD static u64 word(u64 generation, u64 state) { return generation << 2 | state; }
 
@@ -200,9 +212,9 @@ class ClientHandle {
 
     PHL_HD LinkStatus port_state() const {
         if (server_close_reason() != 0) return LinkStatus::Closed;
-        if (platform::load_relaxed_system(client_close_word()) != 0) return LinkStatus::Closed;
-        if (platform::load_relaxed_domain(&words_->peer_lost) != 0) return LinkStatus::PeerLost;
-        return LinkStatus::Ok;
+        const u64 closed = platform::load_relaxed_system(client_close_word());
+        if (closed == 0) return LinkStatus::Ok;
+        return closed == kPeerLost ? LinkStatus::PeerLost : LinkStatus::Closed;
     }
 
     PHL_HD bool zombie_finished(u32 slot, u64 generation) const {

@@ -87,6 +87,25 @@ class ServerMemory {
     std::unique_ptr<ServerWords> words_;
 };
 
+/// A port whose server is a thread of this process and whose client is a device: it maps the regions, and keeps its own
+/// words (slot states and ClientWords) in its own memory.
+class DevicePortMemory {
+  public:
+    /// Throws std::invalid_argument for a bad geometry, std::system_error when memory is short.
+    explicit DevicePortMemory(const Geometry& geometry);
+
+    ServerHandle server() const { return server_.handle(geometry_, requests_.data(), responses_.data(), nullptr); }
+    const Geometry& geometry() const { return geometry_; }
+    void* requests() const { return requests_.data(); }
+    const void* responses() const { return responses_.data(); }
+
+  private:
+    Geometry geometry_;
+    Mapping requests_;
+    Mapping responses_;
+    ServerMemory server_;
+};
+
 /// A port whose two sides are threads of one process.
 class InProcessPort {
   public:

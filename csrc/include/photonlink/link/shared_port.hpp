@@ -38,6 +38,9 @@ class SharedClientPort {
     SharedClientPort(const Geometry& geometry, int request_fd, int response_fd);
 
     ClientHandle client() const { return memory_.handle(geometry_, requests_.data(), responses_.data()); }
+    /// What a device maps that makes the calls instead, with words of its own; the responses are read-only.
+    void* requests() const { return requests_.data(); }
+    const void* responses() const { return responses_.data(); }
     const Geometry& geometry() const { return geometry_; }
     bool inherited() const { return requests_.inherited(); }
 

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "photonlink/link/server.hpp"
 
@@ -14,7 +15,9 @@ struct PortAttachment {
     /// False once the client is gone for good; asked about every 20 ms by the supervisor thread; must not block and
     /// not throw. When every port of a session says so, the session ends. Empty: never lost.
     std::function<bool()> alive;
-    u64 first_id = 0;  // datapoint ids of this port start near here (SessionGrant::first_id plus the port's share)
+    /// Datapoint ids of this port start near here. Empty: in the session's next free range, which the port takes with
+    /// its first datapoint, so that whoever calls first gets the ids from 0 on.
+    std::optional<u64> first_id;
 };
 
 }  // namespace photonlink::qsc

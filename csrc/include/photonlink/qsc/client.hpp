@@ -11,6 +11,7 @@
 #include <mutex>
 #include <vector>
 
+#include "photonlink/call_status.hpp"
 #include "photonlink/encode.hpp"
 #include "photonlink/link/client.hpp"
 #include "photonlink/optics/program.hpp"
@@ -19,27 +20,15 @@ namespace photonlink::qsc {
 
 inline constexpr u64 kNever = ~0ULL;
 
-/// How a call ended.
-enum class CallStatus : u32 {
-    Ok = 0,
-    Timeout = 1,
-    Closed = 2,         // the port was closed: CallResult::close_reason is the server's, 0 if this side closed it
-    PeerLost = 3,       // the controller died or stopped beating
-    Refused = 4,        // the datapoint was answered with CallResult::wire_status
-    ProtocolError = 5,  // the answer breaks the wire format
-    Cancelled = 6,      // by CallOptions::cancelled
-    Interrupted = 7,    // by CallOptions::interrupted
-    BadFeature = 8,     // feature `column` of `row` is not finite; nothing was sent
-    BadPhase = 9,       // phase `column` of `row` is not finite; nothing was sent
-};
+using photonlink::CallStatus;
 
 struct CallResult {
     CallStatus status = CallStatus::Ok;
     u64 row = 0;  // first row without a result: all rows before it were delivered
     u32 column = 0;
     i32 wire_status = 0;
-    u32 request_id = 0;  // of `row`
-    u64 close_reason = 0;
+    u32 request_id = 0;    // of `row`
+    u64 close_reason = 0;  // of Closed: the server's, 0 if this side closed the port
     u64 elapsed_ns = 0;
 };
 
@@ -92,6 +81,9 @@ struct ClientConfig {
 
 /// Smallest slot that holds every request of such a session and its results where they are small.
 link::Geometry client_geometry(const ClientConfig& config, u32 slots);
+
+/// client_geometry() for a caller whose memory the server cannot reach: large results get an area in the port.
+link::Geometry remote_geometry(const ClientConfig& config, u32 slots);
 
 class ClientCall;  // qsc/client_calls.hpp: internal
 

@@ -10,6 +10,7 @@
 #include "photonlink/link/memory.hpp"
 #include "photonlink/qsc/client.hpp"
 #include "photonlink/qsc/controller.hpp"
+#include "photonlink/qsc/device_port.hpp"
 
 namespace photonlink::qsc {
 
@@ -28,6 +29,13 @@ class LocalSession {
     u64 output_size() const { return grant_.output_size; }
     const std::shared_ptr<Controller>& controller() const { return controller_; }
 
+    /// A port of `slots` slots for calls from a device, which may outlive this object; it closes with the session.
+    /// Throws UnknownSession once the session has ended, std::invalid_argument for a port that cannot exist.
+    std::shared_ptr<DevicePort> open_device_port(u32 slots) const;
+
+    /// Shape of a port of this session whose caller is another process or a device.
+    link::Geometry remote_geometry(u32 slots) const;
+
     Usage usage() const { return controller_->usage(grant_.session); }
 
     /// Ends every call with CallStatus::Closed, releases the session and reports it. Later calls report it again.
@@ -37,10 +45,13 @@ class LocalSession {
     bool inherited() const { return fork_guard_.inherited(); }
 
   private:
-    void open_port(std::shared_ptr<const Encoding> encoding, const SessionOptions& options, u32 slots);
+    void open_port(u32 slots);
+    ClientConfig client_config() const;
 
     const link::ForkGuard fork_guard_;
     const std::shared_ptr<Controller> controller_;
+    const std::shared_ptr<const Encoding> encoding_;
+    const SessionOptions options_;
     SessionGrant grant_;
     std::unique_ptr<SessionClient> client_;
     std::mutex close_mutex_;

@@ -25,9 +25,8 @@ struct SessionOptions {
 
 /// One exclusive reservation of a configured controller.
 struct SessionGrant {
-    u64 session = 0;   // never 0, never reused by this controller
-    u64 key = 0;       // random, never 0: first argument of every data-plane request
-    u64 first_id = 0;  // datapoint ids start here
+    u64 session = 0;  // never 0, never reused by this controller
+    u64 key = 0;      // random, never 0: first argument of every data-plane request
     u64 output_size = 0;
     u64 basis_size = 0;
 };

@@ -79,6 +79,7 @@ class ShmClient {
     static std::unique_ptr<ShmClient> connect(const std::string& address, u64 timeout_ns, u64 stall_limit_ns);
 
     link::ClientHandle client() const { return port_.client(); }
+    const link::SharedClientPort& port() const { return port_; }
     /// Waits through here notice a dead or hung server; see Watchdog::wait().
     link::Watchdog& watchdog() { return watchdog_; }
     u64 session_key() const { return session_key_; }

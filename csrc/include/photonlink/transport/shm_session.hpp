@@ -1,14 +1,14 @@
 // A session's client in another process than its controller: connects to a ShmService, and calls like any other.
 #pragma once
 
-#include <atomic>
 #include <memory>
 #include <string>
-#include <thread>
 
 #include "photonlink/encoding.hpp"
+#include "photonlink/link/fork.hpp"
 #include "photonlink/qsc/client.hpp"
-#include "photonlink/transport/shm.hpp"
+#include "photonlink/qsc/device_port.hpp"
+#include "photonlink/transport/watched_client.hpp"
 
 namespace photonlink::transport {
 
@@ -30,17 +30,20 @@ class ShmSession {
     ShmSession& operator=(const ShmSession&) = delete;
 
     qsc::SessionClient& client() { return *client_; }
-    u64 output_size() const { return output_size_; }
+    u64 output_size() const { return config_.output_size; }
+
+    /// A port of its own for calls from a device; it may outlive this object. Throws what ShmClient::connect() throws.
+    std::shared_ptr<qsc::DevicePort> open_device_port() const;
 
   private:
-    void watch();
+    std::shared_ptr<WatchedClient> connect() const;
+    qsc::ClientConfig client_config(const ShmClient& port) const;
 
     const link::ForkGuard fork_guard_;
-    const u64 output_size_;
-    const std::shared_ptr<ShmClient> port_;
+    const std::string address_;
+    const std::shared_ptr<const Encoding> encoding_;
+    const ShmSessionConfig config_;
     std::unique_ptr<qsc::SessionClient> client_;
-    std::atomic<bool> stopping_{false};
-    std::thread watcher_;
 };
 
 }  // namespace photonlink::transport

@@ -28,7 +28,6 @@ struct ResponseHeader {
 };
 
 static_assert(sizeof(RequestHeader) == kHeaderBytes && sizeof(ResponseHeader) == kHeaderBytes, "24-byte headers");
-static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "frames are copied as they lie in memory");
 
 /// Status word of a response. Zero is success, positive values belong to the handler, negative ones to the protocol
 /// layer; a number means something only together with its layer (the CUDA-Q client has an enumeration of its own).

@@ -1,0 +1,234 @@
+// One datapoint from inside a kernel: encode, publish, wait (bounded), copy. A group of threads makes each call
+// together; rank 0 speaks to the link. Every function returns a status that is the same for all threads of the group,
+// and none waits beyond its deadline. Portable: the text that a kernel runs is the text that the CPU tests run.
+#pragma once
+
+#include "photonlink/device/link.hpp"
+#include "photonlink/group.hpp"
+#include "photonlink/wire/functions.hpp"
+
+namespace photonlink::device {
+
+/// A datapoint that was sent: collect it or abandon it.
+struct Pending {
+    link::Ticket ticket;
+    u64 id;
+};
+
+/// What came of a datapoint. All threads of a group hold the same.
+struct Outcome {
+    CallStatus status;
+    i32 wire_status;  // of CallStatus::Refused
+};
+
+/// True if this code and `Out` fit the link.
+template <class Out>
+PHL_HD bool fits(const Link& link) {
+    return link.version == kLinkVersion && link.result_bytes == sizeof(Out);
+}
+
+/// What stands in for a result that did not come.
+PHL_HD double quiet_nan() {
+    const u64 bits = 0x7FF8000000000000ULL;
+    double value;
+    platform::copy_bytes(&value, &bits, sizeof value);
+    return value;
+}
+
+namespace detail {
+
+PHL_HD bool is_finite(double value) { return value - value == 0.0; }
+
+PHL_HD CallStatus of_link(link::LinkStatus status) {
+    switch (status) {
+        case link::LinkStatus::Ok:
+            return CallStatus::Ok;
+        case link::LinkStatus::Timeout:
+            return CallStatus::Timeout;
+        case link::LinkStatus::Closed:
+            return CallStatus::Closed;
+        case link::LinkStatus::PeerLost:
+            return CallStatus::PeerLost;
+        case link::LinkStatus::Full:
+            return CallStatus::Full;
+        default:
+            return CallStatus::ProtocolError;
+    }
+}
+
+/// Copies `bytes` out of link memory, the threads side by side, in the largest steps that `to` allows: each load is a
+/// trip over the bus, and loads of neighbouring threads share one.
+template <class Group>
+PHL_HD void copy_out(const Group& group, void* to, const u8* from, u64 bytes) {
+    u8* const target = static_cast<u8*>(to);
+    const bool wide = reinterpret_cast<u64>(to) % 8 == 0;
+    const u64 step = wide ? 8 : 4;
+    const u64 whole = bytes / step;
+    for (u64 i = group.rank(); i < whole; i += group.size()) {
+        if (wide)
+            platform::copy_bytes(target + i * 8, from + i * 8, 8);
+        else
+            platform::copy_bytes(target + i * 4, from + i * 4, 4);
+    }
+    if (group.leader()) platform::copy_bytes(target + whole * step, from + whole * step, bytes - whole * step);
+}
+
+/// The phases of one datapoint into its request; true if this thread met one that is not finite.
+template <class Group, class Real>
+PHL_HD bool write_phases(const Group& group, const EncodingView& map, const Real* features, double* phases) {
+    bool bad = false;
+    for (u32 row = group.rank(); row < map.phases; row += group.size()) {
+        const double phase = encode_phase(map, features, row);
+        bad |= !is_finite(phase);
+        phases[row] = phase;
+    }
+    return bad;
+}
+
+template <class Group, class Real>
+PHL_HD bool any_bad_feature(const Group& group, const EncodingView& map, const Real* features) {
+    bool bad = false;
+    for (u32 column = group.rank(); column < map.features; column += group.size())
+        bad |= !is_finite(static_cast<double>(features[column]));
+    return group.any(bad);
+}
+
+/// Header, key and counts; the phases lie between them.
+PHL_HD void write_frame(const Link& link, u8* frame, u64 id) {
+    const u32 arg_len = wire::infer_arg_len(link.phases(), sizeof(double));
+    const u32 function = link.result_bytes == sizeof(double) ? wire::kInfer : wire::kInferMixed;
+    wire::write_request(frame, function, arg_len, static_cast<u32>(id), 0);
+    u64* const arguments = static_cast<u64*>(wire::payload(static_cast<void*>(frame)));
+    arguments[0] = link.key;
+    arguments[1] = link.phases();
+    arguments[2 + link.phases()] = link.outputs;
+}
+
+struct Located {
+    Outcome outcome;
+    const u8* bytes;
+};
+
+/// Rank 0 only: waits, reads the header once, and finds where `length` bytes of result lie.
+PHL_HD Located await(const Link& link, const Pending& pending, u64 deadline_ns, u64 length) {
+    const CallStatus waited = of_link(link.port.wait(pending.ticket, deadline_ns, link.backoff));
+    if (waited != CallStatus::Ok) return {{waited, 0}, nullptr};
+    constexpr Located kBroken{{CallStatus::ProtocolError, 0}, nullptr};
+    const void* const frame = link.port.response_frame(pending.ticket);
+    wire::ResponseHeader header;
+    if (wire::parse_response(frame, link.port.geometry().slot_bytes, &header) != wire::ParseError::None) return kBroken;
+    if (header.request_id != static_cast<u32>(pending.id)) return kBroken;
+    const u8* const payload = static_cast<const u8*>(wire::payload(frame));
+    if (header.status == static_cast<i32>(wire::Status::Ok))
+        return header.result_len == length ? Located{{CallStatus::Ok, 0}, payload} : kBroken;
+    if (header.status != static_cast<i32>(wire::Status::ResultInSegment))
+        return {{CallStatus::Refused, header.status}, nullptr};
+    wire::SegmentRef where;
+    u64 capacity = 0;
+    const u8* const area = static_cast<const u8*>(link.port.result_area(pending.ticket, &capacity));
+    if (header.result_len != sizeof where || area == nullptr) return kBroken;
+    platform::copy_bytes(&where, payload, sizeof where);
+    if (where.offset % 8 != 0 || where.offset > capacity || where.length > capacity - where.offset ||
+        where.length != length)
+        return kBroken;
+    return {{CallStatus::Ok, 0}, area + where.offset};
+}
+
+}  // namespace detail
+
+/// Encodes `features` (link.features() values) straight into a slot and sends it as datapoint `id`. Never waits: Ok,
+/// Full, BadFeature, BadPhase, WrongType, or Closed/PeerLost if that is why no slot is free.
+template <class Group, class Real>
+PHL_HD CallStatus try_submit(const Group& group, Link link, const Real* features, u64 id, Pending* pending) {
+    struct Claim {
+        link::Ticket ticket;
+        CallStatus status;
+    };
+    if (link.version != kLinkVersion) return CallStatus::WrongType;
+    // Looked at before a slot is taken, and all of them, also those that no phase uses: as host calls do.
+    if (detail::any_bad_feature(group, link.encoding, features)) return CallStatus::BadFeature;
+    Claim claim{};
+    if (group.leader()) claim.status = detail::of_link(link.port.claim_free(&claim.ticket));
+    claim = group.from_leader(claim);
+    if (claim.status != CallStatus::Ok) return claim.status;
+
+    u8* const frame = static_cast<u8*>(link.port.request_frame(claim.ticket));
+    double* const phases = reinterpret_cast<double*>(frame + wire::kHeaderBytes + wire::kKeyBytes + wire::kCountBytes);
+    const bool bad = detail::write_phases(group, link.encoding, features, phases);
+    if (group.leader()) detail::write_frame(link, frame, id);
+    // Also the barrier behind which rank 0 may publish what the others have written: its release at system scope is
+    // cumulative over what it observed through the barrier.
+    if (group.any(bad)) {
+        if (group.leader()) link.port.cancel(claim.ticket);
+        return CallStatus::BadPhase;
+    }
+    if (group.leader()) link.port.submit(claim.ticket);
+    *pending = Pending{claim.ticket, id};
+    return CallStatus::Ok;
+}
+
+/// try_submit() that waits for a free slot. Call it only while the group holds no finished slot of its own, else groups
+/// could wait for each other; infer_rows() shows how to keep several datapoints in flight.
+template <class Group, class Real>
+PHL_HD CallStatus submit(const Group& group, const Link& link, const Real* features, u64 id, u64 deadline_ns,
+                         Pending* pending) {
+    link::BackoffState backoff(link.backoff);
+    for (;;) {
+        const CallStatus status = try_submit(group, link, features, id, pending);
+        if (status != CallStatus::Full) return status;
+        bool late = false;
+        if (group.leader()) {
+            backoff.step();
+            late = platform::clock_ns() >= deadline_ns;
+        }
+        if (group.from_leader(late)) return CallStatus::Timeout;
+    }
+}
+
+/// Waits for an answer until `deadline_ns` on platform::clock_ns() and copies link.outputs observables to `out`. The
+/// slot is given back whatever happens: after a Timeout the datapoint is abandoned and its token still counts.
+template <class Group, class Out>
+PHL_HD Outcome collect(const Group& group, Link link, const Pending& pending, u64 deadline_ns, Out* out) {
+    detail::Located found{};
+    const u64 bytes = link.outputs * sizeof(Out);
+    if (group.leader()) {
+        found = fits<Out>(link) ? detail::await(link, pending, deadline_ns, bytes)
+                                : detail::Located{{CallStatus::WrongType, 0}, nullptr};
+    }
+    found = group.from_leader(found);
+    const CallStatus status = found.outcome.status;
+    if (status == CallStatus::Ok) {
+        detail::copy_out(group, out, found.bytes, bytes);
+        group.sync();  // everybody has read before rank 0 gives the slot back
+    }
+    if (group.leader()) {
+        const bool unanswered = status == CallStatus::Timeout || status == CallStatus::Closed ||
+                                status == CallStatus::PeerLost || status == CallStatus::WrongType;
+        if (unanswered)
+            link.port.abandon(pending.ticket);
+        else
+            link.port.release(pending.ticket);
+    }
+    return found.outcome;
+}
+
+/// One datapoint, there and back: features (link.features() values) in, observables (link.outputs values of the
+/// session's precision) out. Waits link.row_timeout_ns at most. On any status but Ok, `out` is untouched and nothing is
+/// latched: the caller decides.
+template <class Group, class Real, class Out>
+PHL_HD Outcome infer(const Group& group, const Link& link, const Real* features, Out* out) {
+    struct Start {
+        u64 id;
+        u64 deadline_ns;
+    };
+    if (!fits<Out>(link)) return {CallStatus::WrongType, 0};
+    Start start{};
+    if (group.leader()) start = Start{take_ids(link, 1), platform::clock_ns() + link.row_timeout_ns};
+    start = group.from_leader(start);
+    Pending pending{};
+    const CallStatus sent = submit(group, link, features, start.id, start.deadline_ns, &pending);
+    if (sent != CallStatus::Ok) return {sent, 0};
+    return collect(group, link, pending, start.deadline_ns, out);
+}
+
+}  // namespace photonlink::device
