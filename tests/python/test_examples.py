@@ -1,13 +1,19 @@
-"""Every example runs alone on the simulated target, and so does the README's."""
+"""Every example runs alone on the simulated target, and so does the README's; those with kernels need a GPU."""
 
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import photonlink as phl
+
 ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = sorted((ROOT / "examples").glob("[0-9]*.py"))
+# Those that bring a kernel of their own.
+NEED_GPU = [path for path in EXAMPLES if path.with_suffix(".cu").exists()]
 
 
 def _run(arguments, cwd):
@@ -18,9 +24,31 @@ def _run(arguments, cwd):
     return done.stdout
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "examples").glob("[0-9]*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [path for path in EXAMPLES if path not in NEED_GPU], ids=lambda path: path.stem)
 def test_example(path, tmp_path):
     assert _run([str(path)], tmp_path).strip()
+
+
+@pytest.mark.parametrize("path", NEED_GPU, ids=lambda path: path.stem)
+def test_example_with_a_kernel(path, tmp_path):
+    if phl.doctor()["cuda"]["status"] == "ok":
+        assert _run([str(path)], tmp_path).strip()
+        return
+    done = subprocess.run(
+        [sys.executable, str(path)], capture_output=True, text=True, timeout=120, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("this example needs a GPU: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_feedback_loop_locks_on_the_host():
+    """The loop that 06 compares its kernel with is itself a loop that locks."""
+    example = runpy.run_path(str(ROOT / "examples" / "06_feedback_loop.py"), run_name="not main")
+    with phl.reserve("sim", example["program"]) as session:
+        trace = example["on_the_host"](session)
+    assert abs(trace[0] - 0.5) > 0.4
+    assert abs(trace[50:] - 0.5).max() < 0.1
 
 
 def test_readme_examples(tmp_path):
