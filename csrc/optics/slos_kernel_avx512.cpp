@@ -13,6 +13,30 @@ PHL_X86_VECTOR(Double8, double, __m512d, 8, _mm512, pd);
 
 #include "slos_kernel.inl"
 
+struct RowFloat16 : Float16 {
+    using Pattern = __m512i;
+    static Pattern load_pattern(const u8* at) {
+        return _mm512_maskz_cvtepi8_epi32(0xFFFF, _mm_loadu_si128(reinterpret_cast<const __m128i*>(at)));
+    }
+    static Type arrange(Pattern pattern, Type v) {
+        return _mm512_maskz_permutexvar_ps(_mm512_movepi32_mask(pattern), pattern, v);
+    }
+};
+struct RowDouble8 : Double8 {
+    using Pattern = __m512i;
+    static Pattern load_pattern(const u8* at) {
+        return _mm512_maskz_cvtepi8_epi64(0xFF, _mm_loadl_epi64(reinterpret_cast<const __m128i*>(at)));
+    }
+    static Type arrange(Pattern pattern, Type v) {
+        return _mm512_maskz_permutexvar_pd(_mm512_movepi64_mask(pattern), pattern, v);
+    }
+};
+
+#include "row_kernel.inl"
+
+constexpr RowKernels<float> kRowFloat32 = row_kernels<RowFloat16>();
+constexpr RowKernels<double> kRowFloat64 = row_kernels<RowDouble8>();
+
 constexpr SlosKernels<float> kFloat32[] = {kernels<Float16, Double8>(), kernels<Float8, Double8>(),
                                            kernels<Float4, Double4>(), kernels<Scalar<float>, Scalar<double>>()};
 constexpr SlosKernels<double> kFloat64[] = {kernels<Double8, Double8>(), kernels<Double4, Double4>(),
@@ -25,6 +49,6 @@ bool supported() {
 
 }  // namespace
 
-const KernelProfile kAvx512Profile{"avx512", supported, kFloat32, 4, kFloat64, 4};
+const KernelProfile kAvx512Profile{"avx512", supported, kFloat32, 4, kFloat64, 4, &kRowFloat32, &kRowFloat64};
 
 }  // namespace photonlink::optics

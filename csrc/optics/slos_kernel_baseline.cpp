@@ -21,9 +21,9 @@ constexpr SlosKernels<double> kFloat64[] = {kernels<Vector<double>, Vector<doubl
 }  // namespace
 
 #if defined(__aarch64__)
-const KernelProfile kBaselineProfile{"neon", [] { return true; }, kFloat32, 2, kFloat64, 2};
+const KernelProfile kBaselineProfile{"neon", [] { return true; }, kFloat32, 2, kFloat64, 2, nullptr, nullptr};
 #else
-const KernelProfile kBaselineProfile{"baseline", [] { return true; }, kFloat32, 2, kFloat64, 2};
+const KernelProfile kBaselineProfile{"baseline", [] { return true; }, kFloat32, 2, kFloat64, 2, nullptr, nullptr};
 #endif
 
 }  // namespace photonlink::optics

@@ -22,6 +22,8 @@ struct Scalar {
         static constexpr u32 lanes = Lanes;                                                    \
         static Type load(const Real* at) { return Prefix##_load_##Suffix(at); }                \
         static void store(Real* at, Type v) { Prefix##_store_##Suffix(at, v); }                \
+        static Type load_unaligned(const Real* at) { return Prefix##_loadu_##Suffix(at); }     \
+        static void store_unaligned(Real* at, Type v) { Prefix##_storeu_##Suffix(at, v); }     \
         static Type splat(Real v) { return Prefix##_set1_##Suffix(v); }                        \
         static Type mul(Type a, Type b) { return Prefix##_mul_##Suffix(a, b); }                \
         static Type fma(Type a, Type b, Type c) { return Prefix##_fmadd_##Suffix(a, b, c); }   \

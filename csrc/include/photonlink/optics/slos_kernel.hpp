@@ -44,6 +44,22 @@ struct LevelView {
     const double* weight;        // per block: product of the factorials of the prefix's occupation numbers
 };
 
+/// Parents through `mode` of the states of one chunk: lane j takes the state parent + (pattern[j] & 127), or nothing
+/// where the top bit of pattern[j] is clear; see row_tables.hpp.
+struct RowEntry {
+    u32 parent;
+    u16 pattern;  // number of the pattern
+    u16 mode;
+};
+
+struct RowView {
+    u32 states;
+    u32 chunks;
+    const u32* begin;         // chunks + 1 entries
+    const RowEntry* entries;  // of a chunk: in ascending order of modes
+    const u8* patterns;       // RowKernels::chunk bytes each
+};
+
 /// Composition of the interferometers, for the occupied input columns only. Complex numbers are (re, im) pairs;
 /// lane arrays are re[W], im[W].
 struct ComposeView {
@@ -73,6 +89,22 @@ struct SlosKernels {
     Finish finish_distinguishable;  // last level: the weights are the probabilities
 };
 
+/// One datapoint with vectors over consecutive states. Real parts of a level lie side by side, imaginary parts `stride`
+/// further; at least one vector may be read beyond the last state. Columns are those of one lane.
+template <class Real>
+struct RowKernels {
+    using Step = void (*)(const RowView&, const Real* column, const Real* parents, u64 parent_stride, Real* children,
+                          u64 child_stride);
+    using Finish = void (*)(const RowView&, u32 first_chunk, u32 last_chunk, const Real* column, const Real* parents,
+                            u64 parent_stride, const Real* weights, Real weight, Real* probabilities);
+    u32 chunk;  // states per vector
+    Step step;
+    Step step_real_column;
+    Step step_distinguishable;
+    Finish finish;  // `weights` per state, or null where all have the same `weight`
+    Finish finish_distinguishable;
+};
+
 /// One build of the kernels; widths in descending order, the last one is 1.
 struct KernelProfile {
     const char* name;
@@ -81,6 +113,8 @@ struct KernelProfile {
     u32 float32_count;
     const SlosKernels<double>* float64;
     u32 float64_count;
+    const RowKernels<float>* row_float32;  // null where the profile cannot permute vectors
+    const RowKernels<double>* row_float64;
 
     template <class Real>
     const SlosKernels<Real>* widths() const {
@@ -92,6 +126,13 @@ struct KernelProfile {
     template <class Real>
     u32 width_count() const {
         return sizeof(Real) == sizeof(float) ? float32_count : float64_count;
+    }
+    template <class Real>
+    const RowKernels<Real>* rows() const {
+        if constexpr (sizeof(Real) == sizeof(float))
+            return row_float32;
+        else
+            return row_float64;
     }
 };
 

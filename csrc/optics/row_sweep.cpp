@@ -1,0 +1,102 @@
+#include "photonlink/optics/row_sweep.hpp"
+
+#include <algorithm>
+
+namespace photonlink::optics {
+namespace {
+
+constexpr u32 kMostLanes = 16;
+
+/// States that one of the two level buffers must hold, whole vectors, and one more that a load may reach into. Levels
+/// alternate so that the last but one lies in buffer 1; the last level is never stored.
+u64 buffer_states(const ProgramSpec& spec, u32 buffer, u32 chunk) {
+    const u32 photons = spec.photons();
+    u64 largest = 1;
+    for (u32 from_last = buffer == 1 ? 1 : 2; from_last <= photons; from_last += 2)
+        largest = std::max(largest, state_count(spec.readout.space, spec.modes, photons - from_last));
+    return saturating_add(largest, 2 * chunk) / chunk * chunk;
+}
+
+bool weighs_states(const ProgramSpec& spec) { return spec.readout.space == Space::Fock && spec.interference; }
+
+u64 whole_chunks(u64 states, u32 chunk) { return saturating_add(states, chunk - 1) / chunk * chunk; }
+
+}  // namespace
+
+template <class Real>
+u64 RowPlan<Real>::predict_bytes(const ProgramSpec& spec, u32 chunk) {
+    const u64 states = state_count(spec.readout.space, spec.modes, spec.photons());
+    const u64 tables = RowTables::predict_bytes(spec.readout.space, spec.modes, spec.photons(), chunk);
+    return saturating_add(tables, weighs_states(spec) ? saturating_mul(whole_chunks(states, chunk), sizeof(Real)) : 0);
+}
+
+template <class Real>
+RowPlan<Real>::RowPlan(const ProgramSpec& spec, const RowKernels<Real>& kernels, double scale)
+    : kernels_(kernels),
+      tables_(RowTables::shared(spec.readout.space, spec.modes, spec.photons(), kernels.chunk)),
+      photons_(spec.photons()),
+      buffer_states_{buffer_states(spec, 0, kernels.chunk), buffer_states(spec, 1, kernels.chunk)},
+      scale_(scale) {
+    if (!weighs_states(spec)) return;
+    const auto slos = SlosTables::shared(spec.readout.space, spec.modes, photons_);
+    weights_.resize(whole_chunks(slos->states(photons_), kernels.chunk));
+    const LevelView last = slos->level(photons_);
+    for (u32 b = 0; b < last.block_count; ++b) {
+        const SuffixView& suffix = last.suffixes[last.blocks[b].suffix];
+        const double block_weight = last.weight[b] * scale;  // in the order of the lane kernels: the bits are theirs
+        for (u32 s = 0; s < suffix.states; ++s)
+            weights_[last.blocks[b].child + s] = static_cast<Real>(block_weight * suffix.weight[s]);
+    }
+}
+
+template <class Real>
+u64 RowSweep<Real>::predict_bytes(const ProgramSpec& spec, u32 chunk) {
+    const u64 states = saturating_add(buffer_states(spec, 0, chunk), buffer_states(spec, 1, chunk));
+    return saturating_mul(states, 2 * sizeof(Real));
+}
+
+template <class Real>
+RowSweep<Real>::RowSweep(std::shared_ptr<const RowPlan<Real>> plan)
+    : plan_(std::move(plan)), stride_{plan_->buffer_states_[0], plan_->buffer_states_[1]} {
+    for (u32 buffer = 0; buffer < 2; ++buffer) levels_[buffer].resize(2 * stride_[buffer]);
+}
+
+template <class Real>
+void RowSweep<Real>::begin(const SweepColumns<Real>& columns) {
+    const RowKernels<Real>& set = plan_->kernels_;
+    u32 turn = plan_->photons_ % 2 == 1 ? 1 : 0;  // level photons - 1 lands in levels_[1]
+    levels_[turn][0] = 1;
+    levels_[turn][stride_[turn]] = 0;
+    for (u32 k = 1; k < plan_->photons_; ++k, turn ^= 1) {
+        const auto step = !columns.interference()  ? set.step_distinguishable
+                          : columns.is_real(k - 1) ? set.step_real_column
+                                                   : set.step;
+        step(plan_->tables_->level(k), columns.column(k - 1), levels_[turn].data(), stride_[turn],
+             levels_[turn ^ 1].data(), stride_[turn ^ 1]);
+    }
+}
+
+template <class Real>
+void RowSweep<Real>::finish(const SweepColumns<Real>& columns, u64 first, u64 states, Real* out) {
+    const u32 chunk = plan_->kernels_.chunk;
+    const auto finish = columns.interference() ? plan_->kernels_.finish : plan_->kernels_.finish_distinguishable;
+    const Real* const weights = plan_->weights_.empty() ? nullptr : plan_->weights_.data();
+    const auto run = [&](u64 from, u64 to, Real* at) {
+        finish(plan_->tables_->level(plan_->photons_), static_cast<u32>(from), static_cast<u32>(to),
+               columns.column(plan_->photons_ - 1), levels_[1].data(), stride_[1], weights,
+               static_cast<Real>(plan_->scale_), at);
+    };
+    const u64 begin = first / chunk, whole = states / chunk;
+    run(begin, begin + whole, out);
+    if (states % chunk == 0) return;
+    Real tail[kMostLanes];  // the last vector may be longer than what the caller has room for
+    run(begin + whole, begin + whole + 1, tail);
+    std::copy(tail, tail + states % chunk, out + whole * chunk);
+}
+
+template class RowPlan<float>;
+template class RowPlan<double>;
+template class RowSweep<float>;
+template class RowSweep<double>;
+
+}  // namespace photonlink::optics
