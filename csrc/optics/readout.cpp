@@ -137,6 +137,18 @@ void ReadoutMap::exact(const Real* probabilities, double* values) const {
 }
 
 template <class Real>
+void ReadoutMap::accumulate(const Real* probabilities, u32 lanes, std::size_t first_state, std::size_t states,
+                            double* values) const {
+    for (std::size_t state = 0; state < states; ++state) {
+        const Real* const probability = probabilities + state * lanes;
+        visit(first_state + state, [&](std::size_t output, double value) {
+            double* const sum = values + output * lanes;
+            for (u32 lane = 0; lane < lanes; ++lane) sum[lane] += value * static_cast<double>(probability[lane]);
+        });
+    }
+}
+
+template <class Real>
 void ReadoutMap::pull_back(const Real* cotangents, u32 lanes, std::size_t first_state, std::size_t states,
                            Real* per_state) const {
     std::fill(per_state, per_state + states * lanes, Real{0});
@@ -166,6 +178,8 @@ void ReadoutMap::estimate(const std::vector<u32>& states, const std::vector<u32>
 
 template void ReadoutMap::exact<float>(const float*, double*) const;
 template void ReadoutMap::exact<double>(const double*, double*) const;
+template void ReadoutMap::accumulate<float>(const float*, u32, std::size_t, std::size_t, double*) const;
+template void ReadoutMap::accumulate<double>(const double*, u32, std::size_t, std::size_t, double*) const;
 template void ReadoutMap::pull_back<float>(const float*, u32, std::size_t, std::size_t, float*) const;
 template void ReadoutMap::pull_back<double>(const double*, u32, std::size_t, std::size_t, double*) const;
 

@@ -33,6 +33,12 @@ class ReadoutMap {
     template <class Real>
     void exact(const Real* probabilities, double* values) const;
 
+    /// Adds to the outputs what the probabilities of `states` states from `first_state` on contribute. `probabilities`
+    /// are lane arrays (see slos_kernel.hpp), `values` outputs() of them.
+    template <class Real>
+    void accumulate(const Real* probabilities, u32 lanes, std::size_t first_state, std::size_t states,
+                    double* values) const;
+
     /// The transposed map, for gradients: what each of `states` states from `first_state` on adds to
     /// sum(cotangent * output) per unit of its probability. `cotangents` are outputs() lane arrays, `per_state`
     /// receives `states` of them.
