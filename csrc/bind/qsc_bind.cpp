@@ -50,7 +50,9 @@ void bind_vocabulary(py::module_& module) {
         .value("CANCELLED", CallStatus::Cancelled)
         .value("INTERRUPTED", CallStatus::Interrupted)
         .value("BAD_FEATURE", CallStatus::BadFeature)
-        .value("BAD_PHASE", CallStatus::BadPhase);
+        .value("BAD_PHASE", CallStatus::BadPhase)
+        .value("FULL", CallStatus::Full)
+        .value("WRONG_TYPE", CallStatus::WrongType);
 
     py::class_<CallResult>(module, "CallResult", "How one call ended.")
         .def_readonly("status", &CallResult::status)

@@ -66,6 +66,7 @@ class Assembler:
         *,
         interference: bool,
         wrap: bool,
+        dac_bits: int,
     ) -> Built:
         """What ``make``, the constructor of Program, makes of the components; ``features`` gives their order."""
         index = {name: k for k, name in enumerate(features)}
@@ -84,6 +85,7 @@ class Assembler:
                 term_weight=np.array([weight for _, weight in terms], np.float64),
                 offset=np.array([site.offset for site in self._sites], np.float64),
                 wrap=wrap,
+                dac_bits=dac_bits,
             ),
             readout=Readout.probs() if readout is None else readout,
             interference=interference,

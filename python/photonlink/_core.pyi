@@ -9,6 +9,7 @@ import typing
 
 import numpy
 import numpy.typing
+import typing_extensions
 
 __all__: list[str] = [
     "CallLimits",
@@ -18,6 +19,8 @@ __all__: list[str] = [
     "ClockMode",
     "Controller",
     "ControllerStatus",
+    "DevicePort",
+    "DlpackArray",
     "Encoding",
     "LocalSession",
     "ProgramSpec",
@@ -48,6 +51,7 @@ class Encoding:
         term_weight: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
         offset: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
         wrap: bool,
+        dac_bits: typing.SupportsInt | typing.SupportsIndex = 0,
     ) -> None: ...
     @typing.overload
     def encode(self, x: numpy.typing.NDArray[numpy.float32]) -> numpy.typing.NDArray[numpy.float64]:
@@ -60,6 +64,38 @@ class Encoding:
     def features(self) -> int: ...
     @property
     def phases(self) -> int: ...
+
+class DlpackArray:
+    """
+    An array of another library, held while this object lives.
+    """
+    def __init__(self, capsule: typing_extensions.CapsuleType) -> None:
+        """
+        Takes what the capsule holds; it can be used once.
+        """
+    @property
+    def device_id(self) -> int: ...
+    @property
+    def device_type(self) -> int: ...
+    @property
+    def dtype(self) -> str:
+        """
+        numpy's name of the type, where numpy has it.
+        """
+    @property
+    def pointer(self) -> int:
+        """
+        Address of the first element.
+        """
+    @property
+    def read_only(self) -> bool: ...
+    @property
+    def shape(self) -> tuple: ...
+    @property
+    def strides(self) -> tuple:
+        """
+        In elements.
+        """
 
 class ProgramSpec:
     def __init__(
@@ -140,6 +176,37 @@ class Simulator:
     @property
     def preferred_batch(self) -> int: ...
 
+class DevicePort:
+    """
+    A session's port for calls from a GPU.
+    """
+    def close(self) -> None: ...
+    @property
+    def close_reason(self) -> int: ...
+    @property
+    def encoding(self) -> int:
+        """
+        Address of the EncodingView, valid while this object lives.
+        """
+    @property
+    def key(self) -> int: ...
+    @property
+    def observable_bytes(self) -> int: ...
+    @property
+    def output_size(self) -> int: ...
+    @property
+    def requests(self) -> int: ...
+    @property
+    def responses(self) -> int: ...
+    @property
+    def responses_writable(self) -> bool: ...
+    @property
+    def result_bytes(self) -> int: ...
+    @property
+    def slot_bytes(self) -> int: ...
+    @property
+    def slots(self) -> int: ...
+
 class ClockMode:
     """
     Members:
@@ -199,18 +266,24 @@ class CallStatus:
       BAD_FEATURE
 
       BAD_PHASE
+
+      FULL
+
+      WRONG_TYPE
     """
 
     BAD_FEATURE: typing.ClassVar[CallStatus]
     BAD_PHASE: typing.ClassVar[CallStatus]
     CANCELLED: typing.ClassVar[CallStatus]
     CLOSED: typing.ClassVar[CallStatus]
+    FULL: typing.ClassVar[CallStatus]
     INTERRUPTED: typing.ClassVar[CallStatus]
     OK: typing.ClassVar[CallStatus]
     PEER_LOST: typing.ClassVar[CallStatus]
     PROTOCOL_ERROR: typing.ClassVar[CallStatus]
     REFUSED: typing.ClassVar[CallStatus]
     TIMEOUT: typing.ClassVar[CallStatus]
+    WRONG_TYPE: typing.ClassVar[CallStatus]
     __members__: typing.ClassVar[dict[str, CallStatus]]
     @typing.overload
     def __eq__(self, other: CallStatus) -> bool: ...
@@ -406,6 +479,7 @@ class LocalSession:
         """
         One datapoint per row of x (B, F) float32 or float64 into out (B, O) of the session's precision; rows contiguous.
         """
+    def open_device_port(self, slots: typing.SupportsInt | typing.SupportsIndex) -> DevicePort: ...
     def report(
         self, x: numpy.ndarray, out: numpy.ndarray, limits: CallLimits
     ) -> tuple[
@@ -458,6 +532,7 @@ class ShmSession:
         self, rounds: typing.SupportsInt | typing.SupportsIndex, limits: CallLimits
     ) -> tuple[CallResult, numpy.typing.NDArray[numpy.uint64]]: ...
     def infer(self, x: numpy.ndarray, out: numpy.ndarray, limits: CallLimits) -> CallResult: ...
+    def open_device_port(self) -> DevicePort: ...
     def report(
         self, x: numpy.ndarray, out: numpy.ndarray, limits: CallLimits
     ) -> tuple[

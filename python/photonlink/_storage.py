@@ -31,7 +31,10 @@ Built = TypeVar("Built")
 MAX_BYTES = 256 * 2**20
 
 _MAGIC = b"PHLPROG\n"
-_VERSION = 1
+# Format 2 has what format 1 cannot say. A program without any of that is written as format 1, so that its bytes and its
+# digest are those it always had.
+_VERSIONS = (1, 2)
+_SINCE_2: dict[str, Any] = {"dac_bits": 0}  # metadata, with what its absence means
 _HEADER = struct.Struct("<8sII")
 _CHECKSUM_BYTES = 32
 _MAX_META_BYTES = 16 * 2**20
@@ -64,7 +67,11 @@ def pack(program: Description) -> bytes:
         "grouping": readout.grouping_name,
         "groups": readout.groups,
         "interference": bool(program.interference),
+        "dac_bits": encoding.dac_bits,
     }
+    for name, default in _SINCE_2.items():
+        if meta[name] == default:
+            del meta[name]
     arrays = _Arrays(
         interferometers=program.interferometers,
         phase_layers=program.phase_layers,
@@ -90,6 +97,7 @@ def unpack(data: bytes, make: Callable[..., Built]) -> Built:
             describe no valid program.
     """
     meta, arrays = _unpack(data)
+    meta = {**_SINCE_2, **meta}
     try:
         name = meta["grouping"]
         grouping = None if name == "none" else GROUPINGS[name](meta["groups"])
@@ -100,7 +108,14 @@ def unpack(data: bytes, make: Callable[..., Built]) -> Built:
             interferometers=arrays.interferometers,
             phase_layers=arrays.phase_layers,
             phase_modes=arrays.phase_modes,
-            encoding=Encoding(arrays.row_begin, arrays.term_feature, arrays.term_weight, arrays.offset, meta["wrap"]),
+            encoding=Encoding(
+                arrays.row_begin,
+                arrays.term_feature,
+                arrays.term_weight,
+                arrays.offset,
+                meta["wrap"],
+                meta["dac_bits"],
+            ),
             readout=Readout(meta["kind"], meta["space"], grouping),
             interference=meta["interference"],
         )
@@ -127,7 +142,8 @@ def _pack(meta: dict[str, Any], arrays: _Arrays) -> bytes:
         "terms": int(arrays.term_feature.size),
     }
     text = json.dumps({**meta, **counts}, sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode("ascii")
-    parts = [_HEADER.pack(_MAGIC, _VERSION, len(text)), text]
+    version = 2 if _SINCE_2.keys() & meta.keys() else 1
+    parts = [_HEADER.pack(_MAGIC, version, len(text)), text]
     for name, dtype, _ in _layout(meta["modes"], **counts):
         values = np.asarray(getattr(arrays, name))
         # Adding zero turns -0.0 into 0.0, which is the same program and must have the same digest.
@@ -147,8 +163,9 @@ def _unpack(data: bytes) -> tuple[dict[str, Any], _Arrays]:
     magic, version, meta_bytes = _HEADER.unpack_from(data)
     if magic != _MAGIC:
         raise ProgramError(f"not a photonlink program: it starts with {magic!r}, expected {_MAGIC!r}")
-    if version != _VERSION:
-        raise ProgramError(f"program format {version} is not known to this photonlink, which reads format {_VERSION}")
+    if version not in _VERSIONS:
+        known = " and ".join(map(str, _VERSIONS))
+        raise ProgramError(f"program format {version} is not known to this photonlink, which reads formats {known}")
     if meta_bytes > min(_MAX_META_BYTES, len(data) - _HEADER.size - _CHECKSUM_BYTES):
         raise ProgramError(f"damaged program: {meta_bytes} bytes of metadata announced in a file of {len(data)}")
     meta = _parse_meta(data[_HEADER.size : _HEADER.size + meta_bytes])

@@ -16,11 +16,14 @@ __all__ = [
     "check_features",
     "check_interferometers",
     "check_phases",
+    "checked_dac_bits",
     "checked_precision",
     "checked_rows",
     "checked_state",
     "frozen",
 ]
+
+_MAX_DAC_BITS = 32  # photonlink::kMaxDacBits
 
 
 def checked_state(input_state: Sequence[int], modes: int) -> tuple[int, ...]:
@@ -35,6 +38,16 @@ def checked_state(input_state: Sequence[int], modes: int) -> tuple[int, ...]:
     if sum(state) == 0:
         raise ProgramError(f"input_state {list(state)} has no photon: put at least one photon into a mode")
     return state
+
+
+def checked_dac_bits(dac_bits: int) -> int:
+    try:
+        bits = operator.index(dac_bits)
+    except TypeError:
+        bits = -1
+    if isinstance(dac_bits, bool) or not 0 <= bits <= _MAX_DAC_BITS:
+        raise ProgramError(f"dac_bits is {dac_bits!r}, expected 1 to {_MAX_DAC_BITS}, or 0 for continuous phases")
+    return bits
 
 
 def checked_precision(precision: str) -> str:

@@ -119,19 +119,33 @@ class LayeredBuilder(Generic[Built]):
             self._assembler.phase(mode, {name: weight}, shift)
         return self
 
-    def build(self, readout: Readout | None = None, *, interference: bool = True, wrap: bool = False) -> Built:
+    def build(
+        self,
+        readout: Readout | None = None,
+        *,
+        interference: bool = True,
+        wrap: bool = False,
+        dac_bits: int = 0,
+    ) -> Built:
         """The program.
 
         Args:
             readout: What a datapoint returns; by default probabilities over unbunched states.
             interference: False for fully distinguishable photons.
             wrap: Whether phases are reduced to [0, 2*pi) before they are sent.
+            dac_bits: Rounds them to the steps of a converter of so many bits; see :class:`photonlink.program.Encoding`.
 
         Raises:
             ProgramError: If the input state, the readout and the modes do not go together.
         """
         return self._assembler.build(
-            self._make, self._input_state, tuple(self._features), readout, interference=interference, wrap=wrap
+            self._make,
+            self._input_state,
+            tuple(self._features),
+            readout,
+            interference=interference,
+            wrap=wrap,
+            dac_bits=dac_bits,
         )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photonlink import _core
-from photonlink._validate import frozen
+from photonlink._validate import checked_dac_bits, frozen
 from photonlink.errors import ProgramError
 
 __all__ = ["Encoding"]
@@ -24,6 +24,8 @@ class Encoding:
         term_weight: (T,) float64, radians per unit of the feature.
         offset: (P,) float64, radians.
         wrap: Whether phases are reduced to [0, 2*pi).
+        dac_bits: Resolution of the digital-to-analog converters that set the phases: they are reduced to [0, 2*pi) and
+            rounded to the nearest multiple of ``2*pi / 2**dac_bits``, halfway cases up. 0 leaves them continuous.
     """
 
     row_begin: NDArray[np.uint32]
@@ -31,6 +33,7 @@ class Encoding:
     term_weight: NDArray[np.float64]
     offset: NDArray[np.float64]
     wrap: bool = False
+    dac_bits: int = 0
 
     def frozen(self) -> Encoding:
         """A copy whose arrays are read-only and of the types above."""
@@ -40,6 +43,7 @@ class Encoding:
             term_weight=frozen(self.term_weight, np.float64),
             offset=frozen(self.offset, np.float64),
             wrap=bool(self.wrap),
+            dac_bits=checked_dac_bits(self.dac_bits),
         )
 
     def check(self, phases: int, features: int) -> None:
@@ -59,4 +63,6 @@ class Encoding:
 
     def encoder(self, features: int) -> _core.Encoding:
         """The native encoder of this encoding for datapoints of ``features`` features."""
-        return _core.Encoding(features, self.row_begin, self.term_feature, self.term_weight, self.offset, self.wrap)
+        return _core.Encoding(
+            features, self.row_begin, self.term_feature, self.term_weight, self.offset, self.wrap, self.dac_bits
+        )

@@ -93,6 +93,7 @@ class Program:
         *,
         interference: bool = True,
         wrap: bool = False,
+        dac_bits: int = 0,
     ) -> Program:
         """A program from a Perceval circuit.
 
@@ -113,6 +114,7 @@ class Program:
             readout: What a datapoint returns; by default probabilities over unbunched states.
             interference: False for fully distinguishable photons.
             wrap: Whether phases are reduced to [0, 2*pi) before they are sent.
+            dac_bits: Rounds them to the steps of a converter of so many bits; see :class:`Encoding`. 0: continuous.
 
         Raises:
             ProgramError: If a parameter has no value and is no input, an angle is not linear in the inputs, or a
@@ -123,7 +125,7 @@ class Program:
 
         state = _perceval.occupation(input_state)
         assembler, features = _perceval.assemble(circuit, input_parameters)
-        return assembler.build(cls, state, features, readout, interference=interference, wrap=wrap)
+        return assembler.build(cls, state, features, readout, interference=interference, wrap=wrap, dac_bits=dac_bits)
 
     @classmethod
     def reservoir(
@@ -137,6 +139,7 @@ class Program:
         interference: bool = True,
         scale: float = 1.0,
         input_state: Sequence[int] | None = None,
+        dac_bits: int = 0,
     ) -> Program:
         """A photonic reservoir: the same Haar-random interferometer before and after one column of phases.
 
@@ -153,6 +156,7 @@ class Program:
             interference: False for fully distinguishable photons.
             scale: Radians per unit of a feature.
             input_state: Photons per mode instead of the spaced pattern.
+            dac_bits: Rounds phases to the steps of a converter of so many bits; see :class:`Encoding`. 0: continuous.
 
         Raises:
             ProgramError: If there are more features than modes, or photons and modes do not go together.
@@ -165,7 +169,7 @@ class Program:
         state = photons_per_mode(input_state, modes, photons)
         unitary = haar_unitary(modes, seed)
         builder = cls.layered(modes, state).interferometer(unitary).phases(names, scale=scale)
-        return builder.interferometer(unitary).build(readout, interference=interference)
+        return builder.interferometer(unitary).build(readout, interference=interference, dac_bits=dac_bits)
 
     @classmethod
     def layered(cls, modes: int, input_state: Sequence[int]) -> LayeredBuilder[Program]:

@@ -69,6 +69,8 @@ def variants():
     yield base.replace(readout=Readout.probs(grouping=ModGrouping(3)))
     yield base.replace(interference=False)
     yield dataclasses.replace(base, encoding=dataclasses.replace(encoding, wrap=True))
+    yield dataclasses.replace(base, encoding=dataclasses.replace(encoding, dac_bits=4))
+    yield Program.reservoir(4, 2, 3, seed=1, dac_bits=5)
     yield dataclasses.replace(base, encoding=dataclasses.replace(encoding, offset=encoding.offset + 1e-15))
 
 
@@ -112,6 +114,15 @@ def test_round_trip(program, tmp_path):
         assert again.readout == program.readout
         assert again.encode(np.ones(3)).tobytes() == program.encode(np.ones(3)).tobytes()
     assert copy.deepcopy(program) == program
+
+
+def test_programs_without_news_keep_their_format_and_digest():
+    """Bytes 8 to 11 are the format; a converter's resolution needs the second one, its absence keeps the first."""
+    continuous, rounded = (Program.reservoir(4, 2, 3, seed=1, dac_bits=bits) for bits in (0, 6))
+    assert continuous.to_bytes()[8:12] == b"\x01\0\0\0"
+    assert b"dac_bits" not in continuous.to_bytes()
+    assert rounded.to_bytes()[8:12] == b"\x02\0\0\0"
+    assert Program.from_bytes(rounded.to_bytes()).encoding.dac_bits == 6
 
 
 def test_every_damaged_byte_is_noticed():
@@ -233,6 +244,33 @@ def test_haar_is_the_unitary_factor_of_numpys_qr():
     real, imag = np.random.Generator(np.random.PCG64(9)).standard_normal((2, 7, 7))
     q, r = np.linalg.qr(real + 1j * imag)
     assert abs(haar_unitary(7, 9) - q * (np.diag(r) / abs(np.diag(r)))).max() < 1e-13
+
+
+@pytest.mark.parametrize("bits", [1, 3, 8, 16, 32])
+def test_converters_round_to_the_nearest_step(bits):
+    """Against numpy: the phase that is nearest on the circle among the 2**bits multiples of a step."""
+    x = np.random.default_rng(bits).uniform(-20, 20, size=(300, 3))
+    step = 2 * np.pi / 2**bits
+    phases = Program.reservoir(4, 2, 3, seed=1, scale=1.7, dac_bits=bits).encode(x)
+    continuous = Program.reservoir(4, 2, 3, seed=1, scale=1.7).encode(x)
+    np.testing.assert_allclose(phases, np.round(continuous / step) % 2**bits * step, rtol=0, atol=1e-12)
+    assert (phases >= 0).all()
+    assert (phases < 2 * np.pi).all()
+    assert len(np.unique(phases)) <= 2**bits
+
+
+def test_every_constructor_takes_a_resolution():
+    circuit = pcvl.Circuit(2) // pcvl.BS() // (0, pcvl.PS(pcvl.P("px0"))) // pcvl.BS()
+    rounded = Program.from_perceval(circuit, [1, 1], ["px"], dac_bits=2)
+    assert rounded.encode([[1.0], [0.7]]).tolist() == [[np.pi / 2], [0.0]]
+    built = Program.layered(2, [1, 0]).haar(1).phases(["a"]).haar(2).build(dac_bits=1)
+    assert built.encode([[3.0], [1.5]]).tolist() == [[np.pi], [0.0]]
+
+
+@pytest.mark.parametrize("bits", [-1, 33, 2.0, True, "8"])
+def test_impossible_resolutions_are_refused(bits):
+    with pytest.raises(ProgramError, match="dac_bits is"):
+        Program.reservoir(4, 2, 3, dac_bits=bits)
 
 
 def test_reservoir_is_u_phases_u():
