@@ -21,6 +21,8 @@ class SweepColumns {
 
     /// True if every weight of this photon's column is real; so it is for all of them without interference.
     bool is_real(u32 photon) const { return !interference_ || photon_column_[photon] == photon_column_.back(); }
+    /// Which column of the composed matrices it is.
+    u32 input_column(u32 photon) const { return photon_column_[photon]; }
     /// Lane arrays of the photon's column, one per mode: re[lanes] and, unless real, im[lanes].
     const Real* column(u32 photon) const;
 

@@ -1,0 +1,138 @@
+#include "photonlink/optics/gradient_readout.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "photonlink/optics/simulator.hpp"
+
+namespace photonlink::optics {
+namespace {
+
+/// Lanes of `states` states to columns first.. of rows, and back.
+template <class Real>
+void to_rows(const Real* tile, u32 lanes, u32 states, Real* rows, std::size_t row_size, u32 count) {
+    for (u32 row = 0; row < count; ++row)
+        for (u32 state = 0; state < states; ++state) rows[row * row_size + state] = tile[u64{state} * lanes + row];
+}
+
+template <class Real>
+void from_rows(const Real* rows, std::size_t row_size, u32 count, u32 lanes, std::size_t states, Real* tile) {
+    for (std::size_t state = 0; state < states; ++state)
+        for (u32 lane = 0; lane < lanes; ++lane)
+            tile[state * lanes + lane] = lane < count ? rows[lane * row_size + state] : Real{0};
+}
+
+}  // namespace
+
+template <class Real>
+bool GradientReadout<Real>::is_plain(const ProgramSpec& spec) {
+    return spec.readout.kind == ReadoutKind::Probabilities && spec.readout.grouping == Grouping::None;
+}
+
+template <class Real>
+u64 GradientReadout<Real>::predict_bytes(const ProgramSpec& spec, u32 max_lanes) {
+    const u64 outputs = is_plain(spec) ? 0 : output_size(spec);
+    const u64 per_lane = saturating_add(saturating_mul(outputs, sizeof(Real) + sizeof(double)),
+                                        GradientSweep<Real>::tile_states(spec) * sizeof(Real) + 3 * sizeof(double));
+    return saturating_mul(per_lane, max_lanes);
+}
+
+template <class Real>
+GradientReadout<Real>::GradientReadout(const ProgramSpec& spec, const ReadoutMap& map, u32 max_lanes)
+    : map_(map),
+      plain_(is_plain(spec)),
+      renormalised_(spec.readout.space != Space::Fock),
+      outputs_(map.outputs()),
+      kept_(max_lanes),
+      mean_(max_lanes),
+      scale_(max_lanes) {
+    const double error = spec.photons() * static_cast<double>(std::numeric_limits<Real>::epsilon());
+    noise_floor_ = static_cast<double>(state_count(spec.readout.space, spec.modes, spec.photons())) * error * error;
+    if (plain_) {
+        tile_.resize(GradientSweep<Real>::tile_states(spec) * max_lanes);
+    } else {
+        cotangents_.resize(outputs_ * max_lanes);
+        values_.resize(outputs_ * max_lanes);
+    }
+}
+
+template <class Real>
+void GradientReadout<Real>::begin(u32 lanes, const GradientRows<Real>& rows) {
+    lanes_ = lanes;
+    rows_ = rows;
+    std::fill(kept_.begin(), kept_.end(), 0.0);
+    std::fill(mean_.begin(), mean_.end(), 0.0);
+    std::fill(values_.begin(), values_.end(), 0.0);
+    if (!plain_ && rows.cotangents != nullptr)
+        from_rows(rows.cotangents, outputs_, rows.rows, lanes, outputs_, cotangents_.data());
+}
+
+/// The transposed readout map applied to the cotangents.
+template <class Real>
+void GradientReadout<Real>::load_cotangents(const StateTile<Real>& tile, Real* out) const {
+    if (plain_)
+        from_rows(rows_.cotangents + tile.first, outputs_, rows_.rows, lanes_, tile.states, out);
+    else
+        map_.pull_back(cotangents_.data(), lanes_, tile.first, tile.states, out);
+}
+
+template <class Real>
+void GradientReadout<Real>::take(const StateTile<Real>& tile) {
+    if (renormalised_)
+        for (u64 state = 0; state < tile.states; ++state)
+            for (u32 lane = 0; lane < lanes_; ++lane)
+                kept_[lane] += static_cast<double>(tile.values[state * lanes_ + lane]);
+    if (!plain_) return map_.accumulate(tile.values, lanes_, tile.first, tile.states, values_.data());
+    if (rows_.values != nullptr)
+        to_rows(tile.values, lanes_, tile.states, rows_.values + tile.first, outputs_, rows_.rows);
+    if (!renormalised_ || rows_.cotangents == nullptr) return;
+    load_cotangents(tile, tile_.data());
+    for (u64 state = 0; state < tile.states; ++state)
+        for (u32 lane = 0; lane < lanes_; ++lane)
+            mean_[lane] += static_cast<double>(tile_[state * lanes_ + lane]) *
+                           static_cast<double>(tile.values[state * lanes_ + lane]);
+}
+
+template <class Real>
+void GradientReadout<Real>::finish() {
+    if (renormalised_) renormalise();
+    if (plain_ || rows_.values == nullptr) return;
+    for (u32 row = 0; row < rows_.rows; ++row)
+        for (std::size_t o = 0; o < outputs_; ++o)
+            rows_.values[row * outputs_ + o] = static_cast<Real>(values_[o * lanes_ + row]);
+}
+
+template <class Real>
+void GradientReadout<Real>::renormalise() {
+    for (u32 lane = 0; lane < lanes_; ++lane) scale_[lane] = kept_[lane] > noise_floor_ ? 1.0 / kept_[lane] : 0.0;
+    if (plain_) {
+        for (u32 lane = 0; lane < lanes_; ++lane) mean_[lane] *= scale_[lane];
+        if (rows_.values == nullptr) return;
+        for (u32 row = 0; row < rows_.rows; ++row)
+            for (Real* at = rows_.values + row * outputs_; at != rows_.values + (row + 1) * outputs_; ++at)
+                *at = static_cast<Real>(static_cast<double>(*at) * scale_[row]);
+        return;
+    }
+    for (std::size_t o = 0; o < outputs_; ++o)
+        for (u32 lane = 0; lane < lanes_; ++lane) {
+            values_[o * lanes_ + lane] *= scale_[lane];
+            if (rows_.cotangents != nullptr)
+                mean_[lane] += values_[o * lanes_ + lane] * static_cast<double>(cotangents_[o * lanes_ + lane]);
+        }
+}
+
+template <class Real>
+void GradientReadout<Real>::pull_back(const StateTile<Real>& tile) const {
+    load_cotangents(tile, tile.values);
+    if (!renormalised_) return;
+    for (u64 state = 0; state < tile.states; ++state)  // value = probability / kept, and kept has derivatives too
+        for (u32 lane = 0; lane < lanes_; ++lane) {
+            Real& at = tile.values[state * lanes_ + lane];
+            at = static_cast<Real>((static_cast<double>(at) - mean_[lane]) * scale_[lane]);
+        }
+}
+
+template class GradientReadout<float>;
+template class GradientReadout<double>;
+
+}  // namespace photonlink::optics

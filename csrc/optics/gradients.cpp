@@ -1,0 +1,308 @@
+#include "photonlink/optics/gradients.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <thread>
+#include <utility>
+
+#include "photonlink/optics/closed_forms.hpp"
+#include "photonlink/optics/gradient_closed_forms.hpp"
+#include "photonlink/optics/gradient_network.hpp"
+#include "photonlink/optics/gradient_readout.hpp"
+#include "photonlink/optics/simulator.hpp"
+
+namespace photonlink::optics {
+namespace {
+
+/// Rows whose matrix derivatives are added up on their own, whatever the lanes and threads: at least the lanes of any
+/// kernel.
+constexpr std::size_t kGroup = 16;
+/// Groups between two times that those sums are added up: bounds the memory that they take.
+constexpr std::size_t kWave = 64;
+
+/// How much a differentiator can afford.
+struct Plan {
+    u32 width;  // index into the profile's widths
+    u32 lanes;
+    u32 kept_levels;
+    u64 bytes;
+};
+
+bool by_closed_form(const ProgramSpec& spec) { return has_closed_form_gradient(spec); }
+
+template <class Real>
+u64 plan_bytes(const ProgramSpec& spec, u32 lanes, u32 kept_levels, u32 threads) {
+    u64 worker = NetworkState::predict_bytes(spec, lanes);
+    u64 shared = GradientNetwork::predict_bytes(spec);
+    shared += kWave * spec.interferometers.size() * spec.modes * spec.modes * sizeof(Complex);
+    if (by_closed_form(spec)) {
+        worker += ClosedFormGradient::predict_bytes(spec) + output_size(spec) * 2 * sizeof(double);
+    } else {
+        worker = saturating_add(worker, GradientSweep<Real>::predict_bytes(spec, lanes, kept_levels));
+        worker = saturating_add(worker, GradientReadout<Real>::predict_bytes(spec, lanes));
+        shared = saturating_add(shared, SlosTables::predict_bytes(spec.readout.space, spec.modes, spec.photons()));
+        shared = saturating_add(shared, ReadoutMap::predict_bytes(spec));
+    }
+    return saturating_add(shared, saturating_mul(worker, threads));
+}
+
+u32 stored_levels(const ProgramSpec& spec) { return by_closed_form(spec) ? 0 : spec.photons() - 1; }
+
+/// The widest kernels that fit, with as many levels kept as fit.
+template <class Real>
+Plan make_plan(const ProgramSpec& spec, const KernelProfile& profile, std::size_t limit, u32 threads) {
+    Plan plan{};
+    for (plan.width = 0; plan.width < profile.width_count<Real>(); ++plan.width) {
+        plan.lanes = profile.widths<Real>()[plan.width].lanes;
+        for (plan.kept_levels = stored_levels(spec);; --plan.kept_levels) {
+            plan.bytes = plan_bytes<Real>(spec, plan.lanes, plan.kept_levels, threads);
+            if (plan.bytes <= limit) return plan;
+            if (plan.kept_levels == 0) break;
+        }
+    }
+    throw ProgramError("derivatives of " + std::to_string(spec.photons()) + " photons in " +
+                       std::to_string(spec.modes) + " modes need " +
+                       (plan.bytes == kSaturated ? "more than 2^64" : std::to_string(plan.bytes)) + " bytes with " +
+                       std::to_string(threads) + " thread(s), but the limit is " + std::to_string(limit) +
+                       " bytes; use fewer threads, photons or modes, a smaller space, or raise the limit");
+}
+
+/// One thread's share.
+template <class Real>
+struct Worker {
+    Worker(const ProgramSpec& spec, const GradientNetwork& shared, const ReadoutMap* map, const Plan& plan)
+        : network(shared, plan.lanes) {
+        if (map == nullptr) {
+            closed_form = std::make_unique<ClosedForm>(spec, shared.occupation());
+            closed_gradient = std::make_unique<ClosedFormGradient>(spec, shared.occupation());
+            values.resize(map == nullptr ? output_size(spec) : 0);
+            cotangents.resize(values.size());
+            return;
+        }
+        sweep = std::make_unique<GradientSweep<Real>>(spec, shared.occupation(), plan.lanes, plan.kept_levels);
+        readout = std::make_unique<GradientReadout<Real>>(spec, *map, plan.lanes);
+    }
+
+    NetworkState network;
+    std::unique_ptr<ClosedForm> closed_form;
+    std::unique_ptr<ClosedFormGradient> closed_gradient;
+    std::vector<double> values;
+    std::vector<double> cotangents;
+    std::unique_ptr<GradientSweep<Real>> sweep;
+    std::unique_ptr<GradientReadout<Real>> readout;
+};
+
+template <class Real>
+class ReverseSweep final : public Differentiator {
+  public:
+    ReverseSweep(std::shared_ptr<const ProgramSpec> spec, const GradientOptions& options);
+
+    std::size_t output_size() const override { return outputs_; }
+    std::size_t memory_bytes() const override { return plan_.bytes; }
+    std::string kernel_profile() const override { return profile_.name; }
+    u32 lanes() const override { return plan_.lanes; }
+    u32 threads() const override { return static_cast<u32>(workers_.size()); }
+    u32 levels() const override { return stored_levels(*spec_); }
+    u32 kept_levels() const override { return plan_.kept_levels; }
+    void set_interferometers(const Complex* matrices) override;
+    void run(const GradientBatch& batch) override;
+
+  private:
+    void check(const GradientBatch& batch) const;
+    u32 width_for(std::size_t rows) const;
+    void run_group(Worker<Real>& worker, const GradientBatch& batch, std::size_t group, Complex* sum) const;
+    void run_block(Worker<Real>& worker, const GradientBatch& batch, std::size_t first, u32 rows, u32 width,
+                   Complex* sum) const;
+    void sweep_block(Worker<Real>& worker, const GradientRows<Real>& rows, u32 width, const double* matrices) const;
+    void evaluate_block(Worker<Real>& worker, const GradientRows<Real>& rows, u32 lanes, const double* matrices) const;
+    template <class Task>
+    void share(std::size_t tasks, const Task& task);
+
+    std::shared_ptr<const ProgramSpec> spec_;
+    const KernelProfile& profile_;
+    const GradientProfile& gradients_;
+    std::size_t outputs_;
+    Plan plan_;
+    GradientNetwork network_;
+    std::unique_ptr<ReadoutMap> map_;  // null for closed forms
+    std::vector<std::unique_ptr<Worker<Real>>> workers_;
+    std::vector<Complex> sums_;  // per group of a wave
+};
+
+template <class Real>
+ReverseSweep<Real>::ReverseSweep(std::shared_ptr<const ProgramSpec> spec, const GradientOptions& options)
+    : spec_(std::move(spec)),
+      profile_(select_kernel_profile()),
+      gradients_(gradient_profile(profile_)),
+      outputs_(optics::output_size(*spec_)),
+      plan_(make_plan<Real>(*spec_, profile_, options.memory_limit_bytes, options.threads)),
+      network_(*spec_) {
+    if (!by_closed_form(*spec_)) {
+        if (!SlosTables::can_number(spec_->readout.space, spec_->modes, spec_->photons()))
+            throw ProgramError(
+                "the program has more basis states than the 2^32 that can be numbered; use fewer modes "
+                "or photons");
+        map_ = std::make_unique<ReadoutMap>(*spec_);
+    }
+    for (u32 t = 0; t < options.threads; ++t)
+        workers_.push_back(std::make_unique<Worker<Real>>(*spec_, network_, map_.get(), plan_));
+}
+
+template <class Real>
+void ReverseSweep<Real>::set_interferometers(const Complex* matrices) {
+    ProgramSpec changed = *spec_;
+    for (std::vector<Complex>& matrix : changed.interferometers) {
+        std::copy(matrices, matrices + matrix.size(), matrix.begin());
+        matrices += matrix.size();
+    }
+    check_spec(changed);
+    network_.set_interferometers(changed.interferometers);
+    spec_ = std::make_shared<const ProgramSpec>(std::move(changed));
+}
+
+template <class Real>
+void ReverseSweep<Real>::check(const GradientBatch& batch) const {
+    const auto check_finite = [&](const auto* numbers, std::size_t columns, const char* what) {
+        for (std::size_t i = 0; i < batch.rows * columns; ++i)
+            if (!std::isfinite(numbers[i]))
+                throw ProgramError(std::string(what) + " in row " + std::to_string(i / columns) + ", column " +
+                                   std::to_string(i % columns) + " is " + std::to_string(numbers[i]) +
+                                   "; expected a finite number");
+    };
+    check_finite(batch.phases, spec_->phases.size(), "phase");
+    if (batch.cotangents != nullptr) check_finite(static_cast<const Real*>(batch.cotangents), outputs_, "cotangent");
+}
+
+/// The narrowest kernels that take all rows at once, or the widest affordable.
+template <class Real>
+u32 ReverseSweep<Real>::width_for(std::size_t rows) const {
+    u32 width = plan_.width;
+    while (width + 1 < profile_.width_count<Real>() && profile_.widths<Real>()[width + 1].lanes >= rows) ++width;
+    return width;
+}
+
+/// Calls task(worker, index) for every index, on all threads.
+template <class Real>
+template <class Task>
+void ReverseSweep<Real>::share(std::size_t tasks, const Task& task) {
+    std::atomic<std::size_t> next{0};
+    const auto work = [&](Worker<Real>& worker) {
+        for (std::size_t i = next.fetch_add(1, std::memory_order_relaxed); i < tasks;  // joined threads order the rest
+             i = next.fetch_add(1, std::memory_order_relaxed))
+            task(worker, i);
+    };
+    std::vector<std::thread> helpers;
+    for (std::size_t t = 1; t < std::min(workers_.size(), tasks); ++t)
+        helpers.emplace_back([&work, this, t] { work(*workers_[t]); });
+    work(*workers_[0]);
+    for (std::thread& helper : helpers) helper.join();
+}
+
+template <class Real>
+void ReverseSweep<Real>::run(const GradientBatch& batch) {
+    check(batch);
+    const std::size_t elements = network_.elements();
+    Complex* const total = batch.cotangents == nullptr ? nullptr : batch.interferometer_gradients;
+    if (batch.interferometer_gradients != nullptr) std::fill_n(batch.interferometer_gradients, elements, Complex{0});
+    const std::size_t groups = (batch.rows + kGroup - 1) / kGroup;
+    for (std::size_t first = 0; first < groups; first += kWave) {
+        const std::size_t count = std::min(kWave, groups - first);
+        if (total != nullptr) sums_.assign(count * elements, Complex{0});
+        share(count, [&](Worker<Real>& worker, std::size_t group) {
+            run_group(worker, batch, first + group, total == nullptr ? nullptr : sums_.data() + group * elements);
+        });
+        if (total == nullptr) continue;
+        for (std::size_t group = 0; group < count; ++group)
+            for (std::size_t e = 0; e < elements; ++e) total[e] += sums_[group * elements + e];
+    }
+}
+
+template <class Real>
+void ReverseSweep<Real>::run_group(Worker<Real>& worker, const GradientBatch& batch, std::size_t group,
+                                   Complex* sum) const {
+    const std::size_t end = std::min(batch.rows, (group + 1) * kGroup);
+    for (std::size_t first = group * kGroup; first < end;) {
+        const u32 width = width_for(end - first);
+        const u32 lanes = profile_.widths<Real>()[width].lanes;
+        const u32 rows = static_cast<u32>(std::min<std::size_t>(lanes, end - first));
+        run_block(worker, batch, first, rows, width, sum);
+        first += rows;
+    }
+}
+
+template <class Real>
+void ReverseSweep<Real>::run_block(Worker<Real>& worker, const GradientBatch& batch, std::size_t first, u32 rows,
+                                   u32 width, Complex* sum) const {
+    const GradientKernels<Real>& kernels = gradients_.widths<Real>()[width];
+    const std::size_t phases = spec_->phases.size();
+    const double* const matrices = worker.network.propagate(kernels, batch.phases + first * phases, rows);
+    GradientRows<Real> at{rows, static_cast<const Real*>(batch.cotangents), static_cast<Real*>(batch.values)};
+    if (at.cotangents != nullptr) at.cotangents += first * outputs_;
+    if (at.values != nullptr) at.values += first * outputs_;
+    if (worker.sweep)
+        sweep_block(worker, at, width, matrices);
+    else
+        evaluate_block(worker, at, kernels.lanes, matrices);
+    if (at.cotangents == nullptr) return;
+    worker.network.pull_back(kernels, rows,
+                             batch.phase_gradients == nullptr ? nullptr : batch.phase_gradients + first * phases, sum);
+}
+
+template <class Real>
+void ReverseSweep<Real>::sweep_block(Worker<Real>& worker, const GradientRows<Real>& rows, u32 width,
+                                     const double* matrices) const {
+    const SlosKernels<Real>& kernels = profile_.widths<Real>()[width];
+    worker.readout->begin(kernels.lanes, rows);
+    worker.sweep->forward(kernels, matrices, [&](const StateTile<Real>& tile) { worker.readout->take(tile); });
+    worker.readout->finish();
+    if (rows.cotangents == nullptr) return;
+    worker.sweep->backward(
+        kernels, gradients_.widths<Real>()[width], matrices,
+        [&](const StateTile<Real>& tile) { worker.readout->pull_back(tile); }, worker.network.adjoint());
+}
+
+template <class Real>
+void ReverseSweep<Real>::evaluate_block(Worker<Real>& worker, const GradientRows<Real>& rows, u32 lanes,
+                                        const double* matrices) const {
+    double* const adjoint = worker.network.adjoint();
+    std::fill_n(adjoint, std::size_t{network_.modes()} * network_.columns() * 2 * lanes, 0.0);
+    for (u32 row = 0; row < rows.rows; ++row) {
+        if (rows.values != nullptr) {
+            worker.closed_form->evaluate(matrices + row, matrices + lanes + row, lanes, worker.values.data());
+            std::transform(worker.values.begin(), worker.values.end(), rows.values + row * outputs_,
+                           [](double value) { return static_cast<Real>(value); });
+        }
+        if (rows.cotangents == nullptr) continue;
+        std::copy_n(rows.cotangents + row * outputs_, outputs_, worker.cotangents.begin());
+        worker.closed_gradient->pull_back(matrices + row, matrices + lanes + row, lanes, worker.cotangents.data(),
+                                          adjoint + row, adjoint + lanes + row);
+    }
+}
+
+template <class Real>
+u64 least_bytes(const ProgramSpec& spec, u32 threads) {
+    return plan_bytes<Real>(spec, 1, 0, threads);
+}
+
+void check_differentiable(const ProgramSpec& spec, const GradientOptions& options) {
+    check_spec(spec);
+    if (spec.readout.kind == ReadoutKind::Samples)
+        throw ProgramError("a samples readout has no derivatives; use probabilities, expectations or correlators");
+    if (options.threads == 0) throw ProgramError("0 threads cannot work; expected at least 1");
+}
+
+}  // namespace
+
+std::size_t predict_gradient_bytes(const ProgramSpec& spec, Precision precision, u32 threads) {
+    return precision == Precision::Float32 ? least_bytes<float>(spec, threads) : least_bytes<double>(spec, threads);
+}
+
+std::unique_ptr<Differentiator> Differentiator::create(std::shared_ptr<const ProgramSpec> spec, Precision precision,
+                                                       const GradientOptions& options) {
+    check_differentiable(*spec, options);
+    if (precision == Precision::Float32) return std::make_unique<ReverseSweep<float>>(std::move(spec), options);
+    return std::make_unique<ReverseSweep<double>>(std::move(spec), options);
+}
+
+}  // namespace photonlink::optics

@@ -1,0 +1,156 @@
+// Derivatives against central finite differences of the simulator, which computes observables by other code.
+#include "gradient_programs.hpp"
+
+namespace photonlink::optics::test {
+namespace {
+
+constexpr double kStep = 1e-5;
+constexpr double kTolerance = 1e-7;  // of a step of 1e-5: truncation 1e-10, rounding 1e-11, both times some thousand
+
+double loss(const std::vector<double>& values, const std::vector<double>& cotangents) {
+    double sum = 0;
+    for (std::size_t i = 0; i < values.size(); ++i) sum += values[i] * cotangents[i];
+    return sum;
+}
+
+/// U exp(i step H) for a random Hermitian H of unit size, to fourth order; and dU = i U H.
+std::vector<Complex> turned(const std::vector<Complex>& u, const std::vector<Complex>& hermitian, u32 modes,
+                            double step) {
+    std::vector<Complex> sum = u, term = u;
+    for (int order = 1; order <= 4; ++order) {
+        std::vector<Complex> next(term.size());
+        for (u32 i = 0; i < modes; ++i)
+            for (u32 j = 0; j < modes; ++j)
+                for (u32 k = 0; k < modes; ++k)
+                    next[i * modes + j] += Complex(0, step / order) * term[i * modes + k] * hermitian[k * modes + j];
+        term = next;
+        for (std::size_t e = 0; e < sum.size(); ++e) sum[e] += term[e];
+    }
+    return sum;
+}
+
+std::vector<Complex> random_hermitian(u32 modes, Generator& generator) {
+    std::normal_distribution<double> normal;
+    std::vector<Complex> matrix(std::size_t{modes} * modes);
+    for (u32 i = 0; i < modes; ++i)
+        for (u32 j = 0; j <= i; ++j) {
+            matrix[i * modes + j] = i == j ? Complex(normal(generator)) : Complex(normal(generator), normal(generator));
+            matrix[j * modes + i] = std::conj(matrix[i * modes + j]);
+        }
+    return matrix;
+}
+
+TEST(Gradient, EveryReadoutAgreesWithFiniteDifferences) {
+    constexpr std::size_t kRows = 3;
+    u64 seed = 1;
+    for (const GradientCase& at : gradient_cases()) {
+        SCOPED_TRACE(describe(at));
+        const ProgramSpec spec = make_program(at, 2, ++seed);
+        const auto phases = random_phases(spec, kRows, seed);
+        const auto differentiator = make_differentiator<double>(spec);
+        const auto cotangents = random_cotangents<double>(kRows * differentiator->output_size(), seed);
+        const auto gradients = differentiate(*differentiator, spec, phases.data(), cotangents.data(), kRows);
+
+        const auto expected = run<double>(spec, phases, kRows);
+        for (std::size_t i = 0; i < expected.size(); ++i) ASSERT_NEAR(gradients.values[i], expected[i], 1e-13);
+
+        const auto simulator = make_simulator<double>(spec);
+        for (std::size_t p = 0; p < phases.size(); ++p) {
+            double difference = 0;
+            for (const double sign : {1.0, -1.0}) {
+                std::vector<double> moved = phases;
+                moved[p] += sign * kStep;
+                difference += sign * loss(run<double>(*simulator, moved.data(), kRows), cotangents);
+            }
+            ASSERT_NEAR(gradients.phases[p], difference / (2 * kStep), kTolerance) << "phase " << p;
+        }
+
+        Generator generator(seed);
+        for (std::size_t layer = 0; layer < spec.interferometers.size(); ++layer) {
+            const auto hermitian = random_hermitian(spec.modes, generator);
+            double difference = 0;
+            for (const double sign : {1.0, -1.0}) {
+                ProgramSpec moved = spec;
+                moved.interferometers[layer] = turned(spec.interferometers[layer], hermitian, spec.modes, sign * kStep);
+                difference += sign * loss(run<double>(moved, phases, kRows), cotangents);
+            }
+            double derivative = 0;
+            const u32 modes = spec.modes;
+            for (u32 i = 0; i < modes; ++i)
+                for (u32 j = 0; j < modes; ++j) {
+                    Complex change = 0;
+                    for (u32 k = 0; k < modes; ++k)
+                        change += Complex(0, 1) * spec.interferometers[layer][i * modes + k] * hermitian[k * modes + j];
+                    derivative +=
+                        (std::conj(gradients.interferometers[(layer * modes + i) * modes + j]) * change).real();
+                }
+            ASSERT_NEAR(derivative, difference / (2 * kStep), 10 * kTolerance) << "interferometer " << layer;
+        }
+    }
+}
+
+TEST(Gradient, SinglePrecisionAgreesWithDouble) {
+    constexpr std::size_t kRows = 20;
+    u64 seed = 100;
+    for (const GradientCase& at : gradient_cases()) {
+        SCOPED_TRACE(describe(at));
+        const ProgramSpec spec = make_program(at, 1, ++seed);
+        const auto phases = random_phases(spec, kRows, seed);
+        const auto exact = make_differentiator<double>(spec);
+        const auto cotangents = random_cotangents<float>(kRows * exact->output_size(), seed);
+        const std::vector<double> same(cotangents.begin(), cotangents.end());
+        const auto expected = differentiate(*exact, spec, phases.data(), same.data(), kRows);
+        const auto rounded =
+            differentiate(*make_differentiator<float>(spec), spec, phases.data(), cotangents.data(), kRows);
+        for (std::size_t i = 0; i < expected.values.size(); ++i)
+            ASSERT_NEAR(rounded.values[i], expected.values[i], 2e-6);
+        for (std::size_t i = 0; i < expected.phases.size(); ++i)
+            ASSERT_NEAR(rounded.phases[i], expected.phases[i], 3e-5);
+        for (std::size_t i = 0; i < expected.interferometers.size(); ++i)
+            ASSERT_LT(std::abs(rounded.interferometers[i] - expected.interferometers[i]), 2e-4);
+    }
+}
+
+TEST(Gradient, LargerProgramsAgreeWithFiniteDifferences) {
+    struct Size {
+        u32 modes, photons;
+        Space space;
+    };
+    for (const Size size : {Size{9, 5, Space::Fock}, Size{12, 6, Space::Unbunched}, Size{12, 6, Space::DualRail}}) {
+        std::vector<u32> input(size.modes);
+        for (u32 p = 0; p < size.photons; ++p) input[p * size.modes / size.photons] = 1;
+        const ProgramSpec spec =
+            random_program(size.modes, input, 1, {ReadoutKind::Probabilities, size.space}, size.modes);
+        const auto phases = random_phases(spec, 1, 5);
+        const auto differentiator = make_differentiator<double>(spec);
+        const auto cotangents = random_cotangents<double>(differentiator->output_size(), 6);
+        const auto gradients = differentiate(*differentiator, spec, phases.data(), cotangents.data(), 1);
+        const auto simulator = make_simulator<double>(spec);
+        for (std::size_t p = 0; p < phases.size(); ++p) {
+            double difference = 0;
+            for (const double sign : {1.0, -1.0}) {
+                std::vector<double> moved = phases;
+                moved[p] += sign * kStep;
+                difference += sign * loss(run<double>(*simulator, moved.data(), 1), cotangents);
+            }
+            EXPECT_NEAR(gradients.phases[p], difference / (2 * kStep), kTolerance);
+        }
+    }
+}
+
+/// Light that cannot reach the space: no result, no derivative, no division by zero.
+TEST(Gradient, IsZeroWhereTheSpaceHasNoProbability) {
+    ProgramSpec spec = random_program(4, {2, 0, 0, 0}, 1, {ReadoutKind::Probabilities, Space::Unbunched}, 1);
+    for (auto& matrix : spec.interferometers)
+        for (u32 e = 0; e < 16; ++e) matrix[e] = e % 5 == 0 ? 1.0 : 0.0;
+    const auto phases = random_phases(spec, 2, 1);
+    const auto differentiator = make_differentiator<double>(spec);
+    const auto cotangents = random_cotangents<double>(2 * differentiator->output_size(), 1);
+    const auto gradients = differentiate(*differentiator, spec, phases.data(), cotangents.data(), 2);
+    for (const double value : gradients.values) EXPECT_EQ(value, 0);
+    for (const double derivative : gradients.phases) EXPECT_EQ(derivative, 0);
+    for (const Complex derivative : gradients.interferometers) EXPECT_EQ(derivative, Complex(0));
+}
+
+}  // namespace
+}  // namespace photonlink::optics::test
