@@ -4,9 +4,11 @@
 //
 //     __global__ void layer(photonlink::device::Link link, const float* x, float* y) {
 //         const photonlink::WarpGroup warp;                       // or ThreadGroup, BlockGroup
-//         const u64 row = (blockIdx.x * blockDim.x + threadIdx.x) / 32;
-//         const auto outcome = photonlink::device::infer(warp, link, x + row * link.features(), y + row * link.outputs);
-//         if (outcome.status != photonlink::CallStatus::Ok) ...   // never hangs: Timeout, Closed, PeerLost, ...
+//         const unsigned row = (blockIdx.x * blockDim.x + threadIdx.x) / 32;
+//         x += row * link.features();
+//         y += row * link.outputs;
+//         const auto outcome = photonlink::device::infer(warp, link, x, y);
+//         if (outcome.status != photonlink::CallStatus::Ok) ...  // never hangs: Timeout, Closed, PeerLost, ...
 //     }
 //
 // Pass the Link by value, not through const __restrict__ pointers. device/call.hpp has single datapoints, also split

@@ -28,8 +28,8 @@ PHL_HD double wrap_phase(double radians) {
     return wrapped >= kTwoPi || wrapped < 0.0 ? 0.0 : wrapped;
 }
 
-/// The nearest phase in [0, 2*pi) that a converter of `bits` (1..kMaxDacBits) bits can set; halfway cases go up, and what rounds
-/// to a full turn is 0.
+/// The nearest phase in [0, 2*pi) that a converter of `bits` (1..kMaxDacBits) bits can set; halfway cases go up, and
+/// what rounds to a full turn is 0.
 PHL_HD double quantise_phase(double radians, u32 bits) {
     const double steps = static_cast<double>(1ULL << bits);
     const double step = platform::round_down(platform::product(wrap_phase(radians) / kTwoPi, steps) + 0.5);

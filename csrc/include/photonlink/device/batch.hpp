@@ -1,7 +1,8 @@
 // Many datapoints from one launch, or from one launch that sends and another that collects. Rows are dealt out to the
 // groups of a launch; each group keeps a few of its rows in flight and collects them in order, so that it holds slots
 // only while it also gives slots back and groups cannot block each other. Failures never stop a launch: the row
-// becomes NaN, its status tells why, and the first one is latched for the host. Portable.
+// becomes NaN, its status tells why, and the first one is latched for the host. Only a link of another version, of
+// which nothing can be known, leaves results and latch untouched and says so in the statuses alone. Portable.
 #pragma once
 
 #include "photonlink/device/call.hpp"
@@ -48,7 +49,7 @@ template <class Group>
 PHL_HD u64 begin_launch(const Group& group, const Link& link, LaunchWords* words, u64 blocks, u64 rows,
                         u64 deadline_ns) {
     u64 id = kNoId;
-    if (group.leader()) {
+    if (group.leader() && link.version == kLinkVersion) {
         if (blocks == 1) {
             id = take_ids(link, rows);
         } else if (platform::fetch_add_relaxed_domain(&words->arrived, 1) == 0) {
@@ -92,8 +93,9 @@ PHL_HD void finish_row(const Group& group, const Link& link, const Batch<Real, O
     for (u64 i = group.rank(); i < link.outputs; i += group.size()) out[i] = static_cast<Out>(quiet_nan());
     if (!group.leader()) return;
     const u64 reason = outcome.status == CallStatus::Closed ? link.port.server_close_reason() : 0;
-    latch_failure(link, Failure{outcome.status, outcome.wire_status, row, share.first_id + row, reason,
-                                platform::clock_ns() - share.began_ns});
+    const u64 id = share.first_id == kNoId ? kNoId : share.first_id + row;
+    latch_failure(link,
+                  Failure{outcome.status, outcome.wire_status, row, id, reason, platform::clock_ns() - share.began_ns});
 }
 
 /// True once the call has no time left; the same for all threads.
@@ -103,7 +105,7 @@ PHL_HD bool is_late(const Group& group, u64 deadline_ns) {
 }
 
 PHL_HD u64 row_deadline(const Link& link, const Share& share) {
-    const u64 own = platform::clock_ns() + link.row_timeout_ns;
+    const u64 own = deadline_after(link.row_timeout_ns);
     return own < share.deadline_ns ? own : share.deadline_ns;
 }
 
@@ -111,21 +113,40 @@ PHL_HD u64 rows_of(const Share& share, u64 rows) {
     return rows > share.first ? (rows - share.first + share.stride - 1) / share.stride : 0;
 }
 
+/// Ok, or why no row can be sent: `Out` is not the session's type, or there are no ids.
+template <class Out>
+PHL_HD CallStatus before_first(const Link& link, const Share& share) {
+    if (!fits<Out>(link)) return CallStatus::WrongType;
+    return share.first_id == kNoId ? CallStatus::Timeout : CallStatus::Ok;
+}
+
+/// The rows of a link of another version: nothing of it may be touched, and how long a row is nobody knows.
+template <class Group, class Real, class Out>
+PHL_HD void refuse_rows(const Group& group, const Batch<Real, Out>& batch, const Share& share) {
+    if (batch.statuses == nullptr || !group.leader()) return;
+    for (u64 row = share.first; row < batch.rows; row += share.stride)
+        batch.statuses[row] = static_cast<u32>(CallStatus::WrongType);
+}
+
 }  // namespace detail
 
-/// Sends this group's rows and collects their results, at most `window` (1..kMaxWindow) in flight.
+/// Sends this group's rows and collects their results, at most `window` (1..kMaxWindow) in flight. Past the deadline
+/// nothing more is sent or waited for: what lacks its answer then becomes Timeout.
 template <class Group, class Real, class Out>
 PHL_HD void infer_rows(const Group& group, const Link& link, const Batch<Real, Out>& batch, const Share& share,
                        u32 window) {
+    if (link.version != kLinkVersion) return detail::refuse_rows(group, batch, share);
     const u64 mine = detail::rows_of(share, batch.rows);
+    if (window == 0) window = 1;
+    if (window > kMaxWindow) window = kMaxWindow;
     Pending pending[kMaxWindow];
-    // Why nothing more is sent: no ids, no time, or nobody there.
-    CallStatus over = share.first_id == kNoId ? CallStatus::Timeout : CallStatus::Ok;
-    if (!fits<Out>(link)) over = CallStatus::WrongType;
+    CallStatus over = detail::before_first<Out>(link, share);
     link::BackoffState backoff(link.backoff);
     u64 sent = 0;
     u64 done = 0;
     while (done < mine) {
+        // Once per row, also while all answers come at once: a launch must end in time.
+        if (over == CallStatus::Ok && detail::is_late(group, share.deadline_ns)) over = CallStatus::Timeout;
         while (over == CallStatus::Ok && sent < mine && sent - done < window) {
             const u64 row = share.first + sent * share.stride;
             Pending& next = pending[sent % kMaxWindow];
@@ -133,7 +154,7 @@ PHL_HD void infer_rows(const Group& group, const Link& link, const Batch<Real, O
             const CallStatus status = try_submit(group, link, features, share.first_id + row, &next);
             if (status == CallStatus::Full) break;
             if (status != CallStatus::Ok) {
-                next.ticket.generation = 0;  // no ticket has it: nothing to collect
+                next = Pending{};
                 detail::finish_row(group, link, batch, share, row, {status, 0});
                 if (detail::ends_everything(status)) over = status;
             }
@@ -142,13 +163,11 @@ PHL_HD void infer_rows(const Group& group, const Link& link, const Batch<Real, O
         const u64 row = share.first + done * share.stride;
         if (sent > done) {
             const Pending& oldest = pending[done % kMaxWindow];
-            if (oldest.ticket.generation != 0) {
+            if (was_sent(oldest)) {
                 Out* const out = batch.out + static_cast<i64>(row) * batch.out_stride;
                 const Outcome outcome = collect(group, link, oldest, detail::row_deadline(link, share), out);
                 detail::finish_row(group, link, batch, share, row, outcome);
                 if (detail::ends_everything(outcome.status)) over = outcome.status;
-                if (outcome.status == CallStatus::Timeout && detail::is_late(group, share.deadline_ns))
-                    over = CallStatus::Timeout;
             }
             backoff.reset();
             ++done;
@@ -156,10 +175,9 @@ PHL_HD void infer_rows(const Group& group, const Link& link, const Batch<Real, O
             detail::finish_row(group, link, batch, share, row, {over, 0});
             ++sent;
             ++done;
-        } else {
+        } else if (group.leader()) {
             // Every slot is another's and this group holds none: the only place where it may wait for one.
-            if (group.leader()) backoff.step();
-            if (detail::is_late(group, share.deadline_ns)) over = CallStatus::Timeout;
+            backoff.step();
         }
     }
 }
@@ -169,9 +187,9 @@ PHL_HD void infer_rows(const Group& group, const Link& link, const Batch<Real, O
 template <class Group, class Real, class Out>
 PHL_HD void submit_rows(const Group& group, const Link& link, const Batch<Real, Out>& batch, const Share& share,
                         Pending* pending) {
+    if (link.version != kLinkVersion) return detail::refuse_rows(group, batch, share);
     const u64 mine = detail::rows_of(share, batch.rows);
-    CallStatus over = share.first_id == kNoId ? CallStatus::Timeout : CallStatus::Ok;
-    if (!fits<Out>(link)) over = CallStatus::WrongType;
+    CallStatus over = detail::before_first<Out>(link, share);
     for (u64 k = 0; k < mine; ++k) {
         const u64 row = share.first + k * share.stride;
         Pending sent{};
@@ -193,11 +211,12 @@ PHL_HD void submit_rows(const Group& group, const Link& link, const Batch<Real, 
 template <class Group, class Real, class Out>
 PHL_HD void collect_rows(const Group& group, const Link& link, const Batch<Real, Out>& batch, const Share& share,
                          Pending* pending) {
+    if (link.version != kLinkVersion) return detail::refuse_rows(group, batch, share);
     const u64 mine = detail::rows_of(share, batch.rows);
     for (u64 k = 0; k < mine; ++k) {
         const u64 row = share.first + k * share.stride;
         const Pending sent = pending[row];
-        if (sent.ticket.generation == 0) continue;
+        if (!was_sent(sent)) continue;
         Share own = share;
         own.first_id = sent.id - row;
         Out* const out = batch.out + static_cast<i64>(row) * batch.out_stride;

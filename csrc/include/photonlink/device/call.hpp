@@ -9,11 +9,16 @@
 
 namespace photonlink::device {
 
+inline constexpr u64 kNever = ~0ULL;
+
 /// A datapoint that was sent: collect it or abandon it.
 struct Pending {
     link::Ticket ticket;
     u64 id;
 };
+
+/// False for a Pending{}, which stands for a row that was not sent.
+PHL_HD bool was_sent(const Pending& pending) { return pending.ticket.generation != 0; }
 
 /// What came of a datapoint. All threads of a group hold the same.
 struct Outcome {
@@ -33,6 +38,12 @@ PHL_HD double quiet_nan() {
     double value;
     platform::copy_bytes(&value, &bits, sizeof value);
     return value;
+}
+
+/// The moment `span_ns` from now, or never if that is beyond the clock's end.
+PHL_HD u64 deadline_after(u64 span_ns) {
+    const u64 now = platform::clock_ns();
+    return span_ns > kNever - now ? kNever : now + span_ns;
 }
 
 namespace detail {
@@ -56,21 +67,22 @@ PHL_HD CallStatus of_link(link::LinkStatus status) {
     }
 }
 
-/// Copies `bytes` out of link memory, the threads side by side, in the largest steps that `to` allows: each load is a
-/// trip over the bus, and loads of neighbouring threads share one.
-template <class Group>
-PHL_HD void copy_out(const Group& group, void* to, const u8* from, u64 bytes) {
-    u8* const target = static_cast<u8*>(to);
-    const bool wide = reinterpret_cast<u64>(to) % 8 == 0;
-    const u64 step = wide ? 8 : 4;
-    const u64 whole = bytes / step;
-    for (u64 i = group.rank(); i < whole; i += group.size()) {
-        if (wide)
-            platform::copy_bytes(target + i * 8, from + i * 8, 8);
-        else
-            platform::copy_bytes(target + i * 4, from + i * 4, 4);
-    }
-    if (group.leader()) platform::copy_bytes(target + whole * step, from + whole * step, bytes - whole * step);
+template <u64 Step, class Group>
+PHL_HD void copy_steps(const Group& group, u8* to, const u8* from, u64 bytes) {
+    for (u64 at = group.rank() * Step; at < bytes; at += group.size() * Step)
+        platform::copy_fixed<Step>(__builtin_assume_aligned(to + at, Step), __builtin_assume_aligned(from + at, Step));
+}
+
+/// Copies observables out of link memory (8-aligned there), the threads side by side, in the largest steps that their
+/// place and number allow: each load is a trip over the bus, and loads of neighbouring threads share one.
+template <class Group, class Out>
+PHL_HD void copy_out(const Group& group, Out* to, const u8* from, u64 count) {
+    u8* const target = reinterpret_cast<u8*>(to);
+    const u64 bytes = count * sizeof(Out);
+    if ((reinterpret_cast<u64>(to) | bytes) % 8 == 0)
+        copy_steps<8>(group, target, from, bytes);
+    else
+        copy_steps<sizeof(Out)>(group, target, from, bytes);
 }
 
 /// The phases of one datapoint into its request; true if this thread met one that is not finite.
@@ -136,78 +148,97 @@ PHL_HD Located await(const Link& link, const Pending& pending, u64 deadline_ns, 
 
 }  // namespace detail
 
-/// Encodes `features` (link.features() values) straight into a slot and sends it as datapoint `id`. Never waits: Ok,
-/// Full, BadFeature, BadPhase, WrongType, or Closed/PeerLost if that is why no slot is free.
-template <class Group, class Real>
-PHL_HD CallStatus try_submit(const Group& group, Link link, const Real* features, u64 id, Pending* pending) {
-    struct Claim {
-        link::Ticket ticket;
-        CallStatus status;
-    };
-    if (link.version != kLinkVersion) return CallStatus::WrongType;
-    // Looked at before a slot is taken, and all of them, also those that no phase uses: as host calls do.
-    if (detail::any_bad_feature(group, link.encoding, features)) return CallStatus::BadFeature;
-    Claim claim{};
-    if (group.leader()) claim.status = detail::of_link(link.port.claim_free(&claim.ticket));
-    claim = group.from_leader(claim);
-    if (claim.status != CallStatus::Ok) return claim.status;
+namespace detail {
 
-    u8* const frame = static_cast<u8*>(link.port.request_frame(claim.ticket));
+struct Claim {
+    link::Ticket ticket;
+    CallStatus status;
+};
+
+/// Encodes into a slot that rank 0 has claimed and publishes it, or gives it back: Ok or BadPhase.
+template <class Group, class Real>
+PHL_HD CallStatus send(const Group& group, const Link& link, const Real* features, u64 id, link::Ticket ticket) {
+    u8* const frame = static_cast<u8*>(link.port.request_frame(ticket));
     double* const phases = reinterpret_cast<double*>(frame + wire::kHeaderBytes + wire::kKeyBytes + wire::kCountBytes);
-    const bool bad = detail::write_phases(group, link.encoding, features, phases);
-    if (group.leader()) detail::write_frame(link, frame, id);
+    const bool bad = write_phases(group, link.encoding, features, phases);
+    if (group.leader()) write_frame(link, frame, id);
     // Also the barrier behind which rank 0 may publish what the others have written: its release at system scope is
     // cumulative over what it observed through the barrier.
     if (group.any(bad)) {
-        if (group.leader()) link.port.cancel(claim.ticket);
+        if (group.leader()) link.port.cancel(ticket);
         return CallStatus::BadPhase;
     }
-    if (group.leader()) link.port.submit(claim.ticket);
-    *pending = Pending{claim.ticket, id};
+    if (group.leader()) link.port.submit(ticket);
     return CallStatus::Ok;
 }
 
-/// try_submit() that waits for a free slot. Call it only while the group holds no finished slot of its own, else groups
-/// could wait for each other; infer_rows() shows how to keep several datapoints in flight.
+/// Rank 0 only: takes a slot, waiting for one until `deadline_ns`. Full if there is none by then.
+PHL_HD Claim claim_slot(const Link& link, u64 deadline_ns) {
+    link::BackoffState backoff(link.backoff);
+    Claim claim{};
+    for (;;) {
+        claim.status = of_link(link.port.claim_free(&claim.ticket));
+        if (claim.status != CallStatus::Full || platform::clock_ns() >= deadline_ns) return claim;
+        backoff.step();
+    }
+}
+
+template <class Group, class Real>
+PHL_HD CallStatus submit_until(const Group& group, const Link& link, const Real* features, u64 id, u64 deadline_ns,
+                               Pending* pending) {
+    if (link.version != kLinkVersion) return CallStatus::WrongType;
+    // Looked at before a slot is taken, and all of them, also those that no phase uses: as host calls do.
+    if (any_bad_feature(group, link.encoding, features)) return CallStatus::BadFeature;
+    Claim claim{};
+    if (group.leader()) claim = claim_slot(link, deadline_ns);
+    claim = group.from_leader(claim);
+    if (claim.status != CallStatus::Ok) return claim.status;
+    *pending = Pending{claim.ticket, id};
+    return send(group, link, features, id, claim.ticket);
+}
+
+}  // namespace detail
+
+/// Encodes `features` (link.features() values) straight into a slot and sends it as datapoint `id`. Never waits: Ok,
+/// Full, BadFeature, BadPhase, WrongType, or Closed/PeerLost if that is why no slot is free. `pending` is the calling
+/// thread's own, and means something only after Ok.
+template <class Group, class Real>
+PHL_HD CallStatus try_submit(const Group& group, const Link& link, const Real* features, u64 id, Pending* pending) {
+    return detail::submit_until(group, link, features, id, 0, pending);
+}
+
+/// try_submit() that waits for a free slot, and says Timeout if none came. Call it only while the group holds no
+/// finished slot of its own, else groups could wait for each other; infer_rows() shows how to keep several datapoints
+/// in flight.
 template <class Group, class Real>
 PHL_HD CallStatus submit(const Group& group, const Link& link, const Real* features, u64 id, u64 deadline_ns,
                          Pending* pending) {
-    link::BackoffState backoff(link.backoff);
-    for (;;) {
-        const CallStatus status = try_submit(group, link, features, id, pending);
-        if (status != CallStatus::Full) return status;
-        bool late = false;
-        if (group.leader()) {
-            backoff.step();
-            late = platform::clock_ns() >= deadline_ns;
-        }
-        if (group.from_leader(late)) return CallStatus::Timeout;
-    }
+    const CallStatus status = detail::submit_until(group, link, features, id, deadline_ns, pending);
+    return status == CallStatus::Full ? CallStatus::Timeout : status;
 }
 
 /// Waits for an answer until `deadline_ns` on platform::clock_ns() and copies link.outputs observables to `out`. The
 /// slot is given back whatever happens: after a Timeout the datapoint is abandoned and its token still counts.
 template <class Group, class Out>
-PHL_HD Outcome collect(const Group& group, Link link, const Pending& pending, u64 deadline_ns, Out* out) {
-    detail::Located found{};
-    const u64 bytes = link.outputs * sizeof(Out);
-    if (group.leader()) {
-        found = fits<Out>(link) ? detail::await(link, pending, deadline_ns, bytes)
-                                : detail::Located{{CallStatus::WrongType, 0}, nullptr};
-    }
+PHL_HD Outcome collect(const Group& group, const Link& link, const Pending& pending, u64 deadline_ns, Out* out) {
+    // Nothing of a link of another version may be touched, its slots included.
+    if (link.version != kLinkVersion) return {CallStatus::WrongType, 0};
+    detail::Located found{{CallStatus::WrongType, 0}, nullptr};
+    if (group.leader() && fits<Out>(link))
+        found = detail::await(link, pending, deadline_ns, link.outputs * sizeof(Out));
     found = group.from_leader(found);
     const CallStatus status = found.outcome.status;
     if (status == CallStatus::Ok) {
-        detail::copy_out(group, out, found.bytes, bytes);
+        detail::copy_out(group, out, found.bytes, link.outputs);
         group.sync();  // everybody has read before rank 0 gives the slot back
     }
     if (group.leader()) {
-        const bool unanswered = status == CallStatus::Timeout || status == CallStatus::Closed ||
-                                status == CallStatus::PeerLost || status == CallStatus::WrongType;
-        if (unanswered)
-            link.port.abandon(pending.ticket);
-        else
+        const bool answered =
+            status == CallStatus::Ok || status == CallStatus::Refused || status == CallStatus::ProtocolError;
+        if (answered)
             link.port.release(pending.ticket);
+        else
+            link.port.abandon(pending.ticket);
     }
     return found.outcome;
 }
@@ -223,7 +254,7 @@ PHL_HD Outcome infer(const Group& group, const Link& link, const Real* features,
     };
     if (!fits<Out>(link)) return {CallStatus::WrongType, 0};
     Start start{};
-    if (group.leader()) start = Start{take_ids(link, 1), platform::clock_ns() + link.row_timeout_ns};
+    if (group.leader()) start = Start{take_ids(link, 1), deadline_after(link.row_timeout_ns)};
     start = group.from_leader(start);
     Pending pending{};
     const CallStatus sent = submit(group, link, features, start.id, start.deadline_ns, &pending);

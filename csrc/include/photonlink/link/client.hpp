@@ -28,7 +28,8 @@ struct ClientWords {
     alignas(kCacheLine) u64 beats;  // source of the client heartbeat
 };
 
-/// A view of a port; owns nothing. Copy it freely inside its domain.
+/// A view of a port; owns nothing. Copy it freely inside its domain. Like a pointer's, its constness says nothing about
+/// what it shows.
 class ClientHandle {
   public:
     ClientHandle() = default;
@@ -47,14 +48,14 @@ class ClientHandle {
     PHL_HD const Geometry& geometry() const { return geometry_; }
 
     /// Takes a slot: Ok, Full, Closed or PeerLost. Also recycles an abandoned slot whose answer has come meanwhile.
-    PHL_HD LinkStatus try_claim(Ticket* ticket) {
+    PHL_HD LinkStatus try_claim(Ticket* ticket) const {
         const LinkStatus state = port_state();
         return state == LinkStatus::Ok ? claim_free(ticket) : state;
     }
 
     /// try_claim() that looks at the close words only when no slot is free: for a device, where each look is a trip
     /// over the bus. A request that is submitted to a closed port is not lost: waiting for it says Closed.
-    PHL_HD LinkStatus claim_free(Ticket* ticket) {
+    PHL_HD LinkStatus claim_free(Ticket* ticket) const {
         u32 slot = static_cast<u32>(platform::load_relaxed_domain(&words_->hint) % geometry_.slots);
         for (u32 tried = 0; tried < geometry_.slots; ++tried) {
             const u32 next = slot + 1 == geometry_.slots ? 0 : slot + 1;
@@ -74,14 +75,14 @@ class ClientHandle {
     /// Lets an in-process server write a large result straight into `data`. Call it between claim and submit. The
     /// memory must outlive the request even if it is abandoned: until settled(ticket), or until the server has stopped.
     /// False when the server lives elsewhere and could not follow the pointer.
-    PHL_HD bool set_sink(Ticket ticket, void* data, u64 capacity) {
+    PHL_HD bool set_sink(Ticket ticket, void* data, u64 capacity) const {
         if (sinks_ == nullptr) return false;
         sinks_[ticket.slot] = Sink{data, capacity};
         return true;
     }
 
     /// Hands the request to the server. It is executed at most once, whatever becomes of the ticket.
-    PHL_HD void submit(Ticket ticket) {
+    PHL_HD void submit(Ticket ticket) const {
         platform::store_release_system<site::kRequestCommitStore>(request_commit(ticket.slot), ticket.generation);
     }
 
@@ -124,18 +125,18 @@ class ClientHandle {
     }
 
     /// Gives the slot back after its answer was read.
-    PHL_HD void release(Ticket ticket) {
+    PHL_HD void release(Ticket ticket) const {
         platform::store_release_domain<site::kFreeStore>(&states_[ticket.slot], word(ticket.generation, kFree));
     }
 
     /// Gives up on a submitted request without waiting. The slot comes back once the server has answered it.
-    PHL_HD void abandon(Ticket ticket) {
+    PHL_HD void abandon(Ticket ticket) const {
         platform::store_release_domain<site::kZombieStore>(&states_[ticket.slot], word(ticket.generation, kZombie));
     }
 
     /// Gives back a slot that was claimed and never submitted. The generation goes back with it: the server expects
     /// the next commit word to be its last one plus one.
-    PHL_HD void cancel(Ticket ticket) {
+    PHL_HD void cancel(Ticket ticket) const {
         platform::store_release_domain<site::kCancelStore>(&states_[ticket.slot], word(ticket.generation - 1, kFree));
     }
 
@@ -147,7 +148,7 @@ class ClientHandle {
 
     /// Frees abandoned slots whose answers have come; returns how many. Claiming does it too: this is for callers that
     /// want to know that everything is back.
-    PHL_HD u32 reap() {
+    PHL_HD u32 reap() const {
         u32 freed = 0;
         for (u32 slot = 0; slot < geometry_.slots; ++slot) freed += reap_slot(slot) ? 1u : 0u;
         return freed;
@@ -162,7 +163,7 @@ class ClientHandle {
     }
 
     /// Tells the server, and every thread that waits on this port, that no more requests come.
-    PHL_HD void close() { platform::store_release_system<site::kClientCloseStore>(client_close_word(), kClosed); }
+    PHL_HD void close() const { platform::store_release_system<site::kClientCloseStore>(client_close_word(), kClosed); }
 
     /// Reason that the server gave for closing, 0 while it is open.
     PHL_HD u64 server_close_reason() const {
@@ -176,13 +177,13 @@ class ClientHandle {
 
     /// Makes every wait and claim return PeerLost from now on (unless its answer is there).
     /// The verdict lies in the client's close word, where a device that shares the port with its host finds it too.
-    PHL_HD void mark_peer_lost() {
+    PHL_HD void mark_peer_lost() const {
         if (platform::load_relaxed_system(client_close_word()) == 0)
             platform::store_release_system<site::kClientCloseStore>(client_close_word(), kPeerLost);
     }
 
     /// Advances the client heartbeat; any thread of the client may do it, since only a change means something.
-    PHL_HD void beat() {
+    PHL_HD void beat() const {
         const u64 beats = platform::fetch_add_relaxed_domain(&words_->beats, 1) + 1;
         platform::store_relaxed_system(reinterpret_cast<u64*>(requests_ + kHeartbeatOffset), beats);
     }
@@ -221,7 +222,7 @@ class ClientHandle {
         return platform::load_acquire_system<site::kZombieCommitLoad>(response_commit(slot)) == generation;
     }
 
-    PHL_HD bool claim_slot(u32 slot, Ticket* ticket) {
+    PHL_HD bool claim_slot(u32 slot, Ticket* ticket) const {
         const u64 seen = platform::load_relaxed_domain(&states_[slot]);
         const u64 generation = seen >> 2;
         const u64 claimed = word(generation + 1, kBusy);
@@ -240,7 +241,7 @@ class ClientHandle {
 
     // Through BUSY and a release store rather than straight to FREE: a bare compare-and-swap to FREE would hand the
     // next claimer the abandoner's past, but not the server's, which only this thread has seen.
-    PHL_HD bool reap_slot(u32 slot) {
+    PHL_HD bool reap_slot(u32 slot) const {
         const u64 seen = platform::load_relaxed_domain(&states_[slot]);
         const u64 generation = seen >> 2;
         if ((seen & kStateMask) != kZombie || !zombie_finished(slot, generation)) return false;
