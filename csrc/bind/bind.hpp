@@ -8,6 +8,8 @@ namespace photonlink::bind {
 void bind_errors(pybind11::module_& module);
 void bind_encoding(pybind11::module_& module);
 void bind_dlpack(pybind11::module_& module);
+void bind_noise_spec(pybind11::module_& module);
+void bind_noise(pybind11::module_& module);
 void bind_optics(pybind11::module_& module);
 void bind_link(pybind11::module_& module);
 void bind_qsc(pybind11::module_& module);

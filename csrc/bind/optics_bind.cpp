@@ -174,6 +174,7 @@ void bind_spec(py::module_& module) {
         .def_property_readonly("grouping", [](const ProgramSpec& s) { return print(kGroupings, s.readout.grouping); })
         .def_property_readonly("groups", [](const ProgramSpec& s) { return s.readout.groups; })
         .def_readonly("interference", &ProgramSpec::interference)
+        .def_readwrite("noise", &ProgramSpec::noise)
         .def_readonly("digest", &ProgramSpec::digest);
     module.def("check_spec", &check_spec, py::arg("spec"), "Raises ProgramError unless the spec can be simulated.");
     module.def("output_size", &output_size, py::arg("spec"), "Values per datapoint.");
@@ -252,7 +253,9 @@ void bind_simulator(py::module_& module) {
 }  // namespace
 
 void bind_optics(py::module_& module) {
+    bind_noise_spec(module);
     bind_spec(module);
+    bind_noise(module);
     bind_bases(module);
     bind_simulator(module);
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "photonlink/optics/noise_readout.hpp"
 #include "photonlink/optics/simulator.hpp"
 
 namespace photonlink::optics {
@@ -20,6 +21,7 @@ bool needs_patterns(const ReadoutSpec& readout) {
 }  // namespace
 
 std::size_t output_size(const ProgramSpec& spec) {
+    if (has_source_noise(spec)) return noisy_output_size(spec, plan_noise(spec));
     const ReadoutSpec& readout = spec.readout;
     switch (readout.kind) {
         case ReadoutKind::Probabilities:

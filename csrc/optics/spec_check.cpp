@@ -4,6 +4,7 @@
 #include <string>
 
 #include "photonlink/optics/basis.hpp"
+#include "photonlink/optics/noise_plan.hpp"
 #include "photonlink/optics/simulator.hpp"
 
 namespace photonlink::optics {
@@ -102,6 +103,19 @@ void check_spec(const ProgramSpec& spec) {
     check_interferometers(spec);
     check_phases(spec);
     check_readout(spec);
+    check_noise(spec);
+}
+
+void check_batch(const ProgramSpec& spec, const SimulationBatch& batch) {
+    const std::size_t phases = spec.phases.size();
+    for (std::size_t i = 0; i < batch.rows * phases; ++i)
+        if (!std::isfinite(batch.phases[i]))
+            throw ProgramError("phase in row " + std::to_string(i / phases) + ", column " + std::to_string(i % phases) +
+                               " is " + std::to_string(batch.phases[i]) + "; expected a finite number of radians");
+    if (batch.shots == 0 && spec.readout.kind == ReadoutKind::Samples)
+        throw ProgramError("samples readout has no exact result; ask for at least one shot");
+    if (batch.shots > 0 && batch.ids == nullptr)
+        throw ProgramError("sampling needs the datapoint ids, which key its random numbers");
 }
 
 }  // namespace photonlink::optics

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "photonlink/optics/noise.hpp"
 #include "photonlink/platform.hpp"
 
 namespace photonlink::optics {
@@ -55,6 +56,7 @@ struct ProgramSpec {
     std::vector<PhaseSite> phases;                      // order of the phases of a request
     ReadoutSpec readout;
     bool interference = true;  // false: fully distinguishable photons (probabilities add instead of amplitudes)
+    NoiseSpec noise;
     std::string digest;        // of the whole Program, encoding included; compared, never parsed
 
     u32 photons() const {

@@ -1,0 +1,21 @@
+// Simulators of programs with noise; Simulator::create() chooses.
+#pragma once
+
+#include <memory>
+
+#include "photonlink/optics/noise_plan.hpp"
+#include "photonlink/optics/simulator.hpp"
+
+namespace photonlink::optics {
+
+/// True if the spec takes more than the noiseless simulator.
+inline bool is_noisy(const ProgramSpec& spec) { return has_source_noise(spec) || has_phase_noise(spec); }
+
+/// Requires check_spec() and is_noisy(). Throws ProgramError as Simulator::create() does.
+std::unique_ptr<Simulator> create_noisy_simulator(std::shared_ptr<const ProgramSpec> spec, Precision precision,
+                                                  std::size_t memory_limit_bytes, bool sampled);
+
+/// Of predict_bytes() for such a spec.
+std::size_t predict_noisy_bytes(const ProgramSpec& spec, Precision precision, bool sampled);
+
+}  // namespace photonlink::optics
