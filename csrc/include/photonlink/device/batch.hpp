@@ -183,7 +183,8 @@ PHL_HD void infer_rows(const Group& group, const Link& link, const Batch<Real, O
 }
 
 /// First half of a split call: sends this group's rows and leaves a Pending for each in `pending` (device memory, one
-/// per row). Rows that could not be sent are finished at once. All rows together must fit the port's slots.
+/// per row, zeroed before its first use). Rows that could not be sent are finished at once. All rows together must fit
+/// the port's slots. What an earlier call left there and nobody collected is given up.
 template <class Group, class Real, class Out>
 PHL_HD void submit_rows(const Group& group, const Link& link, const Batch<Real, Out>& batch, const Share& share,
                         Pending* pending) {
@@ -192,6 +193,8 @@ PHL_HD void submit_rows(const Group& group, const Link& link, const Batch<Real, 
     CallStatus over = detail::before_first<Out>(link, share);
     for (u64 k = 0; k < mine; ++k) {
         const u64 row = share.first + k * share.stride;
+        // A graph may be replayed without its second half: its slots would be lost for ever.
+        if (group.leader() && was_sent(pending[row])) link.port.abandon(pending[row].ticket);
         Pending sent{};
         CallStatus status = over;
         if (status == CallStatus::Ok) {
