@@ -9,6 +9,7 @@
 #include "photonlink/optics/closed_forms.hpp"
 #include "photonlink/optics/gradient_closed_forms.hpp"
 #include "photonlink/optics/gradient_network.hpp"
+#include "photonlink/optics/gradient_plan.hpp"
 #include "photonlink/optics/gradient_readout.hpp"
 #include "photonlink/optics/simulator.hpp"
 
@@ -18,65 +19,17 @@ namespace {
 /// Rows whose matrix derivatives are added up on their own, whatever the lanes and threads: at least the lanes of any
 /// kernel.
 constexpr std::size_t kGroup = 16;
-/// Groups between two times that those sums are added up: bounds the memory that they take.
-constexpr std::size_t kWave = 64;
-
-/// How much a differentiator can afford.
-struct Plan {
-    u32 width;  // index into the profile's widths
-    u32 lanes;
-    u32 kept_levels;
-    u64 bytes;
-};
-
-bool by_closed_form(const ProgramSpec& spec) { return has_closed_form_gradient(spec); }
-
-template <class Real>
-u64 plan_bytes(const ProgramSpec& spec, u32 lanes, u32 kept_levels, u32 threads) {
-    u64 worker = NetworkState::predict_bytes(spec, lanes);
-    u64 shared = GradientNetwork::predict_bytes(spec);
-    shared += kWave * spec.interferometers.size() * spec.modes * spec.modes * sizeof(Complex);
-    if (by_closed_form(spec)) {
-        worker += ClosedFormGradient::predict_bytes(spec) + output_size(spec) * 2 * sizeof(double);
-    } else {
-        worker = saturating_add(worker, GradientSweep<Real>::predict_bytes(spec, lanes, kept_levels));
-        worker = saturating_add(worker, GradientReadout<Real>::predict_bytes(spec, lanes));
-        shared = saturating_add(shared, SlosTables::predict_bytes(spec.readout.space, spec.modes, spec.photons()));
-        shared = saturating_add(shared, ReadoutMap::predict_bytes(spec));
-    }
-    return saturating_add(shared, saturating_mul(worker, threads));
-}
-
-u32 stored_levels(const ProgramSpec& spec) { return by_closed_form(spec) ? 0 : spec.photons() - 1; }
-
-/// The widest kernels that fit, with as many levels kept as fit.
-template <class Real>
-Plan make_plan(const ProgramSpec& spec, const KernelProfile& profile, std::size_t limit, u32 threads) {
-    Plan plan{};
-    for (plan.width = 0; plan.width < profile.width_count<Real>(); ++plan.width) {
-        plan.lanes = profile.widths<Real>()[plan.width].lanes;
-        for (plan.kept_levels = stored_levels(spec);; --plan.kept_levels) {
-            plan.bytes = plan_bytes<Real>(spec, plan.lanes, plan.kept_levels, threads);
-            if (plan.bytes <= limit) return plan;
-            if (plan.kept_levels == 0) break;
-        }
-    }
-    throw ProgramError("derivatives of " + std::to_string(spec.photons()) + " photons in " +
-                       std::to_string(spec.modes) + " modes need " +
-                       (plan.bytes == kSaturated ? "more than 2^64" : std::to_string(plan.bytes)) + " bytes with " +
-                       std::to_string(threads) + " thread(s), but the limit is " + std::to_string(limit) +
-                       " bytes; use fewer threads, photons or modes, a smaller space, or raise the limit");
-}
+constexpr std::size_t kWave = GradientPlan::kWave;
 
 /// One thread's share.
 template <class Real>
 struct Worker {
-    Worker(const ProgramSpec& spec, const GradientNetwork& shared, const ReadoutMap* map, const Plan& plan)
+    Worker(const ProgramSpec& spec, const GradientNetwork& shared, const ReadoutMap* map, const GradientPlan& plan)
         : network(shared, plan.lanes) {
         if (map == nullptr) {
             closed_form = std::make_unique<ClosedForm>(spec, shared.occupation());
             closed_gradient = std::make_unique<ClosedFormGradient>(spec, shared.occupation());
-            values.resize(map == nullptr ? output_size(spec) : 0);
+            values.resize(output_size(spec));
             cotangents.resize(values.size());
             return;
         }
@@ -103,7 +56,7 @@ class ReverseSweep final : public Differentiator {
     std::string kernel_profile() const override { return profile_.name; }
     u32 lanes() const override { return plan_.lanes; }
     u32 threads() const override { return static_cast<u32>(workers_.size()); }
-    u32 levels() const override { return stored_levels(*spec_); }
+    u32 levels() const override { return GradientPlan::levels(*spec_); }
     u32 kept_levels() const override { return plan_.kept_levels; }
     void set_interferometers(const Complex* matrices) override;
     void run(const GradientBatch& batch) override;
@@ -123,7 +76,7 @@ class ReverseSweep final : public Differentiator {
     const KernelProfile& profile_;
     const GradientProfile& gradients_;
     std::size_t outputs_;
-    Plan plan_;
+    GradientPlan plan_;
     GradientNetwork network_;
     std::unique_ptr<ReadoutMap> map_;  // null for closed forms
     std::vector<std::unique_ptr<Worker<Real>>> workers_;
@@ -136,9 +89,9 @@ ReverseSweep<Real>::ReverseSweep(std::shared_ptr<const ProgramSpec> spec, const 
       profile_(select_kernel_profile()),
       gradients_(gradient_profile(profile_)),
       outputs_(optics::output_size(*spec_)),
-      plan_(make_plan<Real>(*spec_, profile_, options.memory_limit_bytes, options.threads)),
+      plan_(plan_gradients<Real>(*spec_, profile_, options)),
       network_(*spec_) {
-    if (!by_closed_form(*spec_)) {
+    if (!has_closed_form_gradient(*spec_)) {
         if (!SlosTables::can_number(spec_->readout.space, spec_->modes, spec_->photons()))
             throw ProgramError(
                 "the program has more basis states than the 2^32 that can be numbered; use fewer modes "
@@ -280,23 +233,7 @@ void ReverseSweep<Real>::evaluate_block(Worker<Real>& worker, const GradientRows
     }
 }
 
-template <class Real>
-u64 least_bytes(const ProgramSpec& spec, u32 threads) {
-    return plan_bytes<Real>(spec, 1, 0, threads);
-}
-
-void check_differentiable(const ProgramSpec& spec, const GradientOptions& options) {
-    check_spec(spec);
-    if (spec.readout.kind == ReadoutKind::Samples)
-        throw ProgramError("a samples readout has no derivatives; use probabilities, expectations or correlators");
-    if (options.threads == 0) throw ProgramError("0 threads cannot work; expected at least 1");
-}
-
 }  // namespace
-
-std::size_t predict_gradient_bytes(const ProgramSpec& spec, Precision precision, u32 threads) {
-    return precision == Precision::Float32 ? least_bytes<float>(spec, threads) : least_bytes<double>(spec, threads);
-}
 
 std::unique_ptr<Differentiator> Differentiator::create(std::shared_ptr<const ProgramSpec> spec, Precision precision,
                                                        const GradientOptions& options) {

@@ -133,6 +133,13 @@ TEST(GradientPlan, RefusesWhatHasNoDerivative) {
     cotangents[2] = std::numeric_limits<double>::quiet_NaN();
     EXPECT_THROW(differentiate(*differentiator, spec, phases.data(), cotangents.data(), 1), ProgramError);
     EXPECT_THROW(make_differentiator<double>(spec, 0), ProgramError);
+    ProgramSpec noisy = spec;
+    noisy.noise.transmittance = 0.9;
+    EXPECT_THROW(make_differentiator<double>(noisy), ProgramError);
+    noisy = spec;
+    noisy.noise.phase_imprecision = 0.1;
+    EXPECT_THROW(make_differentiator<double>(noisy), ProgramError);
+    EXPECT_THROW(phase_degree(noisy), ProgramError);
     spec.readout.kind = ReadoutKind::Samples;
     EXPECT_THROW(make_differentiator<double>(spec), ProgramError);
 }

@@ -59,4 +59,9 @@ class Differentiator {
 /// The least number of bytes with which create() would succeed. Saturates.
 std::size_t predict_gradient_bytes(const ProgramSpec& spec, Precision precision, u32 threads = 1);
 
+/// How often an observable turns at most while one phase turns once: the observables (outside the full Fock space and
+/// with noise: numerator and denominator of them) are trigonometric polynomials of this degree in each phase, so that
+/// 2 * degree shifted settings determine a derivative. Throws ProgramError where phases are rounded to a grid.
+u32 phase_degree(const ProgramSpec& spec);
+
 }  // namespace photonlink::optics
