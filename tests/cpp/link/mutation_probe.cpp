@@ -1,15 +1,6 @@
 // Runs every ordering site of the link so that weakening any one of them is a data race, or breaks a check. Built once
 // per site by mutation.py, under ThreadSanitizer. Needs nothing but the portable headers.
-//
-// Threads take turns over a word with relaxed order: that fixes who comes next, and orders nothing. All order between
-// plain accesses therefore comes from the link itself, and a weakened site is a race in every round, not by luck.
-#include <atomic>
-#include <cstdio>
-#include <cstdlib>
-#include <functional>
-#include <thread>
-#include <vector>
-
+#include "in_turn.hpp"
 #include "photonlink/link/client.hpp"
 #include "photonlink/link/server.hpp"
 
@@ -17,17 +8,10 @@ namespace {
 
 using namespace photonlink;
 using namespace photonlink::link;
+using namespace photonlink::probe;
 
 constexpr u64 kBytes = 64;
-constexpr u32 kRounds = 50;
-constexpr u64 kDeadlineNs = 20'000'000'000;
 const Backoff kBackoff{50, 50, 0};
-
-void check(bool good, const char* what) {
-    if (good) return;
-    std::fprintf(stderr, "check failed: %s\n", what);
-    std::_Exit(2);
-}
 
 /// One slot, so that every claim meets the traces of the last owner.
 struct Port {
@@ -46,16 +30,6 @@ struct Port {
         return {kGeometry, requests.data(), responses.data(), &sink, &accepted, &memory, &server_words};
     }
 };
-
-std::atomic<u32> turn{0};
-void await_turn(u32 mine) {
-    const u64 limit = platform::clock_ns() + kDeadlineNs;
-    while (turn.load(std::memory_order_relaxed) != mine) {
-        check(platform::clock_ns() < limit, "a turn never came");
-        std::this_thread::yield();
-    }
-}
-void pass_turn(u32 next) { turn.store(next, std::memory_order_relaxed); }
 
 // Volatile, or the compiler may lawfully read before a release store what the program reads after it. The sanitizer
 // treats such accesses as the plain ones they stand for.
@@ -131,24 +105,16 @@ void reap_one(ClientHandle& client) {
     }
 }
 
-/// One thread per step, a server beside them; the steps run in turn, kRounds times.
-void in_turn(const std::vector<std::function<void(ClientHandle&, u64)>>& steps) {
+/// One thread per step, a server beside them.
+void with_server(const std::vector<std::function<void(ClientHandle&, u64)>>& calls) {
     Port port;
     std::atomic<bool> stop{false};
     std::thread server(serve_until_stopped, port.server(), std::cref(stop));
-    const u32 count = static_cast<u32>(steps.size());
-    turn = 0;
-    std::vector<std::thread> threads;
-    for (u32 at = 0; at < count; ++at)
-        threads.emplace_back([&, at] {
-            ClientHandle client = port.client();
-            for (u32 round = 0; round < kRounds; ++round) {
-                await_turn(round * count + at);
-                steps[at](client, round * count + at);
-                pass_turn(round * count + at + 1);
-            }
-        });
-    for (std::thread& thread : threads) thread.join();
+    std::vector<Step> steps;
+    for (u32 thread = 0; thread < calls.size(); ++thread)
+        steps.push_back(
+            {thread, [client = port.client(), call = calls[thread]](u32 number) mutable { call(client, number); }});
+    in_turn(static_cast<u32>(steps.size()), steps);
     stop = true;
     server.join();
     check(port.server().violations() == 0, "the link broke its own rules");
@@ -200,12 +166,12 @@ void closing() {
 }  // namespace
 
 int main() {
-    in_turn({kCall, kCall});              // commit words, claim after release
-    in_turn({kCancel, kCall});            // claim after cancel
-    in_turn({kAbandon, kCall});           // claim of an abandoned slot
-    in_turn({kAbandon, kAbandon});        // the same, again and again
-    in_turn({kAbandon, kReap, kCall});    // claim after reap
-    in_turn({kAbandon, kReap, kCancel});  // a reaped slot that is only looked at
+    with_server({kCall, kCall});              // commit words, claim after release
+    with_server({kCancel, kCall});            // claim after cancel
+    with_server({kAbandon, kCall});           // claim of an abandoned slot
+    with_server({kAbandon, kAbandon});        // the same, again and again
+    with_server({kAbandon, kReap, kCall});    // claim after reap
+    with_server({kAbandon, kReap, kCancel});  // a reaped slot that is only looked at
     closing();
     return 0;
 }
