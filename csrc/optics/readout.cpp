@@ -118,24 +118,35 @@ void ReadoutMap::visit(std::size_t state, Visit&& visit) const {
     }
 }
 
+/// Sums without asking state by state where it belongs.
+template <class Real>
+void ReadoutMap::add_groups(const Real* probabilities, std::size_t first, std::size_t states, double* values) const {
+    const u64 run = grouping_ == Grouping::Lex ? bucket_ : outputs_;  // states up to the next group, or round of groups
+    for (std::size_t at = 0; at < states;) {
+        const std::size_t state = first + at;
+        const std::size_t size = std::min<std::size_t>(run - state % run, states - at);
+        if (grouping_ == Grouping::Lex)
+            values[state / run] += striped_sum(probabilities + at, size);
+        else
+            for (std::size_t i = 0; i < size; ++i)
+                values[state % run + i] += static_cast<double>(probabilities[at + i]);
+        at += size;
+    }
+}
+
+template <class Real>
+void ReadoutMap::add(const Real* probabilities, std::size_t first, std::size_t states, double* values) const {
+    if (grouping_ != Grouping::None) return add_groups(probabilities, first, states, values);
+    for (std::size_t i = 0; i < states; ++i) {
+        const double probability = static_cast<double>(probabilities[i]);
+        visit(first + i, [&](std::size_t output, double value) { values[output] += probability * value; });
+    }
+}
+
 template <class Real>
 void ReadoutMap::exact(const Real* probabilities, double* values) const {
     std::fill(values, values + outputs_, 0.0);
-    if (grouping_ == Grouping::Lex) {
-        for (u64 first = 0, group = 0; first < basis_size_; first += bucket_, ++group)
-            values[group] = striped_sum(probabilities + first, std::min(bucket_, basis_size_ - first));
-        return;
-    }
-    if (grouping_ == Grouping::Mod) {
-        for (u64 first = 0; first < basis_size_; first += outputs_)
-            for (u64 i = 0; i < std::min<u64>(outputs_, basis_size_ - first); ++i)
-                values[i] += static_cast<double>(probabilities[first + i]);
-        return;
-    }
-    for (std::size_t state = 0; state < basis_size_; ++state) {
-        const double probability = static_cast<double>(probabilities[state]);
-        visit(state, [&](std::size_t output, double value) { values[output] += probability * value; });
-    }
+    add(probabilities, 0, basis_size_, values);
 }
 
 template <class Real>
@@ -178,6 +189,8 @@ void ReadoutMap::estimate(const std::vector<u32>& states, const std::vector<u32>
         errors[o] = std::sqrt(std::max(0.0, errors[o] - values[o] * values[o]) * weight);
 }
 
+template void ReadoutMap::add<float>(const float*, std::size_t, std::size_t, double*) const;
+template void ReadoutMap::add<double>(const double*, std::size_t, std::size_t, double*) const;
 template void ReadoutMap::exact<float>(const float*, double*) const;
 template void ReadoutMap::exact<double>(const double*, double*) const;
 template void ReadoutMap::accumulate<float>(const float*, u32, std::size_t, std::size_t, double*) const;

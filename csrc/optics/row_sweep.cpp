@@ -5,7 +5,8 @@
 namespace photonlink::optics {
 namespace {
 
-constexpr u32 kMostLanes = 16;
+constexpr u32 kMostLanes = 16;  // of any vector
+constexpr u32 kMostRows = 4;    // of any kernel
 
 /// States that one of the two level buffers must hold, whole vectors, and one more that a load may reach into. Levels
 /// alternate so that the last but one lies in buffer 1; the last level is never stored.
@@ -31,15 +32,15 @@ u64 RowPlan<Real>::predict_bytes(const ProgramSpec& spec, u32 chunk) {
 }
 
 template <class Real>
-RowPlan<Real>::RowPlan(const ProgramSpec& spec, const RowKernels<Real>& kernels, double scale)
-    : kernels_(kernels),
-      tables_(RowTables::shared(spec.readout.space, spec.modes, spec.photons(), kernels.chunk)),
+RowPlan<Real>::RowPlan(const ProgramSpec& spec, u32 chunk, double scale)
+    : chunk_(chunk),
       photons_(spec.photons()),
-      buffer_states_{buffer_states(spec, 0, kernels.chunk), buffer_states(spec, 1, kernels.chunk)},
+      buffer_states_{buffer_states(spec, 0, chunk), buffer_states(spec, 1, chunk)},
       scale_(scale) {
+    const auto slos = SlosTables::shared(spec.readout.space, spec.modes, photons_);  // both tables come from it
+    tables_ = RowTables::shared(spec.readout.space, spec.modes, photons_, chunk);
     if (!weighs_states(spec)) return;
-    const auto slos = SlosTables::shared(spec.readout.space, spec.modes, photons_);
-    weights_.resize(whole_chunks(slos->states(photons_), kernels.chunk));
+    weights_.resize(whole_chunks(slos->states(photons_), chunk));
     const LevelView last = slos->level(photons_);
     for (u32 b = 0; b < last.block_count; ++b) {
         const SuffixView& suffix = last.suffixes[last.blocks[b].suffix];
@@ -50,38 +51,41 @@ RowPlan<Real>::RowPlan(const ProgramSpec& spec, const RowKernels<Real>& kernels,
 }
 
 template <class Real>
-u64 RowSweep<Real>::predict_bytes(const ProgramSpec& spec, u32 chunk) {
+u64 RowSweep<Real>::predict_bytes(const ProgramSpec& spec, u32 chunk, u32 max_rows) {
     const u64 states = saturating_add(buffer_states(spec, 0, chunk), buffer_states(spec, 1, chunk));
-    return saturating_mul(states, 2 * sizeof(Real));
+    return saturating_mul(states, 2 * sizeof(Real) * max_rows);
 }
 
 template <class Real>
-RowSweep<Real>::RowSweep(std::shared_ptr<const RowPlan<Real>> plan)
+RowSweep<Real>::RowSweep(std::shared_ptr<const RowPlan<Real>> plan, u32 max_rows)
     : plan_(std::move(plan)), stride_{plan_->buffer_states_[0], plan_->buffer_states_[1]} {
-    for (u32 buffer = 0; buffer < 2; ++buffer) levels_[buffer].resize(2 * stride_[buffer]);
+    for (u32 buffer = 0; buffer < 2; ++buffer) levels_[buffer].resize(2 * stride_[buffer] * max_rows);
 }
 
 template <class Real>
-void RowSweep<Real>::begin(const SweepColumns<Real>& columns) {
-    const RowKernels<Real>& set = plan_->kernels_;
+void RowSweep<Real>::begin(const RowKernels<Real>& kernels, const SweepColumns<Real>& columns) {
     u32 turn = plan_->photons_ % 2 == 1 ? 1 : 0;  // level photons - 1 lands in levels_[1]
-    levels_[turn][0] = 1;
-    levels_[turn][stride_[turn]] = 0;
+    for (u32 row = 0; row < kernels.rows; ++row) {
+        Real* const vacuum = levels_[turn].data() + 2 * row * stride_[turn];
+        vacuum[0] = 1;
+        vacuum[stride_[turn]] = 0;
+    }
     for (u32 k = 1; k < plan_->photons_; ++k, turn ^= 1) {
-        const auto step = !columns.interference()  ? set.step_distinguishable
-                          : columns.is_real(k - 1) ? set.step_real_column
-                                                   : set.step;
+        const auto step = !columns.interference()  ? kernels.step_distinguishable
+                          : columns.is_real(k - 1) ? kernels.step_real_column
+                                                   : kernels.step;
         step(plan_->tables_->level(k), columns.column(k - 1), levels_[turn].data(), stride_[turn],
              levels_[turn ^ 1].data(), stride_[turn ^ 1]);
     }
 }
 
 template <class Real>
-void RowSweep<Real>::finish(const SweepColumns<Real>& columns, u64 first, u64 states, Real* out) {
-    const u32 chunk = plan_->kernels_.chunk;
-    const auto finish = columns.interference() ? plan_->kernels_.finish : plan_->kernels_.finish_distinguishable;
+void RowSweep<Real>::finish(const RowKernels<Real>& kernels, const SweepColumns<Real>& columns, u64 first, u64 states,
+                            Real* const* out) {
+    const u32 chunk = plan_->chunk_;
+    const auto finish = columns.interference() ? kernels.finish : kernels.finish_distinguishable;
     const Real* const weights = plan_->weights_.empty() ? nullptr : plan_->weights_.data();
-    const auto run = [&](u64 from, u64 to, Real* at) {
+    const auto run = [&](u64 from, u64 to, Real* const* at) {
         finish(plan_->tables_->level(plan_->photons_), static_cast<u32>(from), static_cast<u32>(to),
                columns.column(plan_->photons_ - 1), levels_[1].data(), stride_[1], weights,
                static_cast<Real>(plan_->scale_), at);
@@ -89,9 +93,11 @@ void RowSweep<Real>::finish(const SweepColumns<Real>& columns, u64 first, u64 st
     const u64 begin = first / chunk, whole = states / chunk;
     run(begin, begin + whole, out);
     if (states % chunk == 0) return;
-    Real tail[kMostLanes];  // the last vector may be longer than what the caller has room for
+    Real tails[kMostRows][kMostLanes];  // the last vector may be longer than what the caller has room for
+    Real* const tail[kMostRows] = {tails[0], tails[1], tails[2], tails[3]};
     run(begin + whole, begin + whole + 1, tail);
-    std::copy(tail, tail + states % chunk, out + whole * chunk);
+    for (u32 row = 0; row < kernels.rows; ++row)
+        std::copy(tails[row], tails[row] + states % chunk, out[row] + whole * chunk);
 }
 
 template class RowPlan<float>;

@@ -1,9 +1,12 @@
 #include "photonlink/optics/row_tables.hpp"
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <mutex>
 #include <tuple>
+
+#include "photonlink/optics/simulator.hpp"
 
 namespace photonlink::optics {
 namespace {
@@ -56,23 +59,65 @@ void visit_parents(const LevelView& level, Visit&& visit) {
     }
 }
 
+/// Calls visit(builder) for every chunk, with all its parents in the builder.
+template <class Visit>
+void visit_chunks(const LevelView& level, u32 modes, u32 chunk, Visit&& visit) {
+    ChunkBuilder builder(modes, chunk);
+    u32 current = 0;
+    visit_parents(level, [&](u32 state, u32 mode, u32 parent) {
+        if (state / chunk != current) {
+            visit(builder);
+            current = state / chunk;
+        }
+        builder.add(state % chunk, mode, parent);
+    });
+    visit(builder);
+}
+
 }  // namespace
 
-/// Numbers the distinct patterns. Few differ: most chunks share theirs with others.
+/// Numbers the distinct patterns, which are few: most chunks share theirs with others. A hash table of their numbers.
 class RowTables::Patterns {
   public:
-    Patterns(std::vector<u8>& bytes, u32 chunk) : bytes_(bytes), chunk_(chunk) {}
+    Patterns(std::vector<u8>& bytes, u32 chunk) : bytes_(bytes), chunk_(chunk), slots_(1024, kFree) {}
 
-    u16 number(const Lanes& lanes) {
-        const auto [at, added] = numbers_.try_emplace(lanes, numbers_.size());
-        if (added) bytes_.insert(bytes_.end(), lanes.begin(), lanes.begin() + chunk_);
-        return static_cast<u16>(at->second);
+    u32 number(const Lanes& lanes) {
+        if (2 * count_ >= slots_.size()) grow();
+        u32& slot = find(lanes.data());
+        if (slot == kFree) {
+            if (count_ >= kMostPatterns)
+                throw ProgramError(
+                    "the tables of this program have more than 2^24 patterns; use fewer modes or photons");
+            slot = count_++;
+            bytes_.insert(bytes_.end(), lanes.begin(), lanes.begin() + chunk_);
+        }
+        return slot;
     }
 
   private:
+    static constexpr u32 kFree = ~0u;
+    static constexpr u32 kMostPatterns = 1u << 24;  // RowEntry::pattern
+
+    /// The slot of a pattern, or the free one that it would take.
+    u32& find(const u8* lanes) {
+        u64 hash = 0;
+        for (u32 i = 0; i < chunk_; ++i) hash = (hash ^ lanes[i]) * 0x100000001B3ULL;
+        for (std::size_t at = hash ^ (hash >> 32);; ++at) {
+            u32& slot = slots_[at & (slots_.size() - 1)];
+            if (slot == kFree || std::equal(lanes, lanes + chunk_, bytes_.data() + std::size_t{slot} * chunk_))
+                return slot;
+        }
+    }
+
+    void grow() {
+        slots_.assign(2 * slots_.size(), kFree);
+        for (u32 n = 0; n < count_; ++n) find(bytes_.data() + std::size_t{n} * chunk_) = n;
+    }
+
     std::vector<u8>& bytes_;
     u32 chunk_;
-    std::map<Lanes, std::size_t> numbers_;
+    u32 count_ = 0;
+    std::vector<u32> slots_;
 };
 
 std::shared_ptr<const RowTables> RowTables::shared(Space space, u32 modes, u32 photons, u32 chunk) {
@@ -89,8 +134,11 @@ std::shared_ptr<const RowTables> RowTables::shared(Space space, u32 modes, u32 p
 u64 RowTables::predict_bytes(Space space, u32 modes, u32 photons, u32 chunk) {
     u64 bytes = 0;
     for (u32 k = 1; k <= photons; ++k) {
-        const u64 chunks = state_count(space, modes, k) / chunk + 1;
-        bytes = saturating_add(bytes, saturating_mul(chunks, modes * u64{sizeof(RowEntry)}));
+        const u64 states = state_count(space, modes, k), chunks = states / chunk + 1;
+        // One entry per chunk and mode, and some more where parents lie apart; never more than there are parents.
+        const u64 entries = saturating_mul(chunks, space == Space::Fock ? modes : modes + modes / 2);
+        bytes = saturating_add(bytes, saturating_mul(std::min(entries, saturating_mul(states, k)), sizeof(RowEntry)));
+        bytes = saturating_add(bytes, saturating_mul(chunks, sizeof(u32)));
     }
     return bytes;
 }
@@ -105,24 +153,17 @@ RowTables::RowTables(const SlosTables& tables, u32 modes, u32 chunk) {
 RowTables::Level RowTables::build_level(const LevelView& view, u32 states, u32 modes, u32 chunk, Patterns& patterns) {
     Level level;
     level.states = states;
-    ChunkBuilder builder(modes, chunk);
-    const auto flush = [&] {
-        builder.finish([&](u32 mode, u32 parent, const Lanes& lanes) {
-            level.entries.push_back({parent, patterns.number(lanes), static_cast<u16>(mode)});
+    std::size_t entries = 0;
+    visit_chunks(view, modes, chunk, [&](ChunkBuilder& at) { at.finish([&](u32, u32, const Lanes&) { ++entries; }); });
+    level.entries.reserve(entries);
+    level.begin.reserve(states / chunk + 2);
+    level.begin.push_back(0);
+    visit_chunks(view, modes, chunk, [&](ChunkBuilder& at) {
+        at.finish([&](u32 mode, u32 parent, const Lanes& lanes) {
+            level.entries.push_back({parent, patterns.number(lanes) & 0xFFFFFFu, mode & 0xFFu});
         });
         level.begin.push_back(static_cast<u32>(level.entries.size()));
-    };
-    level.begin.push_back(0);
-    u32 current = 0;
-    visit_parents(view, [&](u32 state, u32 mode, u32 parent) {
-        if (state / chunk != current) {
-            flush();
-            current = state / chunk;
-        }
-        builder.add(state % chunk, mode, parent);
     });
-    flush();
-    level.entries.shrink_to_fit();
     return level;
 }
 

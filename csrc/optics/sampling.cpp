@@ -26,14 +26,18 @@ u32 Sampler::locate(double mass) const {
 }
 
 template <class Real>
-void Sampler::draw(const Real* probabilities, u64 seed, u64 id, u32 shots, std::vector<u32>& states,
-                   std::vector<u32>& counts) {
-    const std::size_t size = prefix_.size();
-    double total = 0;
-    for (std::size_t i = 0; i < size; ++i) {
+void Sampler::add(const Real* probabilities, std::size_t states) {
+    double total = known_ == 0 ? 0.0 : prefix_[known_ - 1];
+    double* const prefix = prefix_.data() + known_;
+    for (std::size_t i = 0; i < states; ++i) {
         total += static_cast<double>(probabilities[i]);
-        prefix_[i] = total;
+        prefix[i] = total;
     }
+    known_ += states;
+}
+
+void Sampler::draw(u64 seed, u64 id, u32 shots, std::vector<u32>& states, std::vector<u32>& counts) {
+    const double total = prefix_.back();
     states.clear();
     for (u32 shot = 0; shot < shots; shot += 2) {
         double uniforms[2];
@@ -43,7 +47,19 @@ void Sampler::draw(const Real* probabilities, u64 seed, u64 id, u32 shots, std::
             if (histogram_[state]++ == 0) states.push_back(state);
         }
     }
-    std::sort(states.begin(), states.end());
+    collect(states, counts);
+}
+
+/// Sorts the states that were drawn and takes their counts out of the histogram.
+void Sampler::collect(std::vector<u32>& states, std::vector<u32>& counts) {
+    constexpr std::size_t kScanned = 32;  // states that a scan passes in the time that sorting takes for one
+    if (states.size() * kScanned > histogram_.size()) {
+        states.clear();
+        for (std::size_t state = 0; state < histogram_.size(); ++state)
+            if (histogram_[state] != 0) states.push_back(static_cast<u32>(state));
+    } else {
+        std::sort(states.begin(), states.end());
+    }
     counts.clear();
     for (const u32 state : states) {
         counts.push_back(histogram_[state]);
@@ -51,6 +67,16 @@ void Sampler::draw(const Real* probabilities, u64 seed, u64 id, u32 shots, std::
     }
 }
 
+template <class Real>
+void Sampler::draw(const Real* probabilities, u64 seed, u64 id, u32 shots, std::vector<u32>& states,
+                   std::vector<u32>& counts) {
+    begin();
+    add(probabilities, prefix_.size());
+    draw(seed, id, shots, states, counts);
+}
+
+template void Sampler::add<float>(const float*, std::size_t);
+template void Sampler::add<double>(const double*, std::size_t);
 template void Sampler::draw<float>(const float*, u64, u64, u32, std::vector<u32>&, std::vector<u32>&);
 template void Sampler::draw<double>(const double*, u64, u64, u32, std::vector<u32>&, std::vector<u32>&);
 

@@ -35,8 +35,10 @@ struct RowDouble4 : Double4 {
 
 #include "row_kernel.inl"
 
-constexpr RowKernels<float> kRowFloat32 = row_kernels<RowFloat8>();
-constexpr RowKernels<double> kRowFloat64 = row_kernels<RowDouble4>();
+constexpr RowKernels<float> kRowFloat32[] = {row_kernels<RowFloat8, 4>(), row_kernels<RowFloat8, 2>(),
+                                             row_kernels<RowFloat8, 1>()};
+constexpr RowKernels<double> kRowFloat64[] = {row_kernels<RowDouble4, 4>(), row_kernels<RowDouble4, 2>(),
+                                              row_kernels<RowDouble4, 1>()};
 
 constexpr SlosKernels<float> kFloat32[] = {kernels<Float8, Double4>(), kernels<Float4, Double4>(),
                                            kernels<Scalar<float>, Scalar<double>>()};
@@ -47,6 +49,6 @@ bool supported() { return __builtin_cpu_supports("avx2") && __builtin_cpu_suppor
 
 }  // namespace
 
-const KernelProfile kAvx2Profile{"avx2", supported, kFloat32, 3, kFloat64, 3, &kRowFloat32, &kRowFloat64};
+const KernelProfile kAvx2Profile{"avx2", supported, kFloat32, 3, kFloat64, 3, kRowFloat32, kRowFloat64, 3};
 
 }  // namespace photonlink::optics

@@ -34,8 +34,10 @@ struct RowDouble8 : Double8 {
 
 #include "row_kernel.inl"
 
-constexpr RowKernels<float> kRowFloat32 = row_kernels<RowFloat16>();
-constexpr RowKernels<double> kRowFloat64 = row_kernels<RowDouble8>();
+constexpr RowKernels<float> kRowFloat32[] = {row_kernels<RowFloat16, 4>(), row_kernels<RowFloat16, 2>(),
+                                             row_kernels<RowFloat16, 1>()};
+constexpr RowKernels<double> kRowFloat64[] = {row_kernels<RowDouble8, 4>(), row_kernels<RowDouble8, 2>(),
+                                              row_kernels<RowDouble8, 1>()};
 
 constexpr SlosKernels<float> kFloat32[] = {kernels<Float16, Double8>(), kernels<Float8, Double8>(),
                                            kernels<Float4, Double4>(), kernels<Scalar<float>, Scalar<double>>()};
@@ -49,6 +51,6 @@ bool supported() {
 
 }  // namespace
 
-const KernelProfile kAvx512Profile{"avx512", supported, kFloat32, 4, kFloat64, 4, &kRowFloat32, &kRowFloat64};
+const KernelProfile kAvx512Profile{"avx512", supported, kFloat32, 4, kFloat64, 4, kRowFloat32, kRowFloat64, 3};
 
 }  // namespace photonlink::optics

@@ -21,9 +21,9 @@ constexpr SlosKernels<double> kFloat64[] = {kernels<Vector<double>, Vector<doubl
 }  // namespace
 
 #if defined(__aarch64__)
-const KernelProfile kBaselineProfile{"neon", [] { return true; }, kFloat32, 2, kFloat64, 2, nullptr, nullptr};
+const KernelProfile kBaselineProfile{"neon", [] { return true; }, kFloat32, 2, kFloat64, 2, nullptr, nullptr, 0};
 #else
-const KernelProfile kBaselineProfile{"baseline", [] { return true; }, kFloat32, 2, kFloat64, 2, nullptr, nullptr};
+const KernelProfile kBaselineProfile{"baseline", [] { return true; }, kFloat32, 2, kFloat64, 2, nullptr, nullptr, 0};
 #endif
 
 }  // namespace photonlink::optics

@@ -1,7 +1,6 @@
 #include "photonlink/optics/slos_sweep.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 namespace photonlink::optics {
 namespace {
@@ -50,10 +49,6 @@ void scatter(const Real* tile, u32 lanes, u32 states, Real* const* targets, u32 
             targets[row][first + s] = tile[u64{s} * lanes + row];
 }
 
-u32 occupied_modes(const ProgramSpec& spec) {
-    return static_cast<u32>(std::count_if(spec.input.begin(), spec.input.end(), [](u32 n) { return n > 0; }));
-}
-
 /// States that one of the two level buffers must hold: levels alternate so that the last but one lies in buffer 1. The
 /// last level is never stored.
 u64 buffer_states(const ProgramSpec& spec, u32 buffer) {
@@ -69,102 +64,47 @@ u64 buffer_states(const ProgramSpec& spec, u32 buffer) {
 template <class Real>
 u64 SlosSweep<Real>::predict_bytes(const ProgramSpec& spec, u32 max_lanes) {
     const u64 tile = tile_states(SlosTables::largest_block(spec.readout.space, spec.modes, spec.photons()));
-    const u64 numbers =
-        saturating_add(saturating_mul(saturating_add(buffer_states(spec, 0), buffer_states(spec, 1)), 2),
-                       saturating_add(tile, u64{spec.modes} * (2 * occupied_modes(spec) + 1)));
-    return saturating_add(SlosTables::predict_bytes(spec.readout.space, spec.modes, spec.photons()),
-                          saturating_mul(numbers, max_lanes * sizeof(Real)));
+    const u64 levels = saturating_mul(saturating_add(buffer_states(spec, 0), buffer_states(spec, 1)), 2);
+    return saturating_add(SweepColumns<Real>::predict_bytes(spec, max_lanes),
+                          saturating_mul(saturating_add(levels, tile), max_lanes * sizeof(Real)));
 }
 
 template <class Real>
 SlosSweep<Real>::SlosSweep(const ProgramSpec& spec, const std::vector<u32>& occupation, u32 max_lanes)
     : tables_(SlosTables::shared(spec.readout.space, spec.modes, spec.photons())),
-      modes_(spec.modes),
-      interference_(spec.interference),
-      scale_(1),
-      columns_(static_cast<u32>(occupation.size())) {
-    // Photons of the fullest mode come last: every level of that column then has real weights.
-    std::vector<u32> order(columns_);
-    for (u32 c = 0; c < columns_; ++c) order[c] = c;
-    std::stable_sort(order.begin(), order.end(), [&](u32 a, u32 b) { return occupation[a] < occupation[b]; });
-    for (const u32 column : order)
-        for (u32 n = 1; n <= occupation[column]; ++n) {
-            photon_column_.push_back(column);
-            scale_ /= n;
-        }
+      columns_(spec, occupation, max_lanes) {
     const std::size_t lanes = max_lanes;
-    weights_.resize(std::size_t{columns_} * modes_ * 2 * lanes);
-    real_column_.resize(modes_ * lanes);
     for (u32 buffer = 0; buffer < 2; ++buffer) levels_[buffer].resize(buffer_states(spec, buffer) * 2 * lanes);
     tile_capacity_ =
-        static_cast<u32>(tile_states(SlosTables::largest_block(spec.readout.space, modes_, spec.photons())));
+        static_cast<u32>(tile_states(SlosTables::largest_block(spec.readout.space, spec.modes, spec.photons())));
     tile_.resize(tile_capacity_ * lanes);
-}
-
-/// Rounds the columns to Real. Output modes may be multiplied by any phase without changing a probability: the one
-/// that makes the last photon's column real halves the work of the largest level.
-template <class Real>
-void SlosSweep<Real>::load_columns(u32 lanes, const double* columns) {
-    const u32 last = photon_column_.back();
-    for (u32 mode = 0; mode < modes_; ++mode) {
-        const double* const row = columns + u64{mode} * columns_ * 2 * lanes;
-        for (u32 lane = 0; lane < lanes; ++lane) {
-            const double last_re = row[u64{last} * 2 * lanes + lane];
-            const double last_im = row[u64{last} * 2 * lanes + lanes + lane];
-            const double norm = std::sqrt(last_re * last_re + last_im * last_im);
-            const double gauge_re = norm > 0 ? last_re / norm : 1.0;
-            const double gauge_im = norm > 0 ? -last_im / norm : 0.0;
-            real_column_[u64{mode} * lanes + lane] = static_cast<Real>(interference_ ? norm : norm * norm);
-            for (u32 c = 0; c < columns_; ++c) {
-                const double re = row[u64{c} * 2 * lanes + lane];
-                const double im = row[u64{c} * 2 * lanes + lanes + lane];
-                if (interference_) {
-                    Real* const at = weights_.data() + (u64{c} * modes_ + mode) * 2 * lanes + lane;
-                    at[0] = static_cast<Real>(re * gauge_re - im * gauge_im);
-                    at[lanes] = static_cast<Real>(re * gauge_im + im * gauge_re);
-                } else {
-                    weights_[(u64{c} * modes_ + mode) * lanes + lane] = static_cast<Real>(re * re + im * im);
-                }
-            }
-        }
-    }
-}
-
-template <class Real>
-const Real* SlosSweep<Real>::step_column(const SlosKernels<Real>& kernels, u32 photon,
-                                         typename SlosKernels<Real>::Step& step) const {
-    const u32 column = photon_column_[photon];
-    if (column == photon_column_.back()) {
-        step = interference_ ? kernels.step_real_column : kernels.step_distinguishable;
-        return real_column_.data();
-    }
-    step = interference_ ? kernels.step : kernels.step_distinguishable;
-    return weights_.data() + u64{column} * modes_ * (interference_ ? 2 : 1) * kernels.lanes;
 }
 
 template <class Real>
 void SlosSweep<Real>::run(const SlosKernels<Real>& kernels, const double* columns, Real* const* targets, u32 rows) {
     const u32 lanes = kernels.lanes;
     const u32 photons = tables_->photons();
-    load_columns(lanes, columns);
+    const bool interference = columns_.interference();
+    columns_.load(lanes, columns);
     u32 turn = photons % 2 == 1 ? 1 : 0;  // level photons - 1 lands in levels_[1]
     Real* const vacuum = levels_[turn].data();
     std::fill(vacuum, vacuum + lanes, Real{1});
-    if (interference_) std::fill(vacuum + lanes, vacuum + 2 * lanes, Real{0});
+    if (interference) std::fill(vacuum + lanes, vacuum + 2 * lanes, Real{0});
     for (u32 k = 1; k < photons; ++k, turn ^= 1) {
-        typename SlosKernels<Real>::Step step = nullptr;
-        const Real* const column = step_column(kernels, k - 1, step);
-        step(tables_->level(k), column, levels_[turn].data(), levels_[turn ^ 1].data());
+        const auto step = !interference             ? kernels.step_distinguishable
+                          : columns_.is_real(k - 1) ? kernels.step_real_column
+                                                    : kernels.step;
+        step(tables_->level(k), columns_.column(k - 1), levels_[turn].data(), levels_[turn ^ 1].data());
     }
     const LevelView last = tables_->level(photons);
-    const auto finish = interference_ ? kernels.finish : kernels.finish_distinguishable;
+    const auto finish = interference ? kernels.finish : kernels.finish_distinguishable;
     for (u32 b = 0; b < last.block_count;) {
         const u32 first_state = last.blocks[b].child;
         u32 end = b;
         u32 states = 0;
         while (end < last.block_count && states + last.suffixes[last.blocks[end].suffix].states <= tile_capacity_)
             states += last.suffixes[last.blocks[end++].suffix].states;
-        finish(last, b, end, real_column_.data(), levels_[1].data(), scale_, tile_.data());
+        finish(last, b, end, columns_.column(photons - 1), levels_[1].data(), columns_.scale(), tile_.data());
         scatter(tile_.data(), lanes, states, targets, rows, first_state);
         b = end;
     }

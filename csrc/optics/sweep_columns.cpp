@@ -34,21 +34,21 @@ SweepColumns<Real>::SweepColumns(const ProgramSpec& spec, const std::vector<u32>
 /// Output modes may be multiplied by any phase without changing a probability: the one that makes the last photon's
 /// column real halves the work of the largest level.
 template <class Real>
-void SweepColumns<Real>::load(u32 lanes, const double* columns) {
+void SweepColumns<Real>::load(u32 lanes, const double* columns, u32 composed_lanes) {
     lanes_ = lanes;
     const u32 last = photon_column_.back();
     for (u32 mode = 0; mode < modes_; ++mode) {
-        const double* const row = columns + u64{mode} * columns_ * 2 * lanes;
+        const double* const row = columns + u64{mode} * columns_ * 2 * composed_lanes;
         for (u32 lane = 0; lane < lanes; ++lane) {
-            const double last_re = row[u64{last} * 2 * lanes + lane];
-            const double last_im = row[u64{last} * 2 * lanes + lanes + lane];
+            const double last_re = row[u64{last} * 2 * composed_lanes + lane];
+            const double last_im = row[(u64{last} * 2 + 1) * composed_lanes + lane];
             const double norm = std::sqrt(last_re * last_re + last_im * last_im);
             const double gauge_re = norm > 0 ? last_re / norm : 1.0;
             const double gauge_im = norm > 0 ? -last_im / norm : 0.0;
             real_column_[u64{mode} * lanes + lane] = static_cast<Real>(interference_ ? norm : norm * norm);
             for (u32 c = 0; c < columns_; ++c) {
-                const double re = row[u64{c} * 2 * lanes + lane];
-                const double im = row[u64{c} * 2 * lanes + lanes + lane];
+                const double re = row[u64{c} * 2 * composed_lanes + lane];
+                const double im = row[(u64{c} * 2 + 1) * composed_lanes + lane];
                 if (interference_) {
                     Real* const at = weights_.data() + (u64{c} * modes_ + mode) * 2 * lanes + lane;
                     at[0] = static_cast<Real>(re * gauge_re - im * gauge_im);

@@ -48,12 +48,15 @@ const Case kCases[] = {
     {10, {1, 1, 1, 1, 1, 0, 0, 0, 0, 0}, {ReadoutKind::Probabilities, Space::Fock, Grouping::Lex, 4}},
     {14, {1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0}, {ReadoutKind::Correlators, Space::Unbunched, Grouping::None, 0}},
     {9, {3, 1, 1, 0, 0, 0, 0, 0, 0}, {ReadoutKind::ClickPatterns, Space::Fock, Grouping::None, 0}},
+    {13, {1, 1, 1, 1, 1, 1, 1}, {ReadoutKind::Probabilities, Space::Fock, Grouping::None, 0}},
+    {13, {1, 1, 1, 1, 1, 1, 1}, {ReadoutKind::Probabilities, Space::Fock, Grouping::Mod, 5}},
+    {18, {1, 1, 1, 1, 1, 1, 1, 1}, {ReadoutKind::Probabilities, Space::Unbunched, Grouping::None, 0}},
     {16, {1, 1, 1, 1, 1, 1, 1, 1}, {ReadoutKind::Probabilities, Space::DualRail, Grouping::None, 0}},
     {12, {1, 1, 1, 1, 1, 1}, {ReadoutKind::Correlators, Space::Fock, Grouping::None, 0}},
 };
 
 TEST(Memory, PredictionBoundsWhatASimulatorTakes) {
-    constexpr std::size_t kBookkeeping = 64 << 10;  // ranks, walkers, the objects themselves
+    constexpr std::size_t kBookkeeping = 256 << 10;  // ranks, walkers, builders of tables, the objects themselves
     for (Case test_case : kCases) {
         test_case.input.resize(test_case.modes);
         const ProgramSpec spec = random_program(test_case.modes, test_case.input, 1, test_case.readout, 1);

@@ -29,6 +29,10 @@ class ReadoutMap {
 
     std::size_t outputs() const { return outputs_; }
 
+    /// Adds to `values`, outputs() of them, what the probabilities of `states` states from `first` on contribute.
+    template <class Real>
+    void add(const Real* probabilities, std::size_t first, std::size_t states, double* values) const;
+
     /// outputs() expectation values of a distribution over the whole basis.
     template <class Real>
     void exact(const Real* probabilities, double* values) const;
@@ -52,6 +56,8 @@ class ReadoutMap {
                   double* errors) const;
 
   private:
+    template <class Real>
+    void add_groups(const Real* probabilities, std::size_t first, std::size_t states, double* values) const;
     template <class Visit>
     void visit(std::size_t state, Visit&& visit) const;
     template <class Visit>

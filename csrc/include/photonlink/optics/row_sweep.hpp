@@ -1,5 +1,5 @@
-// One datapoint at a time, with vectors over states: what a few datapoints take, since their lanes would be mostly
-// idle, and what large spaces take, since one datapoint's levels fit a cache where sixteen do not.
+// Few datapoints at a time, with vectors over states: what a small batch takes, since their lanes would be mostly
+// idle, and what large spaces take, since the levels of few datapoints fit a cache where those of sixteen do not.
 #pragma once
 
 #include "photonlink/optics/row_tables.hpp"
@@ -11,7 +11,7 @@ namespace photonlink::optics {
 template <class Real>
 class RowPlan {
   public:
-    RowPlan(const ProgramSpec& spec, const RowKernels<Real>& kernels, double scale);
+    RowPlan(const ProgramSpec& spec, u32 chunk, double scale);
 
     /// An upper bound; saturates.
     static u64 predict_bytes(const ProgramSpec& spec, u32 chunk);
@@ -20,7 +20,7 @@ class RowPlan {
     template <class>
     friend class RowSweep;
 
-    const RowKernels<Real>& kernels_;
+    u32 chunk_;
     std::shared_ptr<const RowTables> tables_;
     u32 photons_;
     u64 buffer_states_[2];
@@ -31,20 +31,21 @@ class RowPlan {
 template <class Real>
 class RowSweep {
   public:
-    explicit RowSweep(std::shared_ptr<const RowPlan<Real>> plan);
+    RowSweep(std::shared_ptr<const RowPlan<Real>> plan, u32 max_rows);
 
-    static u64 predict_bytes(const ProgramSpec& spec, u32 chunk);
+    static u64 predict_bytes(const ProgramSpec& spec, u32 chunk, u32 max_rows);
 
-    /// Computes all levels but the last of the datapoint whose columns were loaded with one lane.
-    void begin(const SweepColumns<Real>& columns);
+    /// Computes all levels but the last of kernels.rows datapoints, whose columns were loaded with as many lanes.
+    void begin(const RowKernels<Real>& kernels, const SweepColumns<Real>& columns);
 
-    /// The probabilities of `states` states from `first` on (a multiple of 16): bit by bit what SlosSweep::run gives.
-    /// Not renormalised.
-    void finish(const SweepColumns<Real>& columns, u64 first, u64 states, Real* out);
+    /// The probabilities of `states` states from `first` on (a multiple of 16), datapoint r to out[r]: bit by bit what
+    /// SlosSweep::run gives. Not renormalised.
+    void finish(const RowKernels<Real>& kernels, const SweepColumns<Real>& columns, u64 first, u64 states,
+                Real* const* out);
 
   private:
     std::shared_ptr<const RowPlan<Real>> plan_;
-    AlignedVector<Real> levels_[2];  // levels take turns: real parts, then imaginary parts `stride_` further
+    AlignedVector<Real> levels_[2];  // levels take turns; see RowKernels
     u64 stride_[2];
 };
 

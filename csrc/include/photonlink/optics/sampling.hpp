@@ -16,14 +16,27 @@ class Sampler {
 
     static u64 predict_bytes(u64 basis_size);
 
-    /// Counts `shots` draws of datapoint `id`: distinct states in ascending order and how often each was drawn.
+    /// Forgets the distribution.
+    void begin() { known_ = 0; }
+
+    /// Takes the probabilities of the next `states` states; they need not add up to 1.
+    template <class Real>
+    void add(const Real* probabilities, std::size_t states);
+
+    /// Counts `shots` draws of datapoint `id` from the whole distribution: distinct states in ascending order and how
+    /// often each was drawn.
+    void draw(u64 seed, u64 id, u32 shots, std::vector<u32>& states, std::vector<u32>& counts);
+
+    /// The three in one.
     template <class Real>
     void draw(const Real* probabilities, u64 seed, u64 id, u32 shots, std::vector<u32>& states,
               std::vector<u32>& counts);
 
   private:
     u32 locate(double mass) const;
+    void collect(std::vector<u32>& states, std::vector<u32>& counts);
 
+    std::size_t known_ = 0;       // states added so far
     std::vector<double> prefix_;  // prefix_[i] = sum of the probabilities up to and including state i
     std::vector<u32> histogram_;  // all zero between calls
 };

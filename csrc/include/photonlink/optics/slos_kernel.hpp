@@ -48,8 +48,8 @@ struct LevelView {
 /// where the top bit of pattern[j] is clear; see row_tables.hpp.
 struct RowEntry {
     u32 parent;
-    u16 pattern;  // number of the pattern
-    u16 mode;
+    u32 pattern : 24;  // number of the pattern
+    u32 mode : 8;
 };
 
 struct RowView {
@@ -89,15 +89,17 @@ struct SlosKernels {
     Finish finish_distinguishable;  // last level: the weights are the probabilities
 };
 
-/// One datapoint with vectors over consecutive states. Real parts of a level lie side by side, imaginary parts `stride`
-/// further; at least one vector may be read beyond the last state. Columns are those of one lane.
+/// Few datapoints with vectors over consecutive states. Of each row, the real parts of a level lie side by side, the
+/// imaginary parts `stride` further, and the next row as much further again; at least one vector may be read beyond the
+/// last state. Columns are lane arrays of `rows` lanes.
 template <class Real>
 struct RowKernels {
     using Step = void (*)(const RowView&, const Real* column, const Real* parents, u64 parent_stride, Real* children,
                           u64 child_stride);
     using Finish = void (*)(const RowView&, u32 first_chunk, u32 last_chunk, const Real* column, const Real* parents,
-                            u64 parent_stride, const Real* weights, Real weight, Real* probabilities);
+                            u64 parent_stride, const Real* weights, Real weight, Real* const* probabilities);
     u32 chunk;  // states per vector
+    u32 rows;   // datapoints
     Step step;
     Step step_real_column;
     Step step_distinguishable;
@@ -113,8 +115,10 @@ struct KernelProfile {
     u32 float32_count;
     const SlosKernels<double>* float64;
     u32 float64_count;
-    const RowKernels<float>* row_float32;  // null where the profile cannot permute vectors
+    // For few datapoints, in descending order, the last one for 1; none where the profile cannot permute vectors.
+    const RowKernels<float>* row_float32;
     const RowKernels<double>* row_float64;
+    u32 row_count;
 
     template <class Real>
     const SlosKernels<Real>* widths() const {

@@ -4,8 +4,8 @@
 
 #include <memory>
 
-#include "photonlink/optics/interferometer.hpp"
 #include "photonlink/optics/slos_tables.hpp"
+#include "photonlink/optics/sweep_columns.hpp"
 
 namespace photonlink::optics {
 
@@ -14,7 +14,7 @@ class SlosSweep {
   public:
     SlosSweep(const ProgramSpec& spec, const std::vector<u32>& occupation, u32 max_lanes);
 
-    /// Tables and scratch; saturates.
+    /// Scratch, without the tables; saturates.
     static u64 predict_bytes(const ProgramSpec& spec, u32 max_lanes);
 
     u64 basis_size() const { return tables_->states(tables_->photons()); }
@@ -24,20 +24,11 @@ class SlosSweep {
     void run(const SlosKernels<Real>& kernels, const double* columns, Real* const* targets, u32 rows);
 
   private:
-    void load_columns(u32 lanes, const double* columns);
-    const Real* step_column(const SlosKernels<Real>& kernels, u32 photon, typename SlosKernels<Real>::Step& step) const;
-
-    std::shared_ptr<const SlosTables> tables_;
-    u32 modes_;
-    bool interference_;
-    double scale_;                     // 1 / product of the factorials of the input's occupation numbers
-    u32 columns_;                      // of the composed matrices
-    std::vector<u32> photon_column_;   // column of each photon; the last column is made real
-    AlignedVector<Real> weights_;      // columns x modes lane arrays
-    AlignedVector<Real> real_column_;  // modes lane arrays: the last photon's column
-    AlignedVector<Real> levels_[2];    // amplitudes of the last and the next level, taking turns
-    u32 tile_capacity_;                // states
-    AlignedVector<Real> tile_;         // probabilities of a few blocks, before they go to their rows
+    const std::shared_ptr<const SlosTables> tables_;
+    SweepColumns<Real> columns_;
+    AlignedVector<Real> levels_[2];  // amplitudes of the last and the next level, taking turns
+    u32 tile_capacity_;              // states
+    AlignedVector<Real> tile_;       // probabilities of a few blocks, before they go to their rows
 };
 
 }  // namespace photonlink::optics

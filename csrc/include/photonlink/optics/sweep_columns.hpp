@@ -12,8 +12,9 @@ class SweepColumns {
 
     static u64 predict_bytes(const ProgramSpec& spec, u32 max_lanes);
 
-    /// Takes what Interferometer::compose returned for `lanes` lanes.
-    void load(u32 lanes, const double* columns);
+    /// Takes the first `lanes` lanes of what Interferometer::compose returned for `composed_lanes` of them.
+    void load(u32 lanes, const double* columns, u32 composed_lanes);
+    void load(u32 lanes, const double* columns) { load(lanes, columns, lanes); }
 
     bool interference() const { return interference_; }
     /// 1 / product of the factorials of the input's occupation numbers.

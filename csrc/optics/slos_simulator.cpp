@@ -1,0 +1,173 @@
+#include "slos_simulator.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <exception>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "photonlink/optics/thread_pool.hpp"
+#include "slos_worker.hpp"
+
+namespace photonlink::optics {
+namespace {
+
+/// Work that a helper must have, to be worth waking: a sleeping thread takes some ten microseconds to come.
+constexpr double kLeastHelperNs = 100e3;
+
+/// Nanoseconds of one core per datapoint, roughly: what decides how many threads pay.
+double estimated_row_ns(const ProgramSpec& spec, const SlosNeeds& needs, u32 shots) {
+    constexpr double kMultiplyAddsPerNs = 10, kNsPerShot = 50;
+    double multiply_adds =
+        4.0 * spec.modes * spec.modes * spec.photons() * static_cast<double>(spec.interferometers.size());
+    for (u32 k = 1; needs.distribution && k <= spec.photons(); ++k)
+        multiply_adds += 4.0 * k * static_cast<double>(state_count(spec.readout.space, spec.modes, k));
+    return multiply_adds / kMultiplyAddsPerNs + kNsPerShot * shots;
+}
+
+/// The blocks of one batch, as workers take them.
+struct Blocks {
+    const SimulationBatch& batch;
+    std::size_t rows;  // per block
+    std::atomic<std::size_t> next{0};
+    std::mutex mutex;  // guards the two below
+    std::size_t failed_row;
+    std::exception_ptr failure;
+
+    explicit Blocks(const SimulationBatch& all, std::size_t block_rows)
+        : batch(all), rows(block_rows), failed_row(all.rows) {}
+
+    template <class Worker>
+    void work(Worker& worker) {
+        for (;;) {
+            // Relaxed: a number to count with; the pool orders everything else.
+            const std::size_t first = next.fetch_add(1, std::memory_order_relaxed) * rows;
+            if (first >= batch.rows) return;
+            try {
+                worker.run(batch, first, std::min(rows, batch.rows - first));
+            } catch (...) {
+                fail(first);
+            }
+        }
+    }
+
+    /// Keeps the failure of the first rows, and lets nobody begin another block.
+    void fail(std::size_t first) {
+        next.store(batch.rows / rows + 1, std::memory_order_relaxed);
+        const std::lock_guard<std::mutex> lock(mutex);
+        if (first >= failed_row) return;
+        failed_row = first;
+        failure = std::current_exception();
+    }
+};
+
+template <class Real>
+class SlosSimulator final : public Simulator {
+  public:
+    SlosSimulator(std::shared_ptr<const ProgramSpec> spec, std::size_t memory_limit, bool sampled, u32 threads);
+
+    std::size_t output_size() const override { return shared_.outputs; }
+    std::size_t basis_size() const override { return shared_.basis_size; }
+    std::size_t preferred_batch() const override {
+        return std::size_t{std::max(shared_.layout.lanes, shared_.layout.rows)} * shared_.layout.threads;
+    }
+    std::size_t memory_bytes() const override {
+        return layout_bytes<Real>(*shared_.spec, *shared_.profile, shared_.needs, shared_.layout);
+    }
+    std::string kernel_profile() const override { return shared_.profile->name; }
+    u32 threads() const override { return shared_.layout.threads; }
+    void run(const SimulationBatch& batch) override;
+
+  private:
+    void build(const SlosNeeds& needs);
+    u32 threads_that_pay(const SimulationBatch& batch) const;
+    std::size_t block_rows(std::size_t rows, u32 threads) const;
+
+    std::size_t memory_limit_;
+    u32 most_threads_;
+    SlosShared<Real> shared_;
+    std::vector<std::unique_ptr<SlosWorker<Real>>> workers_;
+    ThreadPool pool_;
+};
+
+template <class Real>
+SlosSimulator<Real>::SlosSimulator(std::shared_ptr<const ProgramSpec> spec, std::size_t memory_limit, bool sampled,
+                                   u32 threads)
+    : memory_limit_(memory_limit), most_threads_(usable_threads(threads)) {
+    shared_.spec = std::move(spec);
+    shared_.profile = &select_kernel_profile();
+    shared_.outputs = optics::output_size(*shared_.spec);
+    shared_.basis_size = state_count(shared_.spec->readout.space, shared_.spec->modes, shared_.spec->photons());
+    build({sampled || !has_closed_form(*shared_.spec), sampled});
+}
+
+/// Lays everything out anew. What was there goes first, but stays if the new layout is refused.
+template <class Real>
+void SlosSimulator<Real>::build(const SlosNeeds& needs) {
+    const ProgramSpec& spec = *shared_.spec;
+    const SlosLayout layout = choose_layout<Real>(spec, *shared_.profile, needs, most_threads_, memory_limit_);
+    if (needs.distribution && !SlosTables::can_number(spec.readout.space, spec.modes, spec.photons()))
+        throw ProgramError("the " + std::string(space_name(spec.readout.space)) + " space of " +
+                           std::to_string(spec.photons()) + " photons in " + std::to_string(spec.modes) +
+                           " modes has more states than the 2^32 that a simulation can number; use fewer of both");
+    workers_.clear();
+    shared_.needs = needs;
+    shared_.layout = layout;
+    if (needs.distribution && !shared_.readout) shared_.readout = std::make_unique<const ReadoutMap>(spec);
+    if (layout.rows > 0 && !shared_.row_plan) {
+        const double scale = SweepColumns<Real>(spec, Interferometer(spec, 1).occupation(), 1).scale();
+        shared_.row_plan =
+            std::make_shared<const RowPlan<Real>>(spec, shared_.profile->template rows<Real>()->chunk, scale);
+    }
+    for (u32 t = 0; t < layout.threads; ++t) workers_.push_back(std::make_unique<SlosWorker<Real>>(shared_));
+}
+
+template <class Real>
+u32 SlosSimulator<Real>::threads_that_pay(const SimulationBatch& batch) const {
+    const SlosNeeds needs{batch.shots > 0 || shared_.needs.distribution, false};
+    const double work = estimated_row_ns(*shared_.spec, needs, batch.shots) * static_cast<double>(batch.rows);
+    const double shares = std::min(work / kLeastHelperNs, static_cast<double>(batch.rows));
+    return std::clamp(static_cast<u32>(std::min(shares, 1e6)), 1u, shared_.layout.threads);
+}
+
+/// As many as a worker takes side by side, but so few that every thread gets some.
+template <class Real>
+std::size_t SlosSimulator<Real>::block_rows(std::size_t rows, u32 threads) const {
+    if (threads == 1) return rows;
+    std::size_t block = std::max(shared_.layout.lanes, shared_.layout.rows);
+    while (block > 1 && block * threads > rows) block /= 2;
+    return block;
+}
+
+template <class Real>
+void SlosSimulator<Real>::run(const SimulationBatch& batch) {
+    check_batch(*shared_.spec, batch);
+    if (batch.shots > 0 && !shared_.needs.sampled) build({true, true});
+    const u32 threads = threads_that_pay(batch);
+    for (u32 t = 0; t < threads && batch.reports == nullptr; ++t) workers_[t]->reserve(batch.shots);
+    if (threads == 1) return workers_[0]->run(batch, 0, batch.rows);
+    Blocks blocks(batch, block_rows(batch.rows, threads));
+    pool_.run(threads, [this, &blocks](u32 worker) { blocks.work(*workers_[worker]); });
+    if (blocks.failure) std::rethrow_exception(blocks.failure);
+}
+
+template <class Real>
+std::size_t least_bytes(const ProgramSpec& spec, bool sampled) {
+    return least_layout_bytes<Real>(spec, select_kernel_profile(), {sampled || !has_closed_form(spec), sampled});
+}
+
+}  // namespace
+
+std::size_t predict_slos_bytes(const ProgramSpec& spec, Precision precision, bool sampled) {
+    return precision == Precision::Float32 ? least_bytes<float>(spec, sampled) : least_bytes<double>(spec, sampled);
+}
+
+std::unique_ptr<Simulator> create_slos_simulator(std::shared_ptr<const ProgramSpec> spec, Precision precision,
+                                                 std::size_t memory_limit_bytes, bool sampled, u32 threads) {
+    if (precision == Precision::Float32)
+        return std::make_unique<SlosSimulator<float>>(std::move(spec), memory_limit_bytes, sampled, threads);
+    return std::make_unique<SlosSimulator<double>>(std::move(spec), memory_limit_bytes, sampled, threads);
+}
+
+}  // namespace photonlink::optics

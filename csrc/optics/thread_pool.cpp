@@ -1,0 +1,112 @@
+#include "photonlink/optics/thread_pool.hpp"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstdlib>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "photonlink/link/fork.hpp"
+#include "photonlink/optics/simulator.hpp"
+
+namespace photonlink::optics {
+namespace {
+
+constexpr u32 kMostThreads = 1024;
+
+u32 affinity_count() {
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) != 0) return std::max(1u, std::thread::hardware_concurrency());
+    return static_cast<u32>(std::max(1, CPU_COUNT(&set)));
+}
+
+}  // namespace
+
+u32 usable_threads(u32 asked) {
+    if (asked > 0) return std::min(asked, kMostThreads);
+    const char* const text = std::getenv("PHOTONLINK_THREADS");
+    if (text == nullptr || *text == '\0') return std::min(affinity_count(), kMostThreads);
+    char* end = nullptr;
+    const unsigned long threads = std::strtoul(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end != '\0' || threads < 1 || threads > kMostThreads)
+        throw ProgramError("environment variable PHOTONLINK_THREADS is \"" + std::string(text) +
+                           "\"; expected a number of threads from 1 to " + std::to_string(kMostThreads) +
+                           ". Unset it to use every CPU of the process's affinity mask.");
+    return static_cast<u32>(threads);
+}
+
+class ThreadPool::Helpers {
+  public:
+    ~Helpers() {
+        {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            stopping_ = true;
+        }
+        wake_.notify_all();
+        for (std::thread& thread : threads_) thread.join();
+    }
+
+    bool inherited() const { return guard_.inherited(); }
+
+    void run(u32 threads, const std::function<void(u32)>& job) {
+        while (threads_.size() + 1 < threads)
+            threads_.emplace_back(&Helpers::help, this, static_cast<u32>(threads_.size()) + 1, turn_);
+        {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            job_ = &job;
+            wanted_ = threads;
+            busy_ = threads - 1;
+            ++turn_;
+        }
+        wake_.notify_all();
+        job(0);
+        std::unique_lock<std::mutex> lock(mutex_);
+        done_.wait(lock, [&] { return busy_ == 0; });
+    }
+
+  private:
+    void help(u32 number, u64 seen) {
+        std::unique_lock<std::mutex> lock(mutex_);
+        for (;;) {
+            wake_.wait(lock, [&] { return stopping_ || turn_ != seen; });
+            if (stopping_) return;
+            seen = turn_;
+            if (number >= wanted_) continue;
+            const std::function<void(u32)>& job = *job_;
+            lock.unlock();
+            job(number);
+            lock.lock();
+            if (--busy_ == 0) done_.notify_one();
+        }
+    }
+
+    const link::ForkGuard guard_;
+    std::vector<std::thread> threads_;
+    std::mutex mutex_;  // guards all below; turn_ is also read by its only writer
+    std::condition_variable wake_, done_;
+    const std::function<void(u32)>* job_ = nullptr;
+    u32 wanted_ = 0;
+    u32 busy_ = 0;
+    u64 turn_ = 0;  // counts jobs
+    bool stopping_ = false;
+};
+
+ThreadPool::ThreadPool() = default;
+
+ThreadPool::~ThreadPool() {
+    // In a forked child the threads do not exist: joining them would wait for ever, so their remains are left behind.
+    if (helpers_ && helpers_->inherited()) helpers_.release();  // NOLINT(bugprone-unused-return-value)
+}
+
+void ThreadPool::run(u32 threads, const std::function<void(u32)>& job) {
+    if (threads <= 1) return job(0);
+    if (helpers_ && helpers_->inherited()) helpers_.release();  // NOLINT(bugprone-unused-return-value)
+    if (!helpers_) helpers_ = std::make_unique<Helpers>();
+    helpers_->run(threads, job);
+}
+
+}  // namespace photonlink::optics
