@@ -1,18 +1,19 @@
 #!/usr/bin/env python3
-"""Checks the portable headers without a GPU: each compiles alone, needs no standard header, and is sound in PTX.
+"""Checks the portable headers without a GPU: each compiles alone, for the host and for CUDA, and is sound in PTX.
 
-1. Every portable header compiles alone with the host compiler.
-2. Every portable header compiles without any system header, as run-time compilation of kernels needs it.
-3. With nvcc: every header compiles alone as CUDA, and the kernels of portable.cu use system scope on words that cross
-   the link, device scope on words that do not, and no load through the constant cache on link memory.
+1. Every header that csrc/CMakeLists.txt installs compiles alone with the host compiler.
+2. With nvcc: every header compiles alone as CUDA, and the kernels of portable.cu and device.cu keep to rules.py.
 
-Exit status 0: all good; 1: something is wrong; 77: parts 1 and 2 are good and part 3 was skipped for want of nvcc.
-Usage: check.py [--cxx g++] [--nvcc nvcc]
+That they need no system header is for run-time compilation to say (tests/python/test_nvrtc.py).
+
+Exit status 0: all good; 1: something is wrong; 77: part 1 is good and part 2 was skipped for want of nvcc.
+Usage: check.py [--cxx g++] [--nvcc nvcc] [--jobs 2]
 """
 
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
 import pathlib
 import re
 import shutil
@@ -20,108 +21,80 @@ import subprocess
 import sys
 import tempfile
 
-HERE = pathlib.Path(__file__).resolve().parent
-INCLUDE = HERE.parents[1] / "csrc" / "include"
-PORTABLE = [
-    "platform.hpp",
-    "encode.hpp",
-    "wire/frame.hpp",
-    "wire/functions.hpp",
-    "wire/codec.hpp",
-    "link/sites.hpp",
-    "link/port.hpp",
-    "link/backoff.hpp",
-    "link/client.hpp",
-    "link/server.hpp",
-]
-ACQUIRE_SYS = r"ld\.acquire\.sys\.global\.[bu]64"
-RELEASE_SYS = r"st\.release\.sys\.global\.[bu]64"
-RELEASE_GPU = r"st\.release\.gpu\.global\.[bu]64"
-CAS_GPU = r"atom\.acquire\.gpu\.global\.cas\.b64"
-ANY_NC = r"ld\.global\S*\.nc\b"
+import rules
 
-# Kernel -> (instructions that must be there, instructions that must not).
-EXPECTED: dict[str, tuple[list[str], list[str]]] = {
-    "probe_submit": ([RELEASE_SYS], [ANY_NC, RELEASE_GPU]),
-    "probe_poll": ([ACQUIRE_SYS], [ANY_NC]),
-    "probe_wait": ([ACQUIRE_SYS, "globaltimer", "nanosleep"], [ANY_NC]),
-    "probe_claim": ([CAS_GPU, ACQUIRE_SYS], [ANY_NC, RELEASE_SYS]),
-    "probe_release": ([RELEASE_GPU], [ANY_NC, RELEASE_SYS]),
-    "probe_reap": ([CAS_GPU, RELEASE_GPU, ACQUIRE_SYS], [ANY_NC, RELEASE_SYS]),
-    "probe_close": ([RELEASE_SYS], [ANY_NC, RELEASE_GPU]),
-    "probe_reread": ([ACQUIRE_SYS], [ANY_NC]),
-    # Own f64 arguments may go through the constant cache; link memory is read as bytes and u64.
-    "probe_infer": ([ACQUIRE_SYS, RELEASE_SYS, CAS_GPU, RELEASE_GPU], [r"ld\.global\S*\.nc\S*\.[bus](8|16|64)\b"]),
-    # The control: here the compiler does use the constant cache, and this script must see it.
-    "probe_control": ([ANY_NC], []),
-    "probe_serve": ([ACQUIRE_SYS, RELEASE_SYS], [ANY_NC, CAS_GPU]),
-}
-# Nothing may read-modify-write at system scope: PCIe does not promise it.
-FORBIDDEN_EVERYWHERE = [r"\batom\S*\.sys\b", r"\bred\S*\.sys\b", r"\bmembar\b", r"\bfence\b"]
+HERE = pathlib.Path(__file__).resolve().parent
+CSRC = HERE.parents[1] / "csrc"
+INCLUDE = CSRC / "include"
+ARCHITECTURES = ("80", "90")
+
+
+def portable_headers() -> list[str]:
+    """The headers that are installed, from the one list of them."""
+    listed = re.search(r"set\(portable ([^)]*)\)", (CSRC / "CMakeLists.txt").read_text())
+    if listed is None:
+        sys.exit("csrc/CMakeLists.txt has no list of portable headers")
+    return listed.group(1).split()
 
 
 def compiles(command: list[str], what: str) -> bool:
     """Runs a compiler; reports and returns False if it objects."""
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
-        print(f"{what}: does not compile\n{done.stderr}")
+        print(f"{what}: does not compile\n{done.stdout}{done.stderr}")
     return done.returncode == 0
 
 
-def check_headers_alone(compiler: list[str], suffix: str, what: str) -> bool:
+def check_headers_alone(compiler: list[str], suffix: str, what: str, jobs: int) -> bool:
     """Compiles one small file per portable header that includes it alone, twice."""
-    good = True
-    with tempfile.TemporaryDirectory() as name:
-        for header in PORTABLE:
+    headers = portable_headers()
+    with tempfile.TemporaryDirectory() as name, concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+
+        def compile_one(header: str) -> bool:
             source = pathlib.Path(name) / f"{header.replace('/', '_')}{suffix}"
             source.write_text(f'#include "photonlink/{header}"\n' * 2)
-            good &= compiles([*compiler, f"-I{INCLUDE}", str(source)], f"{what}: {header}")
-    print(f"{what}: {len(PORTABLE)} headers {'compile alone' if good else 'FAILED'}")
+            return compiles([*compiler, f"-I{INCLUDE}", str(source)], f"{what}: {header}")
+
+        good = all(list(pool.map(compile_one, headers)))
+    print(f"{what}: {len(headers)} headers {'compile alone' if good else 'FAILED'}")
     return good
 
 
-def kernels_of(ptx: str) -> dict[str, str]:
-    """Splits PTX into kernel name -> body."""
-    parts = re.split(r"\.visible \.entry (\w+)\(", ptx)
-    return dict(zip(parts[1::2], parts[2::2], strict=True))
-
-
-def check_ptx(ptx: str) -> bool:
-    """Compares each kernel's instructions with EXPECTED; prints every disagreement."""
-    kernels = kernels_of(ptx)
-    complaints = [f"{name}: kernel is missing" for name in EXPECTED if name not in kernels]
-    complaints += [f"{name}: nothing is expected of this kernel" for name in kernels if name not in EXPECTED]
-    for name in EXPECTED.keys() & kernels.keys():
-        required, forbidden = EXPECTED[name]
-        body = kernels[name]
-        complaints += [f"{name}: no instruction matches {rule}" for rule in required if not re.search(rule, body)]
-        found = [match for rule in forbidden + FORBIDDEN_EVERYWHERE for match in re.finditer(rule, body)]
-        complaints += [f"{name}: must not contain {match.group(0)}" for match in found]
-    words = re.findall(r"ld\.global\S*", kernels.get("probe_reread", ""))
-    if len(words) < 2:
-        complaints.append(f"probe_reread: reads link memory {len(words)} time(s), expected 2")
-    print("\n".join(complaints) if complaints else f"PTX: {len(EXPECTED)} kernels as expected")
-    return not complaints
+def check_ptx(nvcc: list[str], architecture: str, source: str, expected: dict[str, rules.Rule]) -> bool:
+    """Compiles a file of kernels and compares each with its rule; prints every disagreement."""
+    with tempfile.TemporaryDirectory() as name:
+        output = pathlib.Path(name) / "kernels.ptx"
+        command = [*nvcc, f"-arch=compute_{architecture}", "-o", str(output), f"-I{INCLUDE}", str(HERE / source)]
+        if not compiles(command, source):
+            return False
+        ptx = output.read_text()
+    found = rules.complaints(ptx, expected)
+    if "probe_reread" in expected:
+        reads = len(re.findall(r"ld\.global\S*", rules.kernels_of(ptx).get("probe_reread", "")))
+        found += [] if reads >= 2 else [f"probe_reread: reads link memory {reads} time(s), expected 2"]
+    print(
+        "\n".join(found) if found else f"PTX: {len(expected)} kernels of {source}, compute_{architecture}, as expected"
+    )
+    return not found
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cxx", default="g++")
     parser.add_argument("--nvcc", default="nvcc")
+    parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
     warnings = ["-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Wno-sign-conversion", "-Werror"]
-    good = check_headers_alone([arguments.cxx, "-std=c++17", *warnings, "-fsyntax-only"], ".cpp", "host")
-    bare = ["-nostdinc", "-D__CUDACC_RTC__", "-D__host__=", "-D__device__="]
-    good &= check_headers_alone([arguments.cxx, "-std=c++17", *bare, "-fsyntax-only"], ".cpp", "no system headers")
+    host = [arguments.cxx, "-std=c++17", *warnings, "-fsyntax-only"]
+    good = check_headers_alone(host, ".cpp", "host", arguments.jobs)
     if shutil.which(arguments.nvcc) is None:
         print(f"skipped: PTX, since {arguments.nvcc} is not installed")
         return 77 if good else 1
-    cuda = [arguments.nvcc, "-std=c++17", "-arch=sm_80", "-ptx", "--Werror", "all-warnings", "-o"]
-    good &= check_headers_alone([*cuda, "/dev/null"], ".cu", "CUDA")
-    with tempfile.TemporaryDirectory() as name:
-        output = pathlib.Path(name) / "portable.ptx"
-        good &= compiles([*cuda, str(output), f"-I{INCLUDE}", str(HERE / "portable.cu")], "portable.cu")
-        good &= output.exists() and check_ptx(output.read_text())
+    nvcc = [arguments.nvcc, "-std=c++17", "-ptx", "--Werror", "all-warnings"]
+    good &= check_headers_alone([*nvcc, "-arch=compute_80", "-o", "/dev/null"], ".cu", "CUDA", arguments.jobs)
+    for architecture in ARCHITECTURES:
+        good &= check_ptx(nvcc, architecture, "portable.cu", rules.PORTABLE_CU)
+        good &= check_ptx(nvcc, architecture, "device.cu", rules.DEVICE_CU)
     return 0 if good else 1
 
 

@@ -1,10 +1,7 @@
-// Compiled to PTX and never run: check.py reads the instructions of each kernel. A test on the CPU cannot see a wrong
-// scope, nor a load through the cache for constant data, which may return what lay there before.
-#include "photonlink/encode.hpp"
+// The single steps of the link, compiled to PTX and never run: rules.py says what must and must not be in each.
 #include "photonlink/link/client.hpp"
 #include "photonlink/link/server.hpp"
-#include "photonlink/wire/codec.hpp"
-#include "photonlink/wire/functions.hpp"
+#include "photonlink/wire/frame.hpp"
 
 using namespace photonlink;
 using namespace photonlink::link;
@@ -35,37 +32,6 @@ extern "C" __global__ void probe_reread(ClientHandle client, Ticket ticket, u64*
     const u64 before = words[3];
     while (client.poll(ticket) == LinkStatus::Pending) platform::pause();
     *out = before + words[3];
-}
-
-// A whole call in a kernel whose own arguments are const __restrict__: the compiler may read those through the constant
-// cache, but link memory never. Own arguments are f64 here, link reads are not, so that check.py can tell them apart.
-extern "C" __global__ void probe_infer(ClientHandle client, EncodingView map, const double* __restrict__ features,
-                                       u32* __restrict__ out, u64 key, u64 deadline) {
-    Ticket ticket;
-    if (client.try_claim(&ticket) != LinkStatus::Ok) return;
-    void* const frame = client.request_frame(ticket);
-    wire::PayloadWriter writer(wire::payload(frame), client.geometry().slot_bytes - wire::kHeaderBytes);
-    writer.i64_arg(static_cast<i64>(key));
-    void* const phases = writer.sequence_in_place<double>(map.phases);
-    if (phases == nullptr) {
-        client.cancel(ticket);
-        return;
-    }
-    for (u32 row = 0; row < map.phases; ++row) static_cast<double*>(phases)[row] = encode_phase(map, features, row);
-    writer.output(4);
-    wire::write_request(frame, wire::kInfer, writer.size(), 1, 0);
-    client.submit(ticket);
-    if (client.wait(ticket, deadline, Backoff{}) != LinkStatus::Ok) {
-        client.abandon(ticket);
-        return;
-    }
-    wire::ResponseHeader header;
-    const void* const answer = client.response_frame(ticket);
-    if (wire::parse_response(answer, client.geometry().slot_bytes, &header) == wire::ParseError::None) {
-        wire::PayloadReader reader(wire::payload(answer), header.result_len);
-        *out = static_cast<u32>(reader.i32_arg());
-    }
-    client.release(ticket);
 }
 
 // What link memory would suffer if it were read through const __restrict__: check.py must find the load it forbids

@@ -31,6 +31,15 @@ def test_a_compiler_needs_the_folder_and_nothing_else(tmp_path):
     assert _run(program) == "1122334455667788"
 
 
+def test_the_installed_headers_are_complete(tmp_path):
+    folder = Path(phl.get_include())
+    headers = sorted(path.relative_to(folder) for path in folder.rglob("*.*"))
+    assert Path("photonlink/device.cuh") in headers
+    source = tmp_path / "all.cpp"
+    source.write_text("".join(f'#include "{header}"\n' for header in headers))
+    _run(_tool("g++"), "-std=c++17", "-Wall", "-Wextra", "-Werror", f"-I{folder}", "-fsyntax-only", source)
+
+
 def test_cmake_finds_the_package(tmp_path):
     cmake = _tool("cmake")
     _run(cmake, "-S", USER, "-B", tmp_path, f"-DCMAKE_PREFIX_PATH={Path(phl.get_include()).parent}")
