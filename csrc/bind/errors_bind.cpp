@@ -45,6 +45,8 @@ void translate(std::exception_ptr pending) {
         raise_as("ProgramError", problem);
     } catch (const qsc::ProcessorError& problem) {
         raise_as("ProcessorError", problem);
+    } catch (const qsc::LedgerError& problem) {
+        raise_as("LedgerError", problem);
     } catch (const qsc::ControllerFailed& problem) {
         raise_as("LinkClosed", problem);
     } catch (const link::LinkError& problem) {

@@ -3,6 +3,7 @@
 #include <pybind11/stl.h>
 
 #include "bind.hpp"
+#include "photonlink/qsc/ledger_file.hpp"
 #include "photonlink/qsc/local_session.hpp"
 #include "session_calls.hpp"
 
@@ -18,9 +19,12 @@ using qsc::Controller;
 using qsc::LocalSession;
 
 std::shared_ptr<Controller> make_controller(std::size_t memory_limit, bool busy, std::optional<u64> mute_from,
-                                            std::optional<u64> die_at, double drain_s) {
+                                            std::optional<u64> die_at, double drain_s, const std::string& name,
+                                            std::optional<std::shared_ptr<qsc::FileLedger>> ledger, u64 first_session) {
     qsc::ControllerOptions options;
-    options.name = "sim";
+    options.name = name;
+    options.ledger = ledger.value_or(nullptr);
+    options.first_session = first_session;
     options.dispatcher.drain_s = drain_s;
     options.dispatcher.faults = qsc::Faults{busy, mute_from, die_at};
     return {new Controller(qsc::make_native_processor(memory_limit), options), WithoutGil{}};
@@ -107,19 +111,53 @@ void bind_vocabulary(py::module_& module) {
         .def_property_readonly("state", [](const qsc::Status& s) { return qsc::to_string(s.state); })
         .def_property_readonly("processor", [](const qsc::Status& s) { return s.processor.name; })
         .def_property_readonly("simulated", [](const qsc::Status& s) { return s.processor.simulated; })
+        .def_readonly("name", &qsc::Status::name)
+        .def_readonly("session", &qsc::Status::session)
         .def_readonly("digest", &qsc::Status::digest)
+        .def_property_readonly("last_end", [](const qsc::Status& s) { return qsc::to_string(s.last_end); })
+        .def_property_readonly("maintenance", [](const qsc::Status& s) { return qsc::to_string(s.maintenance); })
+        .def_readonly("uptime_s", &qsc::Status::uptime_s)
+        .def_readonly("retry_after_s", &qsc::Status::retry_after_s)
         .def_readonly("cause", &qsc::Status::cause)
         .def_readonly("calibration_age_s", &qsc::Status::calibration_age_s);
+
+    py::class_<qsc::SessionGrant>(module, "SessionGrant", "One exclusive reservation.")
+        .def_readonly("session", &qsc::SessionGrant::session)
+        .def_readonly("output_size", &qsc::SessionGrant::output_size)
+        .def_readonly("basis_size", &qsc::SessionGrant::basis_size);
 
     module.def(
         "end_reason", [](u64 reason) { return qsc::to_string(static_cast<qsc::EndReason>(reason)); },
         "Name of the reason that a port was closed with.");
 }
 
+void bind_ledger(py::module_& module) {
+    using qsc::LedgerEntry;
+    py::class_<LedgerEntry>(module, "LedgerEntry", "What the ledger knows of one session.")
+        .def_readonly("session", &LedgerEntry::session)
+        .def_readonly("digest", &LedgerEntry::digest)
+        .def_property_readonly("tokens", [](const LedgerEntry& e) { return e.counts.tokens; })
+        .def_property_readonly("shots", [](const LedgerEntry& e) { return e.counts.shots; })
+        .def_property_readonly("kept_samples", [](const LedgerEntry& e) { return e.counts.kept_samples; })
+        .def_property_readonly("quantum_ns", [](const LedgerEntry& e) { return e.counts.quantum_ns; })
+        .def_readonly("configuration_ns", &LedgerEntry::configuration_ns)
+        .def_readonly("wall_ns", &LedgerEntry::wall_ns)
+        .def_readonly("started_unix_ns", &LedgerEntry::started_unix_ns)
+        .def_property_readonly("ended", [](const LedgerEntry& e) { return e.end != qsc::EndReason::None; })
+        .def_property_readonly("end", [](const LedgerEntry& e) { return qsc::to_string(e.end); });
+
+    py::class_<qsc::FileLedger, std::shared_ptr<qsc::FileLedger>>(module, "FileLedger",
+                                                                  "Counts in a mapped file that survive their process.")
+        .def(py::init<std::string, u32>(), py::arg("path"), py::arg("records") = 64)
+        .def("entries", &qsc::FileLedger::entries)
+        .def("forget", &qsc::FileLedger::forget, py::arg("session"));
+}
+
 }  // namespace
 
 void bind_qsc(py::module_& module) {
     bind_vocabulary(module);
+    bind_ledger(module);
     using Unlocked = py::call_guard<py::gil_scoped_release>;
 
     py::class_<CancelFlag, std::shared_ptr<CancelFlag>>(module, "CancelFlag", "Ends calls from another thread.")
@@ -137,7 +175,24 @@ void bind_qsc(py::module_& module) {
 
     py::class_<Controller, std::shared_ptr<Controller>>(module, "Controller", "Controller of the native simulator.")
         .def(py::init(&make_controller), py::arg("memory_limit"), py::kw_only(), py::arg("busy") = false,
-             py::arg("mute_from") = py::none(), py::arg("die_at") = py::none(), py::arg("drain_s") = 0.25)
+             py::arg("mute_from") = py::none(), py::arg("die_at") = py::none(), py::arg("drain_s") = 0.25,
+             py::arg("name") = "sim", py::arg("ledger") = py::none(), py::arg("first_session") = 1)
+        .def(
+            "reserve",
+            [](Controller& controller, const std::shared_ptr<optics::ProgramSpec>& program,
+               const qsc::SessionOptions& options) { return controller.reserve(program, options); },
+            py::arg("program"), py::arg("options"), Unlocked())
+        .def(
+            "release",
+            [](Controller& controller, u64 session, bool stopped) {
+                return controller.release(session, stopped ? qsc::EndReason::Stopped : qsc::EndReason::Released);
+            },
+            py::arg("session"), py::arg("stopped") = false, Unlocked())
+        .def("renew", &Controller::renew, py::arg("session"), Unlocked())
+        .def("usage", &Controller::usage, py::arg("session"), Unlocked())
+        .def("request_maintenance", &Controller::request_maintenance, Unlocked())
+        .def("finish_maintenance", &Controller::finish_maintenance, Unlocked())
+        .def("reset", &Controller::reset, Unlocked())
         .def("status", &Controller::status, Unlocked())
         .def("calibrate", &Controller::calibrate, Unlocked())
         .def("shutdown", &Controller::shutdown, Unlocked());

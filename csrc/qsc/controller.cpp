@@ -17,6 +17,14 @@ u64 random_key() {
     return key;
 }
 
+/// For a thread that never came back from its processor: whatever it may touch stays, and stays reachable.
+void leave_behind(const void* impl) {
+    static std::mutex mutex;
+    static auto* const kept = new std::vector<const void*>;
+    const std::lock_guard<std::mutex> lock(mutex);
+    kept->push_back(impl);
+}
+
 double seconds_since(u64 then_ns) { return static_cast<double>(platform::clock_ns() - then_ns) * 1e-9; }
 
 }  // namespace
@@ -27,7 +35,8 @@ Controller::Impl::Impl(std::unique_ptr<Processor> processor, ControllerOptions o
       created_ns_(platform::clock_ns()),
       processor_(std::move(processor)),
       ledger_(options.ledger ? std::move(options.ledger) : std::make_shared<MemoryLedger>()),
-      calibrated_ns_(created_ns_) {
+      calibrated_ns_(created_ns_),
+      next_session_(options.first_session) {
     if (!processor_) throw std::invalid_argument("a controller needs a processor, received none");
     info_ = processor_->info();
 }
@@ -53,11 +62,15 @@ SessionGrant Controller::Impl::reserve(std::shared_ptr<const optics::ProgramSpec
     try {
         load_program(program, options);
         const Lock lock(mutex_);
+        require_usable();  // it may have been shut down meanwhile
         return open_session(*program, options);
     } catch (const optics::ProgramError&) {
         give_up_reservation(State::Idle, "");
         throw;
     } catch (const ControllerError&) {
+        give_up_reservation(State::Idle, "");
+        throw;
+    } catch (const LedgerError&) {
         give_up_reservation(State::Idle, "");
         throw;
     } catch (const ProcessorFatal& problem) {
@@ -192,10 +205,18 @@ void Controller::Impl::attach(u64 session, PortAttachment port) {
     state_ = State::Serving;
 }
 
-Usage Controller::Impl::release(u64 session) {
+Usage Controller::Impl::release(u64 session, EndReason reason) {
     Lock lock(mutex_);
-    if (session_ && session_->plan.session == session) end_session(lock, EndReason::Released);
+    if (session_ && session_->plan.session == session) end_session(lock, reason);
     return usage_locked(session);
+}
+
+void Controller::Impl::renew(u64 session) {
+    const Lock lock(mutex_);
+    if (!session_ || session_->plan.session != session || session_->ending)
+        throw UnknownSession("session " + std::to_string(session) + " is not running on controller '" + name_ +
+                             "' and cannot be renewed; reserve one");
+    session_->last_active_ns = platform::clock_ns();
 }
 
 Usage Controller::Impl::usage(u64 session) const {
@@ -225,6 +246,7 @@ Status Controller::Impl::status() const {
     if (session_) {
         status.session = session_->plan.session;
         status.digest = session_->digest;
+        status.retry_after_s = retry_after_s();
         if (session_->dispatcher) status.cause = session_->dispatcher->error();
     }
     return status;
@@ -254,8 +276,8 @@ Controller::~Controller() {
     // In a forked child there is nothing to end and nobody to join; the memory goes with the process.
     if (impl_->inherited())
         static_cast<void>(impl_.release());
-    else
-        impl_->shutdown();
+    else if (!impl_->shutdown())
+        leave_behind(impl_.release());
 }
 
 Controller::Impl& Controller::impl() const {
@@ -267,13 +289,14 @@ SessionGrant Controller::reserve(std::shared_ptr<const optics::ProgramSpec> prog
     return impl().reserve(std::move(program), options);
 }
 void Controller::attach(u64 session, PortAttachment port) { impl().attach(session, std::move(port)); }
-Usage Controller::release(u64 session) { return impl().release(session); }
+Usage Controller::release(u64 session, EndReason reason) { return impl().release(session, reason); }
+void Controller::renew(u64 session) { impl().renew(session); }
 Usage Controller::usage(u64 session) const { return impl().usage(session); }
 Status Controller::status() const { return impl().status(); }
 bool Controller::request_maintenance() { return impl().request_maintenance(); }
 void Controller::finish_maintenance() { impl().finish_maintenance(); }
 void Controller::calibrate() { impl().calibrate(); }
 void Controller::reset() { impl().reset(); }
-void Controller::shutdown() { impl().shutdown(); }
+bool Controller::shutdown() { return impl().shutdown(); }
 
 }  // namespace photonlink::qsc

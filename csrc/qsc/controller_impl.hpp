@@ -31,14 +31,15 @@ class Controller::Impl {
 
     SessionGrant reserve(std::shared_ptr<const optics::ProgramSpec> program, const SessionOptions& options);
     void attach(u64 session, PortAttachment port);
-    Usage release(u64 session);
+    Usage release(u64 session, EndReason reason);
+    void renew(u64 session);
     Usage usage(u64 session) const;
     Status status() const;
     bool request_maintenance();
     void finish_maintenance();
     void calibrate();
     void reset();
-    void shutdown();
+    bool shutdown();
 
     /// Threads do not survive a fork: in a child nothing may be locked or joined.
     bool inherited() const { return fork_guard_.inherited(); }
@@ -60,6 +61,8 @@ class Controller::Impl {
 
     void end_session(Lock& lock, EndReason reason);
     EndReason finish_dispatcher(Lock& lock, EndReason reason);
+    bool finish_stuck(Lock& lock);
+    std::chrono::duration<double> patience() const;
     void enter_error(const std::string& cause);
 
     void supervise();
@@ -83,10 +86,11 @@ class Controller::Impl {
     EndReason last_end_ = EndReason::None;
     Maintenance maintenance_ = Maintenance::None;
     u64 calibrated_ns_;
-    u64 next_session_ = 1;
+    u64 next_session_;
     bool shut_down_ = false;
     std::unique_ptr<RunningSession> session_;  // from reserve on; its dispatcher comes later
     std::unique_ptr<Dispatcher> stuck_;        // never came back from the processor
+    bool left_behind_ = false;                 // shutdown() did not wait any longer for what uses the processor
     std::thread supervisor_;
 };
 

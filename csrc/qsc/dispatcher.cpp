@@ -217,7 +217,7 @@ bool Dispatcher::wait_until(u64 deadline_ns) {
 bool Dispatcher::interrupted(u64 now_ns) const {
     const EndReason reason = stop_.load(std::memory_order_acquire);
     if (reason == EndReason::None) return false;
-    return reason != EndReason::Released || now_ns >= drain_deadline_ns();
+    return !finishes_accepted(reason) || now_ns >= drain_deadline_ns();
 }
 
 u64 Dispatcher::drain_deadline_ns() const {
@@ -228,7 +228,7 @@ u64 Dispatcher::drain_deadline_ns() const {
 /// The last answers. One look at the ports settles what was accepted; later requests find the port closed.
 void Dispatcher::drain(EndReason reason) {
     for (const auto& port : ports_) collect_all(*port);
-    bool more = reason == EndReason::Released;
+    bool more = finishes_accepted(reason);
     while (more && platform::clock_ns() < drain_deadline_ns()) {
         more = false;
         for (const auto& port : ports_) more |= serve(*port);

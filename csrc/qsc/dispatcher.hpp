@@ -38,8 +38,8 @@ class Dispatcher {
     void attach(std::shared_ptr<ServedPort> port);
     /// Some port's `leave` was set.
     void notice();
-    /// Released finishes what was accepted, within drain_s; any other reason refuses it. Then the ports are closed.
-    /// The first reason stays.
+    /// finishes_accepted() reasons execute what was accepted, within drain_s; others refuse it. Then the ports are
+    /// closed. The first reason stays.
     void stop(EndReason reason);
 
     bool ended() const { return ended_.load(std::memory_order_acquire); }

@@ -1,5 +1,6 @@
 #include "photonlink/qsc/ledger.hpp"
 
+#include <chrono>
 #include <limits>
 
 namespace photonlink::qsc {
@@ -22,6 +23,10 @@ const char* to_string(EndReason reason) {
             return "shutdown";
         case EndReason::ProcessorHung:
             return "processor hung";
+        case EndReason::Stopped:
+            return "controller stopped";
+        case EndReason::Interrupted:
+            return "controller killed";
     }
     return "unknown";
 }
@@ -36,12 +41,18 @@ void Counts::add(const Counts& more) {
     quantum_ns = quantum_ns > kMost - more.quantum_ns ? kMost : quantum_ns + more.quantum_ns;
 }
 
+i64 unix_time_ns() {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(now).count();
+}
+
 void MemoryLedger::open(u64 session, const std::string& digest, i64 configuration_ns) {
     const std::lock_guard<std::mutex> lock(mutex_);
     LedgerEntry& entry = entries_[session];
     entry.session = session;
     entry.digest = digest;
     entry.configuration_ns = configuration_ns;
+    entry.started_unix_ns = unix_time_ns();
 }
 
 void MemoryLedger::count(u64 session, const Counts& executed) {

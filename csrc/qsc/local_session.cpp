@@ -1,8 +1,7 @@
 #include "photonlink/qsc/local_session.hpp"
 
-#include <algorithm>
-
 #include "photonlink/qsc/attachment.hpp"
+#include "photonlink/qsc/client_config.hpp"
 
 namespace photonlink::qsc {
 
@@ -39,15 +38,7 @@ LocalSession::LocalSession(std::shared_ptr<Controller> controller, std::shared_p
     }
 }
 
-ClientConfig LocalSession::client_config() const {
-    ClientConfig config;
-    config.key = grant_.key;
-    config.output_size = grant_.output_size;
-    config.max_counts = std::min<u64>(options_.shots, grant_.basis_size);
-    config.precision = options_.precision;
-    config.encoding = encoding_->view();
-    return config;
-}
+ClientConfig LocalSession::client_config() const { return qsc::client_config(grant_, options_, encoding_->view()); }
 
 void LocalSession::open_port(u32 slots) {
     const ClientConfig config = client_config();

@@ -20,4 +20,16 @@ const char* to_string(State state) {
     return "unknown";
 }
 
+const char* to_string(Maintenance maintenance) {
+    switch (maintenance) {
+        case Maintenance::None:
+            return "none";
+        case Maintenance::Requested:
+            return "requested";
+        case Maintenance::Active:
+            return "active";
+    }
+    return "unknown";
+}
+
 }  // namespace photonlink::qsc

@@ -57,11 +57,10 @@ EndReason Controller::Impl::finish_dispatcher(Lock& lock, EndReason reason) {
     if (!session_->dispatcher) return reason;
     Dispatcher& dispatcher = *session_->dispatcher;
     dispatcher.stop(reason);
-    const auto patience = std::chrono::duration<double>(options_.drain_s + options_.processor_grace_s);
-    if (!changed_.wait_for(lock, patience, [&dispatcher] { return dispatcher.ended(); })) {
+    if (!changed_.wait_for(lock, patience(), [&dispatcher] { return dispatcher.ended(); })) {
         for (const auto& port : session_->ports) port->server.close(static_cast<u64>(EndReason::ProcessorHung));
         stuck_ = std::move(session_->dispatcher);
-        enter_error("the processor did not come back within " + std::to_string(patience.count()) + " s of a stop");
+        enter_error("the processor did not come back within " + std::to_string(patience().count()) + " s of a stop");
         return EndReason::ProcessorHung;
     }
     cause_ = dispatcher.error();
@@ -72,6 +71,22 @@ EndReason Controller::Impl::finish_dispatcher(Lock& lock, EndReason reason) {
     finished.reset();
     lock.lock();
     return reason;
+}
+
+std::chrono::duration<double> Controller::Impl::patience() const {
+    return std::chrono::duration<double>(options_.drain_s + options_.processor_grace_s);
+}
+
+/// True if no dispatcher is at the processor any more. One that was given up before gets a last chance, once.
+bool Controller::Impl::finish_stuck(Lock& lock) {
+    if (!stuck_) return true;
+    const auto wait = std::chrono::duration<double>(left_behind_ ? 0.0 : options_.processor_grace_s);
+    if (!changed_.wait_for(lock, wait, [this] { return stuck_->ended(); })) return false;
+    std::unique_ptr<Dispatcher> finished = std::move(stuck_);
+    lock.unlock();  // its thread takes our lock in its last act
+    finished.reset();
+    lock.lock();
+    return true;
 }
 
 void Controller::Impl::enter_error(const std::string& cause) {
@@ -90,18 +105,23 @@ void Controller::Impl::reset() {
     cause_.clear();
 }
 
-void Controller::Impl::shutdown() {
+bool Controller::Impl::shutdown() {
     const std::lock_guard<std::mutex> one_at_a_time(shutdown_mutex_);
-    std::unique_ptr<Dispatcher> stuck;  // joined after the lock is given back
     {
         Lock lock(mutex_);
         shut_down_ = true;
         changed_.notify_all();
-        changed_.wait(lock, [this] { return state_ != State::Reserved; });
+        const auto wait = left_behind_ ? std::chrono::duration<double>(0) : patience();
+        const bool loading = !changed_.wait_for(lock, wait, [this] { return state_ != State::Reserved; });
         if (session_) end_session(lock, EndReason::Shutdown);
-        stuck = std::move(stuck_);
+        const bool left = loading || !finish_stuck(lock);
+        if (left && !left_behind_)
+            enter_error((loading ? "the processor is still loading a program" : cause_) +
+                        "; its thread was left behind");
+        left_behind_ = left;
     }
     if (supervisor_.joinable()) supervisor_.join();
+    return !left_behind_;
 }
 
 void Controller::Impl::supervise() {

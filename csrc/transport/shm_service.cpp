@@ -17,8 +17,12 @@ constexpr u64 kIdsPerPort = 1ULL << 40;
 }  // namespace
 
 ShmService::ShmService(std::shared_ptr<qsc::Controller> controller, const qsc::SessionGrant& grant,
-                       const std::string& address, const link::Geometry& geometry)
-    : controller_(std::move(controller)), grant_(grant), geometry_(geometry), server_(address) {
+                       const std::string& address, const link::Geometry& geometry, u64 first_range)
+    : controller_(std::move(controller)),
+      grant_(grant),
+      geometry_(geometry),
+      first_range_(first_range),
+      server_(address) {
     link::require_valid(geometry_);
     thread_ = std::thread(&ShmService::accept_loop, this);
 }
@@ -33,14 +37,14 @@ void ShmService::accept_loop() {
         try {
             std::shared_ptr<ShmServerPort> port = server_.accept(kAcceptSliceNs, geometry_, grant_.key);
             if (port == nullptr) continue;
-            const u64 share = accepted_.load(std::memory_order_relaxed) + 1;  // share 0 is the in-process port's
+            const u64 earlier = accepted_.load(std::memory_order_relaxed);
             qsc::PortAttachment attachment;
             attachment.server = port->server();
             attachment.alive = [port] { return port->peer_alive(); };
-            attachment.first_id = share * kIdsPerPort;
+            attachment.first_id = (first_range_ + earlier) * kIdsPerPort;
             attachment.owner = std::move(port);
             controller_->attach(grant_.session, std::move(attachment));
-            accepted_.store(share, std::memory_order_relaxed);
+            accepted_.store(earlier + 1, std::memory_order_relaxed);
         } catch (const std::exception&) {
             // The session has ended, or the system refused one client's memory. The port goes with this scope and its
             // client sees a hang-up; the next client may fare better, after a moment.

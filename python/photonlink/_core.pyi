@@ -22,8 +22,12 @@ __all__: list[str] = [
     "DevicePort",
     "DlpackArray",
     "Encoding",
+    "FileLedger",
+    "LedgerEntry",
     "LocalSession",
+    "NoiseSpec",
     "ProgramSpec",
+    "SessionGrant",
     "SessionOptions",
     "ShmService",
     "ShmSession",
@@ -36,8 +40,12 @@ __all__: list[str] = [
     "check_spec",
     "click_patterns",
     "end_reason",
+    "kept_click_patterns",
+    "kept_size",
+    "kept_states",
     "output_size",
     "predict_bytes",
+    "probability_of_enough",
     "simd_profile",
     "simd_profiles",
 ]
@@ -97,7 +105,22 @@ class DlpackArray:
         In elements.
         """
 
+class NoiseSpec:
+    def __init__(
+        self,
+        brightness: typing.SupportsFloat | typing.SupportsIndex,
+        transmittance: typing.SupportsFloat | typing.SupportsIndex,
+        indistinguishability: typing.SupportsFloat | typing.SupportsIndex,
+        g2: typing.SupportsFloat | typing.SupportsIndex,
+        g2_distinguishable: bool,
+        phase_imprecision: typing.SupportsFloat | typing.SupportsIndex,
+        phase_errors: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        threshold_detectors: bool,
+        min_detected: typing.SupportsInt | typing.SupportsIndex | None,
+    ) -> None: ...
+
 class ProgramSpec:
+    noise: NoiseSpec
     def __init__(
         self,
         modes: typing.SupportsInt | typing.SupportsIndex,
@@ -416,11 +439,69 @@ class ControllerStatus:
     @property
     def digest(self) -> str: ...
     @property
+    def last_end(self) -> str: ...
+    @property
+    def maintenance(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
     def processor(self) -> str: ...
+    @property
+    def retry_after_s(self) -> float | None: ...
+    @property
+    def session(self) -> int: ...
     @property
     def simulated(self) -> bool: ...
     @property
     def state(self) -> str: ...
+    @property
+    def uptime_s(self) -> float: ...
+
+class SessionGrant:
+    """
+    One exclusive reservation.
+    """
+    @property
+    def basis_size(self) -> int: ...
+    @property
+    def output_size(self) -> int: ...
+    @property
+    def session(self) -> int: ...
+
+class LedgerEntry:
+    """
+    What the ledger knows of one session.
+    """
+    @property
+    def configuration_ns(self) -> int: ...
+    @property
+    def digest(self) -> str: ...
+    @property
+    def end(self) -> str: ...
+    @property
+    def ended(self) -> bool: ...
+    @property
+    def kept_samples(self) -> int: ...
+    @property
+    def quantum_ns(self) -> int: ...
+    @property
+    def session(self) -> int: ...
+    @property
+    def shots(self) -> int: ...
+    @property
+    def started_unix_ns(self) -> int: ...
+    @property
+    def tokens(self) -> int: ...
+    @property
+    def wall_ns(self) -> int: ...
+
+class FileLedger:
+    """
+    Counts in a mapped file that survive their process.
+    """
+    def __init__(self, path: str, records: typing.SupportsInt | typing.SupportsIndex = 64) -> None: ...
+    def entries(self) -> list[LedgerEntry]: ...
+    def forget(self, session: typing.SupportsInt | typing.SupportsIndex) -> None: ...
 
 class CancelFlag:
     """
@@ -454,10 +535,20 @@ class Controller:
         mute_from: typing.SupportsInt | typing.SupportsIndex | None = None,
         die_at: typing.SupportsInt | typing.SupportsIndex | None = None,
         drain_s: typing.SupportsFloat | typing.SupportsIndex = 0.25,
+        name: str = "sim",
+        ledger: FileLedger | None = None,
+        first_session: typing.SupportsInt | typing.SupportsIndex = 1,
     ) -> None: ...
     def calibrate(self) -> None: ...
-    def shutdown(self) -> None: ...
+    def finish_maintenance(self) -> None: ...
+    def release(self, session: typing.SupportsInt | typing.SupportsIndex, stopped: bool = False) -> Usage: ...
+    def renew(self, session: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    def request_maintenance(self) -> bool: ...
+    def reserve(self, program: ProgramSpec, options: SessionOptions) -> SessionGrant: ...
+    def reset(self) -> None: ...
+    def shutdown(self) -> bool: ...
     def status(self) -> ControllerStatus: ...
+    def usage(self, session: typing.SupportsInt | typing.SupportsIndex) -> Usage: ...
 
 class LocalSession:
     """
@@ -506,6 +597,15 @@ class ShmService:
     """
     Offers a session to other processes of this machine.
     """
+    @staticmethod
+    def of_grant(
+        controller: Controller,
+        grant: SessionGrant,
+        options: SessionOptions,
+        encoding: Encoding,
+        address: str,
+        slots: typing.SupportsInt | typing.SupportsIndex,
+    ) -> ShmService: ...
     def __init__(
         self, session: LocalSession, address: str, slots: typing.SupportsInt | typing.SupportsIndex | None = None
     ) -> None: ...
@@ -545,6 +645,10 @@ class ShmSession:
         numpy.typing.NDArray[numpy.uint32],
         numpy.typing.NDArray[numpy.uint32],
     ]: ...
+    def slots_in_use(self) -> int: ...
+    def stop(self) -> None: ...
+    @property
+    def slots(self) -> int: ...
 
 def bare_ping_pong(rounds: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.uint32]:
     """
@@ -578,6 +682,21 @@ def end_reason(arg0: typing.SupportsInt | typing.SupportsIndex) -> str:
     Name of the reason that a port was closed with.
     """
 
+def kept_click_patterns(spec: ProgramSpec) -> numpy.typing.NDArray[numpy.uint8]:
+    """
+    Click patterns of kept events in order, (patterns, modes) uint8.
+    """
+
+def kept_size(spec: ProgramSpec) -> int:
+    """
+    Number of detected states of kept events.
+    """
+
+def kept_states(spec: ProgramSpec) -> numpy.typing.NDArray[numpy.uint8]:
+    """
+    Detected states of kept events in order, (states, modes) uint8.
+    """
+
 def output_size(spec: ProgramSpec) -> int:
     """
     Values per datapoint.
@@ -586,6 +705,11 @@ def output_size(spec: ProgramSpec) -> int:
 def predict_bytes(spec: ProgramSpec, precision: str, sampled: bool = False) -> int:
     """
     Least memory of a simulator, in bytes.
+    """
+
+def probability_of_enough(spec: ProgramSpec) -> float:
+    """
+    Probability that an attempt delivers enough photons to be kept, whatever the circuit.
     """
 
 def simd_profile() -> str:

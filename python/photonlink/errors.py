@@ -15,12 +15,14 @@ import enum
 from typing import Any
 
 __all__ = [
+    "LedgerError",
     "LinkClosed",
     "LinkTimeout",
     "PhotonLinkError",
     "ProcessorError",
     "ProgramError",
     "ProtocolError",
+    "ServiceError",
     "SessionBusy",
     "SessionClosed",
     "TargetUnavailable",
@@ -105,6 +107,14 @@ class SessionBusy(PhotonLinkError, RuntimeError):
 
 class SessionClosed(PhotonLinkError, RuntimeError):
     """The session has ended: released, expired, out of budget, or inherited by a forked child."""
+
+
+class ServiceError(PhotonLinkError, RuntimeError):
+    """A controller service cannot start, or cannot do what it was asked."""
+
+
+class LedgerError(PhotonLinkError, OSError):
+    """The usage ledger cannot be opened or written; nothing is executed that could not be counted."""
 
 
 class LinkTimeout(PhotonLinkError, TimeoutError):

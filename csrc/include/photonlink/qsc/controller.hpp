@@ -19,18 +19,20 @@ struct ControllerOptions {
     std::string name = "qsc";
     DispatcherOptions dispatcher;
     std::shared_ptr<Ledger> ledger;  // null: a MemoryLedger of its own
+    u64 first_session = 1;           // a ledger that outlives controllers has used the numbers before
 };
 
 class Controller {
   public:
     explicit Controller(std::unique_ptr<Processor> processor, ControllerOptions options = {});
-    ~Controller();  // shutdown()
+    /// shutdown(). What a processor that never comes back may still touch is then kept until the process ends.
+    ~Controller();
     Controller(const Controller&) = delete;
     Controller& operator=(const Controller&) = delete;
 
     /// Takes the lock and loads the program. Throws Busy, Refused (exact results from a processor without them, timing
-    /// that cannot be computed with), optics::ProgramError, ProcessorError, or ControllerFailed; then nothing is
-    /// reserved.
+    /// that cannot be computed with), optics::ProgramError, ProcessorError, LedgerError, or ControllerFailed; then
+    /// nothing is reserved.
     SessionGrant reserve(std::shared_ptr<const optics::ProgramSpec> program, const SessionOptions& options);
 
     /// Serves `port` from now on, until the session ends. Throws UnknownSession or ControllerFailed.
@@ -38,7 +40,11 @@ class Controller {
 
     /// Ends the session: finishes what was accepted (bounded by DispatcherOptions::drain_s), closes its ports, folds
     /// the ledger. A session that has ended already is reported again. Throws UnknownSession for one never granted.
-    Usage release(u64 session);
+    /// `reason` is what clients and ledger are told: Released, or Stopped.
+    Usage release(u64 session, EndReason reason = EndReason::Released);
+
+    /// Starts the session's idle time anew. Throws UnknownSession unless it is running.
+    void renew(u64 session);
 
     /// Counts so far; also of sessions that ended. Throws UnknownSession.
     Usage usage(u64 session) const;
@@ -54,8 +60,10 @@ class Controller {
     /// Leaves State::Error. Throws Busy inside a session, ControllerFailed if the dispatcher never came back.
     void reset();
 
-    /// Ends the session, if any, and every thread; afterwards each call that needs them throws ControllerFailed.
-    void shutdown();
+    /// Ends the session, if any, and every thread; afterwards each call that needs them throws ControllerFailed. False
+    /// if the processor did not come back within DispatcherOptions::drain_s + processor_grace_s: its thread is left
+    /// behind, and status() says so.
+    bool shutdown();
 
   private:
     class Impl;

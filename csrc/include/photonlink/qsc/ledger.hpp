@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -22,9 +23,21 @@ enum class EndReason : u64 {
     DispatcherDied = 5,  // see Status::cause
     Shutdown = 6,
     ProcessorHung = 7,  // it never came back, and may still write into memory lent with a request
+    Stopped = 8,        // its service was stopped, in good order
+    Interrupted = 9,    // the controller's process was killed; found by the next one that opens the ledger
 };
 
 const char* to_string(EndReason reason);
+
+/// Whether requests accepted before such an end are still executed.
+constexpr bool finishes_accepted(EndReason reason) {
+    return reason == EndReason::Released || reason == EndReason::Stopped;
+}
+
+/// The ledger cannot take what it must keep; the message names the file and the fix. Nothing is executed then.
+struct LedgerError : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
 
 /// Sums over executed datapoints.
 struct Counts {
@@ -43,12 +56,17 @@ struct LedgerEntry {
     i64 configuration_ns = kNoQuantumTime;  // modelled time of loading the program
     u64 wall_ns = 0;
     EndReason end = EndReason::None;
+    i64 started_unix_ns = 0;  // wall-clock time of the reservation
 };
+
+/// Wall-clock time, in nanoseconds since 1970.
+i64 unix_time_ns();
 
 /// Where counts are kept. `count` comes from the dispatcher thread, the rest from the control plane.
 class Ledger {
   public:
     virtual ~Ledger() = default;
+    /// Throws LedgerError if there is no room for one more session.
     virtual void open(u64 session, const std::string& digest, i64 configuration_ns) = 0;
     /// Must have stored `executed` when it returns: the responses follow.
     virtual void count(u64 session, const Counts& executed) = 0;

@@ -35,6 +35,7 @@ enum class State : u32 { Idle = 0, Reserved = 1, Configured = 2, Serving = 3, Re
 enum class Maintenance : u32 { None = 0, Requested = 1, Active = 2 };  // Requested waits for the session to end
 
 const char* to_string(State state);
+const char* to_string(Maintenance maintenance);
 
 struct Usage {
     u64 session = 0;
@@ -55,6 +56,7 @@ struct Status {
     Maintenance maintenance = Maintenance::None;
     double calibration_age_s = 0;
     double uptime_s = 0;
+    std::optional<double> retry_after_s;  // earliest moment that the session may end by itself, if known
 };
 
 struct ControllerError : std::runtime_error {
