@@ -24,7 +24,7 @@ from photonlink.doctor import doctor
 from photonlink.targets import Target, targets
 
 if TYPE_CHECKING:
-    from photonlink import errors, presets
+    from photonlink import cuda, errors, presets
     from photonlink._include import get_include
     from photonlink.controller import Controller
     from photonlink.info import Counts, InferInfo, SessionInfo, Usage
@@ -49,6 +49,7 @@ __all__ = [
     "Target",
     "Usage",
     "__version__",
+    "cuda",
     "doctor",
     "errors",
     "get_include",
@@ -73,7 +74,7 @@ _HOME = {
     "preset": "presets",
     "reserve": "reservation",
 }
-_MODULES = ("errors", "presets")
+_MODULES = ("cuda", "errors", "presets")
 
 
 def __getattr__(name: str) -> Any:

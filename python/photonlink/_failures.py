@@ -1,4 +1,4 @@
-"""How a call of the native client ended, as the error that says what to do about it."""
+"""How a call ended, from the host or from a kernel, as the error that says what to do about it."""
 
 from __future__ import annotations
 
@@ -40,49 +40,98 @@ class Context:
     cause: Callable[[], str]
 
 
+@dataclass(frozen=True)
+class Ended:
+    """How a call ended, whoever made it, in the words of its error.
+
+    Attributes:
+        status: Anything but OK, CANCELLED and INTERRUPTED.
+        row: Row of the datapoint in its call.
+        request_id: Low 32 bits of its id.
+        wire_status: Of REFUSED.
+        close_reason: Of CLOSED: why the controller closed the link, 0 if this process did.
+        elapsed: Seconds since the call began.
+        feature: Of BAD_FEATURE: its name, if known.
+        column: Of BAD_FEATURE and BAD_PHASE, if known.
+        where: The datapoint, and what became of the others.
+        late: What to do about a TIMEOUT.
+    """
+
+    status: _core.CallStatus
+    row: int
+    request_id: int
+    wire_status: int
+    close_reason: int
+    elapsed: float
+    feature: str | None
+    column: int | None
+    where: str
+    late: str
+
+
 def failure(result: _core.CallResult, rows: int, context: Context) -> PhotonLinkError | CancelledError:
-    """The error for a call over `rows` datapoints that ended with anything but OK."""
-    status = result.status
-    if status == _core.CallStatus.CANCELLED:
+    """The error for a host call over `rows` datapoints that ended with anything but OK."""
+    if result.status == _core.CallStatus.CANCELLED:
         return CancelledError()
+    ended = Ended(
+        status=result.status,
+        row=result.row,
+        request_id=result.request_id,
+        wire_status=result.wire_status,
+        close_reason=result.close_reason,
+        elapsed=result.elapsed,
+        feature=context.features[result.column] if result.status == _core.CallStatus.BAD_FEATURE else None,
+        column=result.column,
+        where=f"datapoint {result.row} of {rows} (the rows before it were delivered)",
+        late="pass a longer timeout=, or close the session",
+    )
+    return error_for(ended, context)
+
+
+def error_for(ended: Ended, context: Context) -> PhotonLinkError:
+    """The error for a call that ended with anything but OK and was not cancelled."""
+    status = ended.status
+    where = ended.where
     fields: dict[str, Any] = {
         "target": context.target,
-        "row": result.row,
-        "request_id": result.request_id,
-        "elapsed": result.elapsed,
+        "row": ended.row,
+        "request_id": ended.request_id,
+        "elapsed": ended.elapsed,
         "status": status.name.lower(),
     }
-    where = f"datapoint {result.row} of {rows} (the rows before it were delivered)"
     if status == _core.CallStatus.TIMEOUT:
         return LinkTimeout(
-            f"no answer to {where} within {result.elapsed:.3g} s; it may still be executed and then counts as a token: "
-            "pass a longer timeout=, or close the session",
+            f"no answer to {where} within {ended.elapsed:.3g} s; it may still be executed and then counts as a token: "
+            f"{ended.late}",
             **fields,
         )
     if status == _core.CallStatus.BAD_FEATURE:
-        return ProgramError(
-            f"feature {context.features[result.column]!r} (column {result.column}) of row {result.row} is not finite; "
-            "nothing was sent",
-            **fields,
-        )
+        which = "a feature" if ended.feature is None else f"feature {ended.feature!r} (column {ended.column})"
+        return ProgramError(f"{which} of row {ended.row} is not finite; nothing was sent", **fields)
     if status == _core.CallStatus.BAD_PHASE:
+        which = "a phase" if ended.column is None else f"phase {ended.column}"
         return ProgramError(
-            f"the features of row {result.row} give phase {result.column} a value that is not finite; nothing was sent",
-            **fields,
+            f"the features of row {ended.row} give {which} a value that is not finite; nothing was sent", **fields
         )
     if status == _core.CallStatus.CLOSED:
-        return _closed(result, where, context, fields)
+        return _closed(ended.close_reason, where, context, fields)
     if status == _core.CallStatus.REFUSED:
-        return _refused(result.wire_status, where, context, fields)
+        return _refused(ended.wire_status, where, context, fields)
     if status == _core.CallStatus.PEER_LOST:
         return LinkClosed(f"the controller stopped answering at {where}: {RESERVE_AGAIN}", **fields)
+    if status == _core.CallStatus.WRONG_TYPE:
+        return ProgramError(
+            f"the kernel that sent {where} was compiled against other headers than this photonlink's, or for another "
+            "precision than the session's: compile it again with photonlink.get_include()",
+            **fields,
+        )
     return ProtocolError(f"the answer to {where} breaks the wire format: {RESERVE_AGAIN}", **fields)
 
 
-def _closed(result: _core.CallResult, where: str, context: Context, fields: dict[str, Any]) -> PhotonLinkError:
-    reason = _core.end_reason(result.close_reason) if result.close_reason else "closed by this process"
+def _closed(close_reason: int, where: str, context: Context, fields: dict[str, Any]) -> PhotonLinkError:
+    reason = _core.end_reason(close_reason) if close_reason else "closed by this process"
     fields["status"] = reason
-    if result.close_reason == _DISPATCHER_DIED:
+    if close_reason == _DISPATCHER_DIED:
         return LinkClosed(f"the controller died at {where}: {context.cause()}; {RESERVE_AGAIN}", **fields)
     return SessionClosed(f"the session ended ({reason}) at {where}: {RESERVE_AGAIN}", **fields)
 

@@ -17,6 +17,11 @@ _PRECISIONS = ("float64", "float32")
 # A chip keeps fewer samples for some phases than on average; a wait that long is still no fault.
 _RARE_SAMPLES = 10.0
 
+# Costs of the native simulator, several times what a slow core takes.
+_CALL_SECONDS = 20e-6
+_MULTIPLICATION_SECONDS = 4e-9
+_SHOT_SECONDS = 200e-9
+
 
 def integer(name: str, value: Any, least: int, most: int) -> int:
     """`value` as an integer within its limits, or ProgramError."""
@@ -76,6 +81,12 @@ def session_options(
         setattr(timing, field, value)
     options.timing = timing
     return options
+
+
+def computing_seconds(program: Program, shots: int) -> float:
+    """What the simulator may take for one datapoint, on the high side: some times the figures of one slow core."""
+    multiplications = program.modes * math.comb(program.modes + program.photons - 1, program.photons - 1)
+    return _CALL_SECONDS + multiplications * _MULTIPLICATION_SECONDS + shots * _SHOT_SECONDS
 
 
 def modelled_seconds(options: _core.SessionOptions, fit: Fit) -> float:

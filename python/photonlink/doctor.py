@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import importlib.util
 import json
 import os
 import platform
@@ -30,8 +31,8 @@ _PACKAGES = {
     "merlin": ("merlinquantum",),
 }
 
-# Runs in a child: initialising a broken driver may hang or crash, and a process that has initialised CUDA can no
-# longer fork safely.
+# The probes run in a child: initialising a broken driver may hang or crash, and a process that has initialised CUDA can
+# no longer fork safely. This one needs no CUDA part.
 _CUDA_PROBE = """
 import ctypes, json
 try:
@@ -54,6 +55,16 @@ for index in range(0 if status else count.value):
 detail = "ok" if devices else f"no device: the driver answered {status}"
 print(json.dumps({"driver": driver, "devices": devices, "detail": detail}))
 """
+
+_CUDA_PART_PROBE = """
+import json
+from photonlink import _cuda
+status, detail = _cuda.status()
+print(json.dumps({"status": status, "detail": detail, "versions": _cuda.versions(), "devices": _cuda.devices()}))
+"""
+
+# CUDA 13, which the part is linked against statically, begins with this driver.
+_DRIVER_NEEDED = "580 or newer"
 
 
 def _guarded(probe: Callable[[], Any]) -> Any:
@@ -102,13 +113,40 @@ def _cpu() -> dict[str, Any]:
     }
 
 
+def _child(code: str) -> subprocess.CompletedProcess[str]:
+    # -P: modules in the working directory are none of ours.
+    return subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=60, check=False)
+
+
 def _cuda() -> dict[str, Any]:
-    probe = subprocess.run(
-        [sys.executable, "-I", "-c", _CUDA_PROBE], capture_output=True, text=True, timeout=20, check=False
-    )
+    """The CUDA part and what it finds; without the part, what the driver says."""
+    absent = {"part": "not built", "status": "not_built", "built_against": None}
+    if importlib.util.find_spec("photonlink._cuda") is None:
+        probe = _child(_CUDA_PROBE)
+        if probe.returncode:
+            return {**absent, "detail": f"the driver probe ended with {probe.returncode}"}
+        return {**absent, **json.loads(probe.stdout)}
+    probe = _child(_CUDA_PART_PROBE)
     if probe.returncode:
-        return {"part": "not built", "detail": f"the driver probe ended with {probe.returncode}"}
-    return {"part": "not built", **json.loads(probe.stdout)}
+        last = (probe.stderr.strip().splitlines() or [f"the probe ended with {probe.returncode}"])[-1]
+        return {**absent, "part": "cannot be loaded", "status": "error", "detail": last}
+    found = json.loads(probe.stdout)
+    return {
+        "part": "built",
+        "status": found["status"],
+        "built_against": _cuda_version(found["versions"]["runtime"]),
+        "needs_driver": _DRIVER_NEEDED,
+        "driver": _cuda_version(found["versions"]["driver"]),
+        "devices": [
+            f"{entry['name']} (compute capability {entry['compute_capability']})" for entry in found["devices"]
+        ],
+        "detail": found["detail"],
+    }
+
+
+def _cuda_version(number: int) -> str | None:
+    """The CUDA version behind its integer form; None for 0."""
+    return f"{number // 1000}.{number % 1000 // 10}" if number else None
 
 
 def _targets() -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ import enum
 from typing import Any
 
 __all__ = [
+    "DeviceError",
     "LedgerError",
     "LinkClosed",
     "LinkTimeout",
@@ -81,6 +82,7 @@ class Unavailable(enum.Enum):
     NOT_BUILT = "not built"
     NOT_INSTALLED = "a package is missing"
     NO_DRIVER = "no driver"
+    DRIVER_TOO_OLD = "driver too old"
     NO_DEVICE = "no device"
     DEVICE_TOO_OLD = "device too old"
     NO_TOKEN = "no access token"
@@ -131,3 +133,7 @@ class ProtocolError(PhotonLinkError, RuntimeError):
 
 class ProcessorError(PhotonLinkError, RuntimeError):
     """The processor failed while it executed a datapoint."""
+
+
+class DeviceError(PhotonLinkError, RuntimeError):
+    """CUDA refused or failed; the message says what was tried and what CUDA answered."""

@@ -20,20 +20,24 @@ import os
 import threading
 import warnings
 import weakref
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from photonlink import _arrays, _core, _options
+from photonlink._device_calls import DeviceCalls
 from photonlink._failures import Context, failure
 from photonlink._reports import describe, expand_samples
 from photonlink._worker import InferFuture, Worker
 from photonlink.controller import Lease, close_all
-from photonlink.errors import ProgramError, SessionClosed
+from photonlink.errors import PhotonLinkError, ProgramError, SessionClosed
 from photonlink.fit import Fit
 from photonlink.info import SessionInfo, Usage
 from photonlink.program import Program
+
+if TYPE_CHECKING:
+    from photonlink.cuda._client import Terms
 
 __all__ = ["Session"]
 
@@ -41,7 +45,7 @@ __all__ = ["Session"]
 _SLACK_SECONDS = 30.0
 
 
-class Session:
+class Session(DeviceCalls):
     """One exclusive reservation of a configured processor. Made by :func:`photonlink.reserve`; threads may share it.
 
     Examples:
@@ -67,13 +71,15 @@ class Session:
         fit: Fit,
         timeout: float | None,
     ) -> None:
+        super().__init__()
         self._pid = os.getpid()
         self._core_session = core
         self._lease = lease
         self._program = program
         self._options = options
         self._timeout = timeout
-        self._row_timeout = _SLACK_SECONDS + (core.slots + 1) * _options.modelled_seconds(options, fit)
+        self._modelled_seconds = _options.modelled_seconds(options, fit)
+        self._row_timeout = _SLACK_SECONDS + (core.slots + 1) * self._modelled_seconds
         self._limits = self._limits_for(timeout)
         self._dtype = np.dtype(options.precision)
         self._context = Context(target, program.features, lambda: lease.controller.core.status().cause)
@@ -100,16 +106,30 @@ class Session:
 
     # ---- inference
 
-    def infer(self, x: Any, out: Any = None, timeout: float | None = None, return_info: bool = False) -> Any:
-        """Send datapoints and wait for their results.
+    def infer(
+        self,
+        x: Any,
+        out: Any = None,
+        timeout: float | None = None,
+        return_info: bool = False,
+        *,
+        stream: Any = None,
+        statuses: Any = None,
+    ) -> Any:
+        """Send datapoints and wait for their results; from device memory: launch that on a stream, without waiting.
 
         Args:
-            x: (B, F) or (F,) float64 or float32 in host memory: a numpy array, a torch CPU tensor, or anything with
-                ``__dlpack__`` or a buffer. Rows must be contiguous. Nothing is copied.
+            x: (B, F) or (F,) float64 or float32: a numpy array, a torch or CuPy array, or anything with
+                ``__dlpack__``, ``__cuda_array_interface__`` or a buffer. Rows must be contiguous. Nothing is copied.
             out: Array of shape (B, O) or (O,) and the session's precision that receives the results. After an error,
                 rows that were not delivered may still be written to until the session is closed.
-            timeout: Seconds for the whole call, instead of the session's default.
-            return_info: Also return counts, kept fractions, standard errors and times.
+            timeout: Seconds for the whole call, instead of the session's default. From device memory: for one launch,
+                at most its limit (:data:`photonlink.cuda.KERNEL_LIMIT_SECONDS`).
+            return_info: Also return counts, kept fractions, standard errors and times; from host memory only.
+            stream: For arrays in device memory: the CUDA stream of the call, as an integer or any library's stream
+                object; by default the current stream of torch or CuPy.
+            statuses: For arrays in device memory: uint32 or int32 (B,) array there that receives how each row ended,
+                a ``photonlink::CallStatus``; 0 is success.
 
         Returns:
             ``y``, or ``(y, info)``: (B, O) or (O,) in the caller's kind of array (numpy for plain buffers), or `out`.
@@ -117,15 +137,24 @@ class Session:
             the order within a datapoint carries no information. `info` is an :class:`photonlink.InferInfo`.
 
         Raises:
-            ProgramError: x or out has a wrong type, dtype, shape or strides, or a feature is not finite.
-            TargetUnavailable: x or out lies in device memory, and this build has no CUDA part.
+            ProgramError: An array has a wrong type, dtype, shape, strides or device, or a feature is not finite.
+            TargetUnavailable: x lies in device memory, and no device can be used; ``reason`` says why.
+            DeviceError: CUDA refused a launch.
             LinkTimeout: No answer in time; ``row`` rows were delivered.
             SessionClosed: The session was closed, expired, spent its budget, or was inherited by a forked child.
             LinkClosed: The controller died.
             ProcessorError: The processor failed.
             ProtocolError: The controller broke the wire format.
+
+        A call from device memory has not happened yet when it returns. If it fails then, its rows are NaN, and the
+        error is raised by the next call on the device, :meth:`check`, :meth:`synchronize` or :meth:`close`.
         """
         self._require_open()
+        if type(x) is not np.ndarray and _arrays.on_device(x):
+            samples = self._program.readout.kind == "samples"
+            return self._infer_on_device(x, out, timeout, stream, statuses, return_info=return_info, samples=samples)
+        if stream is not None or statuses is not None:
+            raise ProgramError("stream and statuses belong to arrays in device memory, and x is in host memory")
         rows, single = _arrays.features(x, len(self._program.features))
         return self._run(
             x, rows, single, out, self._limits if timeout is None else self._limits_for(timeout), return_info
@@ -146,6 +175,9 @@ class Session:
             SessionClosed: The session is closed or was inherited by a forked child.
         """
         self._require_open()
+        if _arrays.on_device(x):
+            self._require_device()
+            raise ProgramError("infer() does not wait for arrays in device memory: call it, or submit(), instead")
         view, single = _arrays.features(x, len(self._program.features))
         rows = np.array(view)
 
@@ -213,6 +245,23 @@ class Session:
         row_timeout = self._row_timeout if timeout is None else None
         return _core.CallLimits(timeout=timeout, row_timeout=row_timeout, in_flight=0, cancel=flag)
 
+    def _device_terms(self) -> Terms:
+        from photonlink.cuda._client import Pace, Terms
+
+        core = self._core_session  # whoever opens ports must not keep the session alive
+        return Terms(
+            context=self._context,
+            output_size=self._core_session.output_size,
+            precision=self._options.precision,
+            pace=Pace(
+                modelled_seconds=self._modelled_seconds,
+                computing_seconds=_options.computing_seconds(self._program, self._options.shots),
+                row_timeout=self._row_timeout if self._timeout is None else self._timeout,
+            ),
+            timeout=self._timeout,
+            open_port=lambda slots: core.open_device_port(core.slots if slots is None else slots),
+        )
+
     # ---- what it is and what it used
 
     @property
@@ -261,34 +310,58 @@ class Session:
     def close(self) -> Usage:
         """Release the processor. Calls in other threads end with ``SessionClosed``. May be repeated.
 
+        Launches in flight on a device get two seconds to end by themselves; then their rows become NaN.
+
         Returns:
             What the session used.
 
         Raises:
             SessionClosed: This process is a forked child; the session lives on in the parent.
+            PhotonLinkError: A device call failed, and nobody has seen it yet. Everything is released all the same,
+                and closing again returns. If an error leaves the ``with`` statement already, that one goes on, with
+                a note about this one.
         """
         self._require_own_process()
+        unseen = None
         with self._close_lock:
             if self._final is None:
-                self._core_session.stop()
-                self._worker.stop()
-                self._final = self._usage(self._core_session.close())
-                self._lease.end()
-            return self._final
+                try:
+                    self._core_session.stop()
+                    unseen = self._close_device()
+                finally:
+                    self._worker.stop()
+                    self._final = self._usage(self._core_session.close())
+                    self._lease.end()
+        if unseen is not None:
+            raise unseen
+        return self._final
 
     def __enter__(self) -> Session:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if os.getpid() == self._pid:
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if os.getpid() != self._pid:
+            return
+        try:
             self.close()
+        except PhotonLinkError as unseen:
+            if error is None:
+                raise
+            error.add_note(f"and a device call had failed: {type(unseen).__name__}: {unseen}")
+
+    def _close_unheard(self) -> None:
+        """Close where nobody could catch an error."""
+        try:
+            self.__exit__(None, None, None)
+        except PhotonLinkError as unseen:
+            warnings.warn(f"{self!r}: {unseen}", RuntimeWarning, stacklevel=2)
 
     def __del__(self) -> None:
         if getattr(self, "_final", self) is None and os.getpid() == self._pid:
             warnings.warn(
                 f"{self!r} was not closed: use it in a with statement", ResourceWarning, stacklevel=2, source=self
             )
-            self.close()
+            self._close_unheard()
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "open"
@@ -314,5 +387,5 @@ _open: weakref.WeakSet[Session] = weakref.WeakSet()
 def _close_everything() -> None:
     """Sessions that are still open at exit release their processors before the interpreter goes away."""
     for session in list(_open):
-        session.__exit__()
+        session._close_unheard()
     close_all()

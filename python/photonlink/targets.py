@@ -60,7 +60,7 @@ def targets() -> list[Target]:
     """
     return [
         _native(),
-        _absent("sim:cuda", Unavailable.NOT_BUILT, "photonlink was built without its CUDA part"),
+        _absent("sim:cuda", Unavailable.NOT_YET, "photonic simulator on the GPU"),
         _absent("perceval:slos", Unavailable.NOT_YET, "noiseless Perceval processor"),
         _absent("perceval:<preset>", Unavailable.NOT_YET, "noisy local Perceval processor"),
         _absent("quandela:<platform>", Unavailable.NOT_YET, "Quandela cloud", hardware=True),

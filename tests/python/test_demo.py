@@ -11,6 +11,7 @@ pytest.importorskip("sklearn")
 pytest.importorskip("matplotlib")
 pytest.importorskip("tqdm")
 
+import photonlink as phl
 from photonlink.cli import main
 from photonlink.demo import data, readout
 from photonlink.demo.job import run
@@ -107,6 +108,28 @@ def test_a_program_that_fits_no_chip_says_so(capsys):
 def test_bad_arguments_end_with_a_typed_error(arguments, named, capsys):
     assert main(["demo", "--limit", "100", "--no-png", *arguments]) == 1
     assert named in capsys.readouterr().err
+
+
+def test_without_a_device_the_demo_says_why(capsys):
+    usable, reason, _ = phl.cuda.available()
+    if usable:
+        pytest.skip("there is a device: tests/gpu runs the demo on it")
+    assert main(["demo", "--via", "cuda", "--limit", "100", "--no-png"]) == 1
+    shown = capsys.readouterr()
+    assert shown.err.startswith("photonlink: TargetUnavailable: ")
+    assert {"not built": "no CUDA part", "no driver": "driver"}.get(reason.value, "device") in shown.err
+    assert shown.out == ""
+
+
+def test_the_report_names_link_and_caller(result):
+    report = result.as_json()
+    assert (report["link"], report["gpu"]) == ("in-process", None)
+
+
+def test_phases_are_an_affine_map_of_pixels():
+    """What a device computes itself."""
+    digits = data.load(8, seed=3, limit=300)
+    np.testing.assert_allclose(digits.pixels @ digits.weights + digits.shift, digits.phases, rtol=0, atol=1e-12)
 
 
 def test_interrupt_releases_the_session_and_says_so():

@@ -147,24 +147,6 @@ def test_torch_tensors_come_back_as_torch_tensors(program, x):
             session.infer(tensor.clone().requires_grad_())
 
 
-class _OnDevice:
-    """Stands for an array in GPU memory."""
-
-    shape, dtype = (4, 6), "float64"
-
-    def __dlpack_device__(self):
-        return (2, 0)
-
-    def __dlpack__(self, **_):
-        raise AssertionError("device memory must not be touched")
-
-
-def test_device_arrays_are_refused_with_the_reason(program):
-    with phl.reserve("sim", program) as session, pytest.raises(TargetUnavailable, match="no CUDA part") as refused:
-        session.infer(_OnDevice())
-    assert refused.value.reason is Unavailable.NOT_BUILT
-
-
 @pytest.mark.parametrize(
     ("change", "words"),
     [

@@ -13,6 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     link = benchmarks.add_parser("link", help="echo round trip beside a bare cache-line ping-pong")
     link.add_argument("--rounds", type=int, default=200_000, help="round trips per measurement (default 200000)")
+    link.add_argument("--device", action="store_true", help="called from a GPU, beside a bare mapped-memory ping-pong")
     link.set_defaults(execute=_link)
 
     optics = benchmarks.add_parser("optics", help="exact distributions beside Perceval and MerLin")
@@ -31,6 +32,12 @@ def _show(arguments: argparse.Namespace, report: dict[str, Any], text: str) -> i
 
 
 def _link(arguments: argparse.Namespace) -> int:
+    if arguments.device:
+        from photonlink.bench import device
+
+        report = device.run(arguments.rounds)
+        return _show(arguments, report, device.render(report))
+
     from photonlink.bench import link
 
     report = link.run(arguments.rounds)

@@ -20,7 +20,9 @@ class Digits:
     """One stratified split; pixels in [0, 1], phases in radians, standardised with the training part only."""
 
     pixels: Floats  # (images, 64)
-    phases: Floats  # (images, modes)
+    phases: Floats  # (images, modes), which is pixels @ weights + shift
+    weights: Floats  # (64, modes)
+    shift: Floats  # (modes,)
     labels: Ints  # (images,)
     train: Ints  # row numbers
     test: Ints
@@ -57,5 +59,7 @@ def load(modes: int, seed: int, limit: int | None = None, test_fraction: float =
     train, test = train_test_split(np.arange(len(labels)), test_size=test_fraction, stratify=labels, random_state=seed)
     pca = PCA(n_components=modes, svd_solver="full").fit(pixels[train])
     components = pca.transform(pixels)
-    spread = np.abs(components[train]).max()
-    return Digits(pixels, components / spread * PHASE_RANGE, labels, np.sort(train), np.sort(test))
+    scale = PHASE_RANGE / np.abs(components[train]).max()
+    weights = pca.components_.T * scale
+    shift = -(pca.mean_ @ weights)
+    return Digits(pixels, components * scale, weights, shift, labels, np.sort(train), np.sort(test))

@@ -1,0 +1,272 @@
+"""Calls on arrays in device memory, for a session of any kind: on which device, which stream, into which memory."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from photonlink import _core, _options
+from photonlink._failures import Context
+from photonlink.cuda import _streams, _views
+from photonlink.cuda._frameworks import FRAMEWORKS
+from photonlink.cuda._link import KERNEL_LIMIT_SECONDS, DeviceLink, Pace
+from photonlink.cuda._part import part
+from photonlink.cuda._views import DeviceView, Place
+from photonlink.errors import LinkTimeout, PhotonLinkError, ProgramError, SessionClosed, TargetUnavailable, Unavailable
+
+__all__ = ["DeviceCall", "DeviceClient", "Pace", "Terms"]
+
+# How long the end of a session waits for launches in flight to finish by themselves, and, once their link is closed,
+# to leave.
+_GRACE_SECONDS = 2.0
+_LEAVE_SECONDS = 5.0
+_SYNCHRONIZE_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What calls from a device must know of their session.
+
+    Attributes:
+        context: For error messages.
+        output_size: Observables per datapoint.
+        precision: Of the results, "float64" or "float32".
+        pace: How fast the processor answers.
+        timeout: The session's own deadline of a call in seconds, if it was given one.
+        open_port: Opens a port; takes the number of slots that the caller wants, None for the usual one.
+    """
+
+    context: Context
+    output_size: int
+    precision: str
+    pace: Pace
+    timeout: float | None
+    open_port: Callable[[int | None], _core.DevicePort]
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A checked call."""
+
+    link: DeviceLink
+    x: DeviceView
+    y: DeviceView
+    statuses: DeviceView | None
+    result: Any
+    rows: int
+    timeout: float
+    stream: int
+
+
+class DeviceCall:
+    """A call whose datapoints are on their way; from ``session.submit()``. Collect it once.
+
+    Dropped without, its datapoints are given up: they still count as tokens, and its slots come back.
+    """
+
+    def __init__(self, call: _Call, submitted: Any) -> None:
+        self._call: _Call | None = call
+        self._submitted = submitted
+
+    def collect(self, stream: Any = None, timeout: float | None = None) -> Any:
+        """Launch the second half of the call: it waits, on the device, for answers that are not there yet.
+
+        Args:
+            stream: By default the one that the call was submitted on. Another one must come after it (an event), as
+                with any work that depends on other work.
+            timeout: Seconds that the launch may take, at most the limit of a launch, which is the default.
+
+        Returns:
+            What ``infer`` would have returned. It is filled when the stream gets there.
+
+        Raises:
+            ProgramError: The call was collected before, or `stream` is no stream.
+            SessionClosed: The session is closed.
+            DeviceError: CUDA refused the launch.
+        """
+        if self._call is None:
+            raise ProgramError("the call was collected before: its result is what collect() returned then")
+        call = self._call
+        _options.seconds("timeout", timeout)
+        if self._submitted is not None:
+            limit = call.link.kernel_limit if timeout is None else timeout
+            call.link.collect(self._submitted, limit, call.stream if stream is None else _streams.handle_of(stream))
+        self._call = self._submitted = None
+        return call.result
+
+
+class DeviceClient:
+    """A session's calls from devices; opens a link to each device at its first call."""
+
+    def __init__(self, terms: Terms) -> None:
+        self._terms = terms
+        self._lock = threading.Lock()
+        self._links: dict[int, DeviceLink] = {}
+        self._closed = False
+
+    # ---- calls
+
+    def infer(self, x: Any, out: Any, timeout: float | None, stream: Any, statuses: Any) -> Any:
+        """See ``Session.infer``."""
+        call = self._prepare(x, out, timeout, stream, statuses)
+        if call.rows:
+            call.link.infer(call.x, call.y, call.statuses, call.timeout, call.stream)
+        return call.result
+
+    def submit(self, x: Any, out: Any, timeout: float | None, stream: Any, statuses: Any) -> DeviceCall:
+        """See ``Session.submit``."""
+        call = self._prepare(x, out, timeout, stream, statuses)
+        if call.rows == 0:
+            return DeviceCall(call, None)
+        return DeviceCall(call, call.link.submit(call.x, call.y, call.statuses, call.timeout, call.stream))
+
+    def _prepare(self, x: Any, out: Any, timeout: float | None, stream: Any, statuses: Any) -> _Call:
+        part()  # no device: say so before anything else
+        place = _views.locate(x, "x")
+        link = self._link_for_call(place)
+        link.check()
+        handle = _streams.stream_for(stream, place.framework, place.device, place.interface)
+        _await_interface(link, place, handle, self._wait_seconds(timeout))
+        features = _views.features(x, len(self._terms.context.features), place, handle)
+        shape = (*features.shape[:-1], self._terms.output_size)
+        rows = features.shape[0] if len(features.shape) == 2 else 1
+        result = self._empty(x, place, shape, handle) if out is None else out
+        y = _views.output(result, shape, self._terms.precision, features, handle)
+        states = None if statuses is None else _views.statuses_output(statuses, rows, features, handle)
+        limit = timeout if timeout is not None else self._terms.timeout
+        _options.seconds("timeout", limit)
+        seconds = link.kernel_limit if limit is None else min(limit, link.kernel_limit)
+        return _Call(link, features, y, states, result, rows, seconds, handle)
+
+    def _empty(self, x: Any, place: Place, shape: tuple[int, ...], stream: int) -> Any:
+        framework = place.framework
+        if framework is None:
+            raise ProgramError(
+                f"results cannot be allocated as {type(x).__module__} arrays: pass out=, an array of shape {shape} "
+                f"and dtype {self._terms.precision} on the same device"
+            )
+        if framework.current_stream(place.device) == stream:
+            return framework.empty(shape, self._terms.precision, place.device, None)
+        framework.used_on(x, stream)
+        return framework.empty(shape, self._terms.precision, place.device, stream)
+
+    # ---- links
+
+    def link(self, device: int | None, kernel_limit: float | None, slots: int | None) -> DeviceLink:
+        """See ``Session.device_link``."""
+        index = _current_device() if device is None else _options.integer("device", device, 0, 1 << 16)
+        native = part()
+        known = native.devices()
+        if index >= len(known):
+            raise ProgramError(f"device is {index}, and there are {len(known)}, numbered from 0")
+        if not known[index]["usable"]:
+            raise TargetUnavailable(
+                f"device {index} ({known[index]['name']}, compute capability {known[index]['compute_capability']}) is "
+                "older than what the CUDA part was built for: choose another with device=",
+                reason=Unavailable.DEVICE_TOO_OLD,
+            )
+        _options.seconds("kernel_limit", kernel_limit)
+        if slots is not None:
+            _options.integer("slots", slots, 1, 4096)
+        with self._lock:
+            found = self._links.get(index)
+            if found is None:
+                if self._closed:
+                    raise SessionClosed("the session is closed: reserve a new one", target=self._terms.context.target)
+                found = DeviceLink(
+                    self._terms.open_port(slots),
+                    device=index,
+                    pace=self._terms.pace,
+                    kernel_limit=KERNEL_LIMIT_SECONDS if kernel_limit is None else kernel_limit,
+                    context=self._terms.context,
+                )
+                self._links[index] = found
+                return found
+        if (kernel_limit is not None and kernel_limit != found.kernel_limit) or (
+            slots is not None and slots != found.slots
+        ):
+            raise ProgramError(
+                f"the link of device {index} is open already, with kernel_limit={found.kernel_limit:g} and "
+                f"slots={found.slots}: open it with other values before the first call"
+            )
+        return found
+
+    def _link_for_call(self, place: Place) -> DeviceLink:
+        found = self._links.get(place.device)
+        if found is not None:
+            return found
+        if place.framework is not None and place.framework.is_capturing():
+            raise ProgramError(
+                "the first call on a device allocates memory, which cannot happen while a graph is captured: call "
+                "session.device_link() before the capture"
+            )
+        return self.link(place.device, None, None)
+
+    # ---- failures, waiting, the end
+
+    def check(self) -> None:
+        """See ``Session.check``."""
+        for link in list(self._links.values()):
+            link.check()
+
+    def synchronize(self, stream: Any, timeout: float | None) -> None:
+        """See ``Session.synchronize``."""
+        for device, link in list(self._links.items()):
+            for handle in _current_streams(device) if stream is None else [_streams.handle_of(stream)]:
+                link.synchronize(handle, self._wait_seconds(timeout))
+        self.check()
+
+    def _wait_seconds(self, timeout: float | None) -> float:
+        _options.seconds("timeout", timeout)
+        return _SYNCHRONIZE_SECONDS if timeout is None else timeout
+
+    def close(self) -> PhotonLinkError | None:
+        """Close every link; launches in flight may end first. The failure that nobody has seen, if there is one."""
+        with self._lock:
+            self._closed = True
+        first: PhotonLinkError | None = None
+        for link in self._links.values():
+            failure: PhotonLinkError | None = None
+            try:
+                _let_replays_end(link)
+            except PhotonLinkError as error:
+                failure = error
+            link.close(_GRACE_SECONDS, _LEAVE_SECONDS)
+            first = first or link.take_failure() or failure
+        return first
+
+
+def _let_replays_end(link: DeviceLink) -> None:
+    """Nobody counts the replays of a graph; those on the current streams get the time that other launches get."""
+    if link.captured:
+        for handle in _current_streams(link.device):
+            with contextlib.suppress(LinkTimeout):
+                link.synchronize(handle, _GRACE_SECONDS)
+
+
+def _await_interface(link: DeviceLink, place: Place, stream: int, timeout: float) -> None:
+    """An array without DLPack says on which stream it is written; nobody but us can order ours after it."""
+    writer = None if place.interface is None else place.interface.get("stream")
+    if writer is not None and _streams.handle_of(writer) != stream:
+        link.synchronize(_streams.handle_of(writer), timeout)
+
+
+def _current_streams(device: int) -> list[int]:
+    """Those of the frameworks that are loaded and at work on devices, and the legacy default stream."""
+    handles = {0}
+    for framework in FRAMEWORKS.values():
+        if framework.is_active():
+            handles.add(framework.current_stream(device))
+    return sorted(handles)
+
+
+def _current_device() -> int:
+    """The device that a loaded framework works on, else the first one."""
+    for framework in FRAMEWORKS.values():
+        if framework.is_active():
+            with contextlib.suppress(Exception):  # half-initialised frameworks answer with errors of their own
+                return framework.current_device()
+    return 0
