@@ -24,7 +24,7 @@ from photonlink.doctor import doctor
 from photonlink.targets import Target, targets
 
 if TYPE_CHECKING:
-    from photonlink import cuda, errors, presets
+    from photonlink import cuda, errors, gradients, presets
     from photonlink._include import get_include
     from photonlink.controller import Controller
     from photonlink.info import Counts, InferInfo, SessionInfo, Usage
@@ -53,6 +53,7 @@ __all__ = [
     "doctor",
     "errors",
     "get_include",
+    "gradients",
     "preset",
     "presets",
     "reserve",
@@ -74,7 +75,7 @@ _HOME = {
     "preset": "presets",
     "reserve": "reservation",
 }
-_MODULES = ("cuda", "errors", "presets")
+_MODULES = ("cuda", "errors", "gradients", "presets")
 
 
 def __getattr__(name: str) -> Any:

@@ -20,6 +20,7 @@ __all__: list[str] = [
     "Controller",
     "ControllerStatus",
     "DevicePort",
+    "Differentiator",
     "DlpackArray",
     "Encoding",
     "FileLedger",
@@ -33,6 +34,7 @@ __all__: list[str] = [
     "ShmSession",
     "Simulator",
     "TimingModel",
+    "TrainableCircuit",
     "Usage",
     "bare_ping_pong",
     "basis_size",
@@ -44,7 +46,9 @@ __all__: list[str] = [
     "kept_size",
     "kept_states",
     "output_size",
+    "phase_degree",
     "predict_bytes",
+    "predict_gradient_bytes",
     "probability_of_enough",
     "simd_profile",
     "simd_profiles",
@@ -198,6 +202,79 @@ class Simulator:
     def output_size(self) -> int: ...
     @property
     def preferred_batch(self) -> int: ...
+
+class Differentiator:
+    def __init__(
+        self,
+        spec: ProgramSpec,
+        precision: str,
+        memory_limit: typing.SupportsInt | typing.SupportsIndex,
+        threads: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None: ...
+    def run(
+        self,
+        phases: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        cotangents: numpy.ndarray | None = None,
+        want_phases: bool = True,
+        want_interferometers: bool = True,
+    ) -> tuple:
+        """
+        Values (rows, output_size), derivatives (rows, phases), and of the interferometers; None where not asked.
+        """
+    def set_interferometers(self, matrices: typing.Annotated[numpy.typing.ArrayLike, numpy.complex128]) -> None: ...
+    @property
+    def kept_levels(self) -> int: ...
+    @property
+    def kernel_profile(self) -> str: ...
+    @property
+    def lanes(self) -> int: ...
+    @property
+    def levels(self) -> int: ...
+    @property
+    def memory_bytes(self) -> int: ...
+    @property
+    def output_size(self) -> int: ...
+    @property
+    def threads(self) -> int: ...
+
+class TrainableCircuit:
+    def __init__(
+        self, modes: typing.SupportsInt | typing.SupportsIndex, parameters: typing.SupportsInt | typing.SupportsIndex
+    ) -> None: ...
+    def append_fixed(
+        self,
+        modes: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+        matrix: typing.Annotated[numpy.typing.ArrayLike, numpy.complex128],
+    ) -> None: ...
+    def append_interferometer(self) -> None: ...
+    def append_phase(
+        self,
+        mode: typing.SupportsInt | typing.SupportsIndex,
+        offset: typing.SupportsFloat | typing.SupportsIndex,
+        terms: collections.abc.Sequence[
+            tuple[typing.SupportsInt | typing.SupportsIndex, typing.SupportsFloat | typing.SupportsIndex]
+        ],
+    ) -> None: ...
+    def compose(
+        self, values: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]
+    ) -> numpy.typing.NDArray[numpy.complex128]:
+        """
+        Interferometers (interferometers, modes, modes) for values (parameters,) in radians.
+        """
+    def pull_back(
+        self,
+        values: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+        cotangents: typing.Annotated[numpy.typing.ArrayLike, numpy.complex128],
+    ) -> numpy.typing.NDArray[numpy.float64]:
+        """
+        Derivatives (parameters,) from those of the interferometers.
+        """
+    @property
+    def interferometers(self) -> int: ...
+    @property
+    def modes(self) -> int: ...
+    @property
+    def parameters(self) -> int: ...
 
 class DevicePort:
     """
@@ -702,9 +779,21 @@ def output_size(spec: ProgramSpec) -> int:
     Values per datapoint.
     """
 
+def phase_degree(spec: ProgramSpec) -> int:
+    """
+    Degree of the trigonometric polynomials that observables are in each phase.
+    """
+
 def predict_bytes(spec: ProgramSpec, precision: str, sampled: bool = False) -> int:
     """
     Least memory of a simulator, in bytes.
+    """
+
+def predict_gradient_bytes(
+    spec: ProgramSpec, precision: str, threads: typing.SupportsInt | typing.SupportsIndex = 1
+) -> int:
+    """
+    Least memory of a differentiator, in bytes.
     """
 
 def probability_of_enough(spec: ProgramSpec) -> float:

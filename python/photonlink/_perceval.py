@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from photonlink._assembler import Assembler
 from photonlink._validate import checked_state
 from photonlink.errors import ProgramError
 
-__all__ = ["assemble", "occupation"]
+__all__ = ["assemble", "occupation", "values"]
 
 # A beam splitter of angle theta is mixer . diag(e^{i s theta/2}, e^{-i s theta/2}) . unmixer with fixed mixers: the
 # eigenvectors of the rotation that the convention names, and its sign s. That turns theta into two phases, exactly.
@@ -43,12 +43,15 @@ def occupation(input_state: Any) -> tuple[int, ...]:
     return checked_state(input_state, len(input_state))
 
 
-def assemble(circuit: Any, input_parameters: Sequence[str]) -> tuple[Assembler, tuple[str, ...]]:
+def assemble(
+    circuit: Any, input_parameters: Sequence[str], make: Callable[[int], Assembler] = Assembler
+) -> tuple[Assembler, tuple[str, ...]]:
     """Interferometers and phases of a circuit, and the names of its features in MerLin's order.
 
     Args:
         circuit: A Perceval circuit, or a unitary experiment or processor.
         input_parameters: Prefixes of the names of input parameters.
+        make: The assembler of so many modes.
 
     Raises:
         ProgramError: See ``Program.from_perceval``.
@@ -56,10 +59,16 @@ def assemble(circuit: Any, input_parameters: Sequence[str]) -> tuple[Assembler, 
     circuit = _as_circuit(circuit)
     prefixes = [input_parameters] if isinstance(input_parameters, str) else list(input_parameters)
     features = _features(circuit, prefixes)
-    assembler = Assembler(circuit.m)
+    assembler = make(circuit.m)
     for modes, component in circuit:
         _append(assembler, tuple(modes), component, frozenset(features))
     return assembler, features
+
+
+def values(circuit: Any, names: Sequence[str]) -> NDArray[np.float64]:
+    """Values of parameters of a circuit, NaN where they have none."""
+    known = {p.name: float(p) if p.defined else math.nan for p in _as_circuit(circuit).get_parameters()}
+    return np.array([known[name] for name in names], np.float64)
 
 
 def _as_circuit(source: Any) -> Any:

@@ -1,0 +1,248 @@
+"""Derivatives of observables: exact ones by a reverse sweep, and estimates from shots by shifting phases.
+
+Exact derivatives (vector-Jacobian products) exist for every readout but samples. With L = sum(cotangent * y) over the
+observables y of a batch, :func:`value_and_vjp` returns dL / dx and dL / dphase per datapoint, and dL / dU for the
+interferometers or dL / dvalue for the parameters of a :class:`TrainableProgram`, summed over the batch.
+
+Hardware has no reverse sweep. There, an observable of n photons is a trigonometric polynomial of degree n in each
+phase, so that 2n shifted settings determine its derivative exactly; 2 are enough for mean photon numbers and 4 for
+two-mode correlators in the full Fock space. :func:`parameter_shift` runs those settings on any session; see
+:mod:`photonlink.shift`.
+
+Examples:
+    >>> import numpy as np
+    >>> import photonlink as phl
+    >>> program = phl.Program.reservoir(modes=4, photons=2, features=3, seed=1)
+    >>> x, cotangent = np.zeros((2, 3)), np.ones((2, 6))
+    >>> vjp = phl.gradients.value_and_vjp(program, x, cotangent)
+    >>> vjp.value.shape, vjp.features.shape, vjp.phases.shape, vjp.interferometers.shape
+    ((2, 6), (2, 3), (2, 3), (2, 4, 4))
+    >>> bool(abs(vjp.features).max() < 1e-12)  # probabilities add up to one, whatever the features
+    True
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from photonlink import _core, _validate
+from photonlink._memory import half_of_memory
+from photonlink._options import integer
+from photonlink.errors import ProgramError
+from photonlink.program import Precision, Program
+from photonlink.shift import ShiftCost, ShiftGradient, feature_gradients, parameter_shift, phase_program, shift_cost
+from photonlink.trainable import TrainableProgram
+
+__all__ = [
+    "Differentiator",
+    "ShiftCost",
+    "ShiftGradient",
+    "TrainableProgram",
+    "Vjp",
+    "parameter_shift",
+    "phase_program",
+    "shift_cost",
+    "value_and_vjp",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class Vjp:
+    """Observables of B datapoints and derivatives of L = sum(cotangent * value). A single datapoint has no axis B.
+
+    Attributes:
+        value: (B, output_size), of the differentiator's precision.
+        features: (B, F) float64, dL / dfeature. Rounding of phases (``dac_bits``) counts as the identity.
+        phases: (B, P) float64, dL / dphase, radians.
+        interferometers: (L+1, m, m) complex128 G, summed over the datapoints: ``dL = Re(sum(conj(G) * dU))`` for
+            changes dU that keep U unitary. Columns of the first one that no photon enters are zero. None if not asked
+            for.
+        parameters: (T,) float64, dL / dvalue of trainable parameters; None for a Program.
+    """
+
+    value: NDArray[Any]
+    features: NDArray[np.float64]
+    phases: NDArray[np.float64]
+    interferometers: NDArray[np.complex128] | None
+    parameters: NDArray[np.float64] | None
+
+
+class Differentiator:
+    """Computes values and derivatives of one program again and again; tables and scratch are built once.
+
+    Threads may share it; they take turns.
+
+    Args:
+        program: A Program, or a TrainableProgram, whose parameter values come with each call.
+        precision: Of the sweeps and of the values. Derivatives are added up in float64 either way.
+        memory_limit: Bytes that all threads may use; by default half of the machine's memory. Amplitudes of all photon
+            numbers are kept for the way back if that fits. Otherwise :attr:`kept_levels` of them are, the others are
+            computed again; with less memory still, fewer datapoints are computed side by side. Results are the same.
+        threads: Threads over rows, by default one per usable CPU. Results do not depend on it.
+
+    Raises:
+        ProgramError: The readout has no derivatives, the program is noisy, or nothing fits the limit.
+
+    Examples:
+        >>> import numpy as np
+        >>> import photonlink as phl
+        >>> program = phl.Program.reservoir(modes=4, photons=2, features=4, readout=phl.Readout.correlators())
+        >>> differentiator = phl.gradients.Differentiator(program, precision="float32")
+        >>> differentiator.value(np.zeros(4)).dtype, differentiator.levels == differentiator.kept_levels
+        (dtype('float32'), True)
+    """
+
+    def __init__(
+        self,
+        program: Program | TrainableProgram,
+        *,
+        precision: Precision = "float64",
+        memory_limit: int | None = None,
+        threads: int | None = None,
+    ) -> None:
+        if not isinstance(program, Program | TrainableProgram):
+            raise ProgramError(f"program is a {type(program).__name__}, expected a Program or TrainableProgram")
+        self._trainable = program if isinstance(program, TrainableProgram) else None
+        self._program = program if isinstance(program, Program) else program.base
+        limit = half_of_memory() if memory_limit is None else integer("memory_limit", memory_limit, 0, 2**63)
+        count = len(os.sched_getaffinity(0)) if threads is None else integer("threads", threads, 1, 1024)
+        name = _validate.checked_precision(precision)
+        self._core = _core.Differentiator(self._program.spec, name, limit, count)
+        self._dtype = np.dtype(name)
+        self._lock = threading.Lock()
+
+    @property
+    def memory_bytes(self) -> int:
+        """Tables and scratch of all threads, as predicted and bounded."""
+        return int(self._core.memory_bytes)
+
+    @property
+    def levels(self) -> int:
+        """Photon numbers whose amplitudes the way back needs; 0 for readouts with a closed form."""
+        return int(self._core.levels)
+
+    @property
+    def kept_levels(self) -> int:
+        """How many of these are kept; the others are computed again."""
+        return int(self._core.kept_levels)
+
+    def value(self, x: ArrayLike, *, parameters: ArrayLike | None = None) -> NDArray[Any]:
+        """Exact observables, without derivatives.
+
+        Args:
+            x: (B, F) or (F,) features.
+            parameters: (T,) radians, of a TrainableProgram.
+
+        Returns:
+            (B, output_size) or (output_size,) of the differentiator's precision.
+
+        Raises:
+            ProgramError: A shape is wrong or a number not finite.
+        """
+        rows = np.asarray(x, np.float64)
+        phases = self._program.encode(rows)
+        with self._lock:
+            self._set(parameters)
+            values, _, _ = self._core.run(phases)
+        return np.asarray(values if rows.ndim == 2 else values[0])
+
+    def value_and_vjp(
+        self, x: ArrayLike, cotangent: ArrayLike, *, parameters: ArrayLike | None = None, interferometers: bool = True
+    ) -> Vjp:
+        """Exact observables, and derivatives of L = sum(cotangent * observables).
+
+        Args:
+            x: (B, F) or (F,) features.
+            cotangent: dL / dobservable, shaped as the observables.
+            parameters: (T,) radians, of a TrainableProgram.
+            interferometers: Whether derivatives with respect to them are wanted, which takes a little time; those with
+                respect to the parameters of a TrainableProgram come anyway.
+
+        Raises:
+            ProgramError: A shape is wrong or a number not finite.
+        """
+        rows = np.asarray(x, np.float64)
+        phases = self._program.encode(rows)
+        single = rows.ndim == 1
+        weights = self._cotangent(cotangent, single, len(phases))
+        with self._lock:
+            values = self._set(parameters)
+            value, by_phase, by_matrix = self._core.run(
+                phases, weights, want_interferometers=interferometers or values is not None
+            )
+        by_feature = feature_gradients(self._program, by_phase)
+        by_parameter = None
+        if self._trainable is not None and values is not None:
+            by_parameter = self._trainable.pull_back(values, by_matrix)
+        return Vjp(
+            value=value[0] if single else value,
+            features=by_feature[0] if single else by_feature,
+            phases=by_phase[0] if single else by_phase,
+            interferometers=by_matrix if interferometers else None,
+            parameters=by_parameter,
+        )
+
+    def _cotangent(self, cotangent: ArrayLike, single: bool, rows: int) -> NDArray[Any]:
+        weights = np.asarray(cotangent, self._dtype)
+        size = self._program.output_size
+        expected = (size,) if single else (rows, size)
+        if weights.shape != expected:
+            raise ProgramError(f"cotangent has shape {weights.shape}, expected that of the observables, {expected}")
+        return weights[None] if single else weights
+
+    def _set(self, parameters: ArrayLike | None) -> NDArray[np.float64] | None:
+        """Puts the interferometers of these parameter values in place."""
+        if (parameters is None) != (self._trainable is None):
+            raise ProgramError(
+                "parameters are values of a TrainableProgram's parameters: give them for such a program, and only then"
+            )
+        if self._trainable is None:
+            return None
+        values = np.array(parameters, np.float64)
+        self._core.set_interferometers(self._trainable.interferometers(values))
+        return values
+
+
+def value_and_vjp(
+    program: Program | TrainableProgram,
+    x: ArrayLike,
+    cotangent: ArrayLike,
+    *,
+    parameters: ArrayLike | None = None,
+    precision: Precision = "float64",
+    memory_limit: int | None = None,
+    threads: int | None = None,
+) -> Vjp:
+    """Exact observables of datapoints, and derivatives of L = sum(cotangent * observables), once.
+
+    Builds its tables anew in every call; use a :class:`Differentiator` for repeated work.
+
+    Args:
+        program: A Program or TrainableProgram without noise.
+        x: (B, F) or (F,) features.
+        cotangent: dL / dobservable, (B, output_size) or (output_size,).
+        parameters: (T,) radians, of a TrainableProgram.
+        precision: Of the sweeps and of the values.
+        memory_limit: Bytes; see :class:`Differentiator`.
+        threads: Threads over rows; by default one per usable CPU.
+
+    Raises:
+        ProgramError: A shape is wrong, a number is not finite, the readout has no derivatives, the program is noisy, or
+            the memory does not suffice.
+
+    Examples:
+        >>> import numpy as np
+        >>> import photonlink as phl
+        >>> program = phl.Program.layered(2, [1, 0]).mzi_mesh([np.pi / 2], [0]).phases(["a"]).mzi_mesh([np.pi / 2], [0])
+        >>> program = program.build(phl.Readout.mode_expectations(space="fock"))
+        >>> float(value_and_vjp(program, [0.5], [1.0, 0.0]).features[0].round(6)), float((-np.sin(0.5) / 2).round(6))
+        (-0.239713, -0.239713)
+    """
+    differentiator = Differentiator(program, precision=precision, memory_limit=memory_limit, threads=threads)
+    return differentiator.value_and_vjp(x, cotangent, parameters=parameters)

@@ -1,0 +1,249 @@
+"""Programs whose interferometers depend on trainable parameters.
+
+A :class:`photonlink.Program` is fixed. A :class:`TrainableProgram` keeps the circuit behind it, component by component,
+so that values of its trainable parameters become a program quickly, and derivatives with respect to the interferometers
+become derivatives with respect to the parameters.
+
+Examples:
+    >>> import numpy as np
+    >>> import perceval as pcvl
+    >>> from photonlink.trainable import TrainableProgram
+    >>> circuit = pcvl.Circuit(2) // pcvl.BS() // pcvl.PS(pcvl.P("px")) // pcvl.BS(theta=pcvl.P("theta"))
+    >>> trainable = TrainableProgram.from_perceval(circuit, [1, 0], ["px"], ["theta"])
+    >>> trainable.parameters, trainable.features
+    (('theta',), ('px',))
+    >>> trainable.program([0.3]).simulate([0.1]).shape
+    (2,)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from photonlink import _core
+from photonlink._assembler import Assembler
+from photonlink.errors import ProgramError
+from photonlink.program import Program
+from photonlink.readout import Readout
+
+__all__ = ["FixedComponent", "PhaseComponent", "TrainableProgram"]
+
+
+@dataclass(frozen=True, eq=False)
+class FixedComponent:
+    """A component that does not depend on trainable parameters.
+
+    Attributes:
+        modes: The k modes that it acts on, in the order of the matrix.
+        matrix: (k, k) complex128, unitary.
+    """
+
+    modes: tuple[int, ...]
+    matrix: NDArray[np.complex128]
+
+
+@dataclass(frozen=True)
+class PhaseComponent:
+    """A phase shifter of ``offset + sum of weight * parameter`` radians.
+
+    Attributes:
+        mode: Its mode.
+        offset: Radians.
+        weights: Pairs of the index of a parameter and its weight.
+    """
+
+    mode: int
+    offset: float
+    weights: tuple[tuple[int, float], ...]
+
+
+Components = tuple[FixedComponent | PhaseComponent, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class TrainableProgram:
+    """A program whose interferometers depend on trainable parameters; made by :meth:`from_perceval`.
+
+    Attributes:
+        base: The program with all parameters 0.
+        parameters: Names of the T trainable parameters, in the order of their values.
+        components: Per interferometer, its components in the order in which light meets them.
+        initial: (T,) float64, radians: the values that the circuit had, NaN where it had none.
+    """
+
+    base: Program
+    parameters: tuple[str, ...]
+    components: tuple[Components, ...]
+    initial: NDArray[np.float64]
+
+    @classmethod
+    def from_perceval(
+        cls,
+        circuit: Any,
+        input_state: Any,
+        input_parameters: Sequence[str] = ("px",),
+        trainable_parameters: Sequence[str] = ("theta",),
+        readout: Readout | None = None,
+        *,
+        interference: bool = True,
+        wrap: bool = False,
+        dac_bits: int = 0,
+    ) -> TrainableProgram:
+        """A trainable program from a Perceval circuit; other arguments and errors are those of Program.from_perceval.
+
+        Args:
+            circuit: A ``perceval.Circuit``, or a unitary ``Experiment`` or ``Processor``.
+            input_state: Photons per mode.
+            input_parameters: Prefixes of the names of parameters that features set.
+            trainable_parameters: Prefixes of the names of trainable parameters. As in MerLin, they are ordered prefix
+                by prefix, and within a prefix as the circuit meets them. Angles may be linear in both kinds.
+            readout: What a datapoint returns; by default probabilities over unbunched states.
+            interference: False for fully distinguishable photons.
+            wrap: Whether phases that features drive are reduced to [0, 2*pi) before they are sent.
+            dac_bits: Rounds these phases to the steps of a converter; see :class:`photonlink.program.Encoding`.
+
+        Raises:
+            ProgramError: As ``Program.from_perceval``; also if a prefix matches no parameter.
+        """
+        from photonlink import _perceval
+
+        inputs, trained = _prefixes(input_parameters), _prefixes(trainable_parameters)
+        state = _perceval.occupation(input_state)
+        assembler, names = _perceval.assemble(
+            circuit, inputs + trained, make=lambda modes: _TrainableAssembler(modes, trained)
+        )
+        assert isinstance(assembler, _TrainableAssembler)
+        features = tuple(name for name in names if name.startswith(tuple(inputs)))
+        parameters = names[len(features) :]
+        components = assembler.resolved(parameters)
+        native = _native(assembler.modes, len(parameters), components)
+
+        def make(**fields: Any) -> Program:
+            return Program(**{**fields, "interferometers": native.compose(np.zeros(len(parameters)))})
+
+        base = assembler.build(make, state, features, readout, interference=interference, wrap=wrap, dac_bits=dac_bits)
+        return cls(base, parameters, components, _perceval.values(circuit, parameters))
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the features."""
+        return self.base.features
+
+    @cached_property
+    def _circuit(self) -> _core.TrainableCircuit:
+        return _native(self.base.modes, len(self.parameters), self.components)
+
+    def interferometers(self, values: ArrayLike) -> NDArray[np.complex128]:
+        """Interferometers for parameter values.
+
+        Args:
+            values: (T,) float, radians.
+
+        Returns:
+            (L+1, m, m) complex128.
+
+        Raises:
+            ProgramError: If the number of values is wrong or one is not finite.
+        """
+        return np.asarray(self._circuit.compose(self._checked(values)))
+
+    def program(self, values: ArrayLike) -> Program:
+        """The program for parameter values; see :meth:`interferometers`."""
+        return replace(self.base, interferometers=self.interferometers(values))
+
+    def pull_back(self, values: ArrayLike, interferometers: ArrayLike) -> NDArray[np.float64]:
+        """From derivatives with respect to the interferometers to those with respect to the parameters.
+
+        Args:
+            values: (T,) float, radians.
+            interferometers: (L+1, m, m) complex G with ``dL = Re(sum(conj(G) * dU))``, as
+                :func:`photonlink.gradients.value_and_vjp` returns it.
+
+        Returns:
+            (T,) float64: dL / dvalue.
+
+        Raises:
+            ProgramError: If a shape is wrong or a value not finite.
+        """
+        return np.asarray(self._circuit.pull_back(self._checked(values), np.asarray(interferometers, np.complex128)))
+
+    def _checked(self, values: ArrayLike) -> NDArray[np.float64]:
+        numbers = np.asarray(values, np.float64)
+        if numbers.shape != (len(self.parameters),):
+            raise ProgramError(
+                f"expected {len(self.parameters)} parameter values, shape ({len(self.parameters)},), got shape "
+                f"{numbers.shape}; trainable.parameters lists them"
+            )
+        if not np.isfinite(numbers).all():
+            worst = int(np.flatnonzero(~np.isfinite(numbers))[0])
+            raise ProgramError(f"parameter {self.parameters[worst]!r} is {numbers[worst]}: give a number of radians")
+        return numbers
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_circuit"}
+
+
+class _TrainableAssembler(Assembler):
+    """Keeps components instead of multiplying them; blocks hold 1 where an element of the matrix may be non-zero."""
+
+    def __init__(self, modes: int, prefixes: Sequence[str]) -> None:
+        super().__init__(modes)
+        self._prefixes = tuple(prefixes)
+        self._components: list[list[FixedComponent | _NamedPhase]] = [[]]
+
+    def fixed(self, matrix: NDArray[np.complex128], modes: Sequence[int]) -> None:
+        super().fixed((matrix != 0).astype(np.complex128), modes)
+        self._block = (self._block != 0).astype(np.complex128)
+        self._components[-1].append(FixedComponent(tuple(int(mode) for mode in modes), matrix))
+
+    def phase(self, mode: int, weights: Mapping[str, float], offset: float = 0.0, *others: Any) -> None:
+        trained = {name: weight for name, weight in weights.items() if name.startswith(self._prefixes)}
+        driven = {name: weight for name, weight in weights.items() if name not in trained}
+        if trained:
+            self._components[-1].append(_NamedPhase(mode, offset, trained))
+            offset = 0.0
+        if driven:
+            layers = len(self._interferometers)
+            super().phase(mode, driven, offset, *others)
+            self._components += [[] for _ in range(len(self._interferometers) - layers)]
+
+    def resolved(self, parameters: Sequence[str]) -> tuple[Components, ...]:
+        """The components, with parameters by their place in the list instead of their names."""
+        index = {name: k for k, name in enumerate(parameters)}
+        return tuple(
+            tuple(c if isinstance(c, FixedComponent) else c.resolved(index) for c in block)
+            for block in self._components
+        )
+
+
+@dataclass(frozen=True)
+class _NamedPhase:
+    mode: int
+    offset: float
+    weights: Mapping[str, float]
+
+    def resolved(self, index: Mapping[str, int]) -> PhaseComponent:
+        return PhaseComponent(self.mode, self.offset, tuple((index[name], w) for name, w in self.weights.items()))
+
+
+def _prefixes(names: str | Sequence[str]) -> list[str]:
+    return [names] if isinstance(names, str) else list(names)
+
+
+def _native(modes: int, parameters: int, interferometers: Sequence[Components]) -> _core.TrainableCircuit:
+    circuit = _core.TrainableCircuit(modes, parameters)
+    for index, components in enumerate(interferometers):
+        if index:
+            circuit.append_interferometer()
+        for component in components:
+            if isinstance(component, FixedComponent):
+                circuit.append_fixed(list(component.modes), component.matrix)
+            else:
+                circuit.append_phase(component.mode, component.offset, list(component.weights))
+    return circuit
