@@ -34,11 +34,12 @@ extern "C" __global__ void infer_restrict(Link link, const short* __restrict__ x
     if (warp.leader()) statuses[0] = static_cast<u32>(outcome.status) + static_cast<u32>(x[0]);
 }
 
-extern "C" __global__ void infer_batch(Link link, Batch<float, float> batch, LaunchWords* words, u64 limit_ns) {
+extern "C" __global__ void infer_batch(Link link, Batch<float, float> batch, LaunchWords* words, u64 limit_ns,
+                                       u32 window) {
     const BlockGroup block;
     const u64 now = platform::clock_ns();
     const u64 first_id = begin_launch(block, link, words, gridDim.x, batch.rows, now + limit_ns);
-    infer_rows(block, link, batch, Share{blockIdx.x, gridDim.x, first_id, now, now + limit_ns}, 4);
+    infer_rows(block, link, batch, Share{blockIdx.x, gridDim.x, first_id, now, now + limit_ns}, window);
     end_launch(block, words, gridDim.x);
 }
 

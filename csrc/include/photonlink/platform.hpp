@@ -185,6 +185,17 @@ PHL_HD void copy_fixed(void* to, const void* from) {
 #endif
 }
 
+/// A copy between two places that are 8-aligned, in words of 8 bytes: left to itself, a device compiler stores bytes.
+template <u64 Bytes>
+PHL_HD void copy_words(void* to, const void* from) {
+    static_assert(Bytes % 8 == 0, "whole words");
+#if PHL_DEVICE_CODE
+    for (u64 i = 0; i < Bytes / 8; ++i) static_cast<u64*>(to)[i] = static_cast<const u64*>(from)[i];
+#else
+    __builtin_memcpy(to, from, Bytes);
+#endif
+}
+
 PHL_HD double round_down(double value) {
 #if PHL_DEVICE_CODE
     return ::floor(value);

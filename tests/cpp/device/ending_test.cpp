@@ -12,6 +12,7 @@ class Mute {
   public:
     void operator()(link::ServerHandle& server, const link::Arrival& arrival) {
         const std::lock_guard<std::mutex> lock(mutex_);
+        ++arrived_;
         if (awake_) return answer_honestly(server, arrival);
         held_.push_back(arrival);
     }
@@ -20,14 +21,15 @@ class Mute {
         awake_ = true;
         for (const link::Arrival& arrival : held_) answer_honestly(server, arrival);
     }
-    u64 held() {
+    u64 arrived() {
         const std::lock_guard<std::mutex> lock(mutex_);
-        return held_.size();
+        return arrived_;
     }
 
   private:
     std::mutex mutex_;
     bool awake_ = false;
+    u64 arrived_ = 0;
     std::vector<link::Arrival> held_;
 };
 
@@ -39,9 +41,10 @@ TEST(Ending, SilenceBecomesTimeoutAndTheSlotsComeBack) {
         const Server server(port, std::ref(mute));
         LaunchWords words{};
         Rows<float, double> rows(9, 5, 1);
-        run_infer(port.link(), rows.batch(), grid, &words, 20 * kMillisecond);
+        run_infer(port.link(), rows.batch(), grid, &words, 50 * kMillisecond);
         rows.expect_all(CallStatus::Timeout);
-        EXPECT_EQ(port.slots_in_use(), 4u) << "a row was given a slot that the server may still answer into";
+        const u32 abandoned =
+            port.slots_in_use();  // all four, unless the machine is so busy that the time was too short
         Failure failure{};
         ASSERT_TRUE(take_failure(&port.side.latch, &failure));
         EXPECT_EQ(failure.status, CallStatus::Timeout);
@@ -55,6 +58,7 @@ TEST(Ending, SilenceBecomesTimeoutAndTheSlotsComeBack) {
         EXPECT_EQ(port.slots_in_use(), 0u);
         EXPECT_EQ(port.server().violations(), 0u);
         EXPECT_EQ(port.side.words.next_id, 18u);
+        EXPECT_EQ(mute.arrived(), abandoned + rows.rows) << "a slot was used again before its answer came";
     }
 }
 

@@ -36,7 +36,7 @@ PHL_HD bool fits(const Link& link) {
 PHL_HD double quiet_nan() {
     const u64 bits = 0x7FF8000000000000ULL;
     double value;
-    platform::copy_bytes(&value, &bits, sizeof value);
+    platform::copy_fixed<sizeof value>(&value, &bits);
     return value;
 }
 
@@ -105,11 +105,20 @@ PHL_HD bool any_bad_feature(const Group& group, const EncodingView& map, const R
     return group.any(bad);
 }
 
+/// A struct out of a slot, where it lies 8-aligned: read once, and into registers.
+template <class T>
+PHL_HD T read_words(const void* from) {
+    T value;
+    platform::copy_words<sizeof value>(&value, from);
+    return value;
+}
+
 /// Header, key and counts; the phases lie between them.
 PHL_HD void write_frame(const Link& link, u8* frame, u64 id) {
     const u32 arg_len = wire::infer_arg_len(link.phases(), sizeof(double));
     const u32 function = link.result_bytes == sizeof(double) ? wire::kInfer : wire::kInferMixed;
-    wire::write_request(frame, function, arg_len, static_cast<u32>(id), 0);
+    const wire::RequestHeader header{wire::kRequestMagic, function, arg_len, static_cast<u32>(id), 0};
+    platform::copy_words<sizeof header>(frame, &header);
     u64* const arguments = static_cast<u64*>(wire::payload(static_cast<void*>(frame)));
     arguments[0] = link.key;
     arguments[1] = link.phases();
@@ -127,19 +136,18 @@ PHL_HD Located await(const Link& link, const Pending& pending, u64 deadline_ns, 
     if (waited != CallStatus::Ok) return {{waited, 0}, nullptr};
     constexpr Located kBroken{{CallStatus::ProtocolError, 0}, nullptr};
     const void* const frame = link.port.response_frame(pending.ticket);
-    wire::ResponseHeader header;
-    if (wire::parse_response(frame, link.port.geometry().slot_bytes, &header) != wire::ParseError::None) return kBroken;
+    const auto header = read_words<wire::ResponseHeader>(frame);
+    if (wire::check_response(header, link.port.geometry().slot_bytes) != wire::ParseError::None) return kBroken;
     if (header.request_id != static_cast<u32>(pending.id)) return kBroken;
     const u8* const payload = static_cast<const u8*>(wire::payload(frame));
     if (header.status == static_cast<i32>(wire::Status::Ok))
         return header.result_len == length ? Located{{CallStatus::Ok, 0}, payload} : kBroken;
     if (header.status != static_cast<i32>(wire::Status::ResultInSegment))
         return {{CallStatus::Refused, header.status}, nullptr};
-    wire::SegmentRef where;
     u64 capacity = 0;
     const u8* const area = static_cast<const u8*>(link.port.result_area(pending.ticket, &capacity));
-    if (header.result_len != sizeof where || area == nullptr) return kBroken;
-    platform::copy_bytes(&where, payload, sizeof where);
+    if (header.result_len != sizeof(wire::SegmentRef) || area == nullptr) return kBroken;
+    const auto where = read_words<wire::SegmentRef>(payload);
     if (where.offset % 8 != 0 || where.offset > capacity || where.length > capacity - where.offset ||
         where.length != length)
         return kBroken;

@@ -67,12 +67,17 @@ PHL_HD ParseError parse_request(const void* frame, u64 available, RequestHeader*
     return ParseError::None;
 }
 
+/// Checks the copy of a response header against `available` bytes of the slot or datagram.
+PHL_HD ParseError check_response(const ResponseHeader& header, u64 available) {
+    if (header.magic != kResponseMagic) return ParseError::WrongMagic;
+    if (header.result_len > available - kHeaderBytes) return ParseError::LengthBeyondSlot;
+    return ParseError::None;
+}
+
 PHL_HD ParseError parse_response(const void* frame, u64 available, ResponseHeader* header) {
     if (available < kHeaderBytes) return ParseError::TooShort;
     platform::copy_bytes(header, frame, kHeaderBytes);
-    if (header->magic != kResponseMagic) return ParseError::WrongMagic;
-    if (header->result_len > available - kHeaderBytes) return ParseError::LengthBeyondSlot;
-    return ParseError::None;
+    return check_response(*header, available);
 }
 
 PHL_HD void write_request(void* frame, u32 function, u32 arg_len, u32 request_id, u64 ptp_timestamp) {
