@@ -12,6 +12,7 @@ import pytest
 
 import photonlink as phl
 from photonlink.cuda import _part
+from photonlink.demo import data, device
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "examples").glob("0[456]_*.py"))
 
@@ -93,6 +94,28 @@ def test_the_main_job_from_the_device(tmp_path):
     assert reports["cuda"]["tokens"] == reports["cpu"]["tokens"] == 300
     for cpu, cuda in zip(reports["cpu"]["table"], reports["cuda"]["table"], strict=True):
         assert cuda["accuracy"] == pytest.approx(cpu["accuracy"], abs=0.02), cpu["method"]
+
+
+@pytest.mark.parametrize("framework", ["torch", "cupy"])
+@pytest.mark.parametrize("images", [100, 64, 5])
+def test_the_pass_of_the_main_job(framework, images):
+    """Pixels to features by replays of a graph, without the packages that the rest of the job needs."""
+    pytest.importorskip(framework)
+    rng = np.random.default_rng(images)
+    pixels, weights, shift = rng.random((images, 64)), rng.normal(size=(64, 8)), rng.normal(size=8)
+    none = np.empty(0, np.int64)
+    digits = data.Digits(pixels, pixels @ weights + shift, weights, shift, np.zeros(images, np.int64), none, none)
+    program = phl.Program.reservoir(8, 2, features=8, seed=1)
+    used = {"torch": device._Torch, "cupy": device._CuPy}[framework]()
+    with phl.reserve("sim", program) as session:
+        features, latency = device.through_the_device(used, digits, session, "", lambda rows, _label: rows)
+        assert session.usage.tokens == images
+        assert (device.echo_latency(session, 500) > 0).all()
+    # The device's matrix product rounds differently.
+    np.testing.assert_allclose(features, program.simulate(digits.phases), rtol=0, atol=1e-9)
+    assert latency.shape == (images,)
+    assert (latency > 0).all()
+    assert used.name()
 
 
 def test_the_package_needs_no_perceval():

@@ -26,6 +26,7 @@ def test_a_call_is_work_on_the_current_stream(xp, session, program, x):
     """Work before it on the stream is done when it reads, and work behind it sees its results."""
     stream = xp.stream()
     source, features = xp.put(x), xp.put(np.full_like(x, np.nan))
+    session.synchronize()
     with xp.on(stream):
         heavy = xp.put(np.random.default_rng(0).normal(size=(2000, 2000)))
         for _ in range(20):
@@ -143,6 +144,7 @@ def test_a_cupy_graph(session, program, x):
     import cupy
 
     features, y = cupy.asarray(x[:50]), cupy.empty((50, 20))
+    session.synchronize()
     stream = cupy.cuda.Stream(non_blocking=True)
     with stream:
         stream.begin_capture()

@@ -18,7 +18,8 @@ def test_import_is_silent_and_light():
     code = (
         "import sys\n"
         "import photonlink\n"
-        "heavy = {'numpy', 'perceval', 'torch', 'scipy', 'sklearn', 'cupy', 'cudaq', 'photonlink._core'}\n"
+        "heavy = {'numpy', 'perceval', 'torch', 'scipy', 'sklearn', 'cupy', 'cudaq', 'photonlink._core',\n"
+        "    'photonlink.cuda', 'photonlink._cuda'}\n"
         "sys.exit(' '.join(sorted(heavy & set(sys.modules))) or 0)\n"
     )
     done = run_python(code, "-W", "error")
