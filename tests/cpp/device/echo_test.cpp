@@ -50,7 +50,7 @@ EchoCounts echo(const Scripted& port, u64 first, std::vector<u32>& samples, u64 
 
 TEST(Echo, ManyCallersLoseDoubleAndTearNothing) {
     constexpr u32 kCallers = 6;
-    constexpr u64 kCalls = 2000;
+    constexpr u64 kCalls = 500;
     Scripted port(4);  // fewer slots than callers: some always wait for one
     std::vector<std::vector<u32>> samples(kCallers, std::vector<u32>(kCalls, kUntouched));
     std::vector<EchoCounts> counts(kCallers);

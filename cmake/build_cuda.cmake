@@ -1,0 +1,16 @@
+# Builds the configured CUDA part in DIR. In MODE AUTO a failure costs the CUDA part, not the build.
+include("${CMAKE_CURRENT_LIST_DIR}/first_error.cmake")
+if(MODE STREQUAL "AUTO")
+  set(log OUTPUT_FILE "${DIR}/build.log" ERROR_FILE "${DIR}/build.log")
+endif()
+execute_process(COMMAND "${CMAKE_COMMAND}" --build "${DIR}" RESULT_VARIABLE failed ${log})
+if(failed)
+  file(REMOVE_RECURSE "${DIR}/module")
+  file(MAKE_DIRECTORY "${DIR}/module")  # installed all the same, empty
+  if(MODE STREQUAL "AUTO")
+    photonlink_first_error("${DIR}/build.log" why)
+    message(STATUS "photonlink: built without its CUDA part: it does not compile: ${why}")
+  else()
+    message(FATAL_ERROR "photonlink: the CUDA part does not compile; PHOTONLINK_CUDA=OFF builds without it")
+  endif()
+endif()

@@ -1,0 +1,11 @@
+# The line of a log that most likely says what went wrong, and where the rest is.
+function(photonlink_first_error log result)
+  set(line "it stopped without a word")
+  foreach(pattern "CMake Error: " " failed" "fatal|[Ee]rror: [^:]|#error")
+    file(STRINGS "${log}" lines REGEX "${pattern}" LIMIT_COUNT 1)
+    if(lines)
+      string(STRIP "${lines}" line)
+    endif()
+  endforeach()
+  set(${result} "${line} (more in ${log})" PARENT_SCOPE)
+endfunction()

@@ -1,0 +1,99 @@
+#include "resources.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+
+namespace photonlink::cuda {
+namespace {
+
+void require(bool good, const std::string& complaint) {
+    if (!good) throw std::invalid_argument(complaint);
+}
+
+int attribute(cudaDeviceAttr which, int device) {
+    int value = 0;
+    check(cudaDeviceGetAttribute(&value, which, device), "ask for the device's attributes");
+    return value;
+}
+
+/// The layout, once the config is known to make sense.
+link::PortLayout checked_layout(const LinkConfig& config) {
+    require(link::validate(config.geometry) == link::GeometryError::None,
+            "the port's shape (" + std::to_string(config.geometry.slots) + " slots of " +
+                std::to_string(config.geometry.slot_bytes) + " bytes, results of " +
+                std::to_string(config.geometry.result_bytes) + " bytes) is not that of a port");
+    require(config.requests != nullptr && config.responses != nullptr && config.encoding != nullptr,
+            "requests, responses and encoding must be addresses, not 0");
+    require(config.observable_bytes == sizeof(float) || config.observable_bytes == sizeof(double),
+            "observable_bytes is " + std::to_string(config.observable_bytes) + ", expected 4 or 8");
+    const u64 frame = wire::kHeaderBytes + wire::infer_arg_len(config.encoding->phases, sizeof(double));
+    require(frame <= config.geometry.slot_bytes,
+            "a request of " + std::to_string(config.encoding->phases) + " phases takes " + std::to_string(frame) +
+                " bytes and a slot has " + std::to_string(config.geometry.slot_bytes) +
+                ": open the port with larger slots");
+    return link::layout_of(config.geometry);
+}
+
+/// The number of multiprocessors, once the device is known to be able to map the port.
+int checked_device(const LinkConfig& config) {
+    const auto supports = [&](cudaDeviceAttr which) { return attribute(which, config.device) != 0; };
+    if (!supports(cudaDevAttrCanMapHostMemory) || !supports(cudaDevAttrHostRegisterSupported))
+        throw CudaError("could not open a device link: device " + std::to_string(config.device) +
+                        " cannot map memory that the host allocated");
+    if (!config.responses_writable && !supports(cudaDevAttrHostRegisterReadOnlySupported))
+        throw CudaError("could not open a device link: device " + std::to_string(config.device) +
+                        " cannot map read-only host memory, which the answers of another process are; use a "
+                        "controller in this process");
+    // Now, since a kernel that is loaded at its first launch may wait for one that waits for its answer.
+    check(preload_kernels(), "load the kernels");
+    return attribute(cudaDevAttrMultiProcessorCount, config.device);
+}
+
+}  // namespace
+
+u64 limit_ns(double seconds, const char* name) {
+    constexpr double kLongest = 3e8;
+    require(seconds > 0, std::string(name) + " is " + std::to_string(seconds) + " s, expected a time above 0");
+    return std::max<u64>(1, static_cast<u64>(std::min(seconds, kLongest) * 1e9));
+}
+
+Resources::Resources(const LinkConfig& config)
+    : layout_(checked_layout(config)),
+      multiprocessors_(checked_device(config)),
+      requests_(config.requests, layout_.request_bytes, true, "request"),
+      responses_(config.responses, layout_.response_bytes, config.responses_writable, "response"),
+      latch_(sizeof(device::Latch)),
+      flights_(arena_, config.geometry.slots),
+      link_{} {
+    device::Words* const words = arena_.take<device::Words>(1);
+    link_.version = device::kLinkVersion;
+    link_.result_bytes = config.observable_bytes;
+    link_.port = link::ClientHandle(config.geometry, requests_.device(), responses_.device(),
+                                    arena_.take<u64>(config.geometry.slots), nullptr, &words->port);
+    link_.encoding = upload(*config.encoding);
+    link_.key = config.key;
+    link_.outputs = config.output_size;
+    link_.row_timeout_ns = limit_ns(config.row_timeout, "row_timeout");
+    link_.words = words;
+    link_.latch = static_cast<device::Latch*>(latch_.device());
+    // A look is a trip over the bus, about as long as the pause of a host; sleeping any longer than this would show in
+    // the latency of answers that come after milliseconds.
+    link_.backoff = link::Backoff{400, 200, 10'000};
+    pointer_ = arena_.upload(&link_, 1);
+    // What the first captures take, so that they need not allocate.
+    constexpr u64 kSpareBytes = 32 * 1024;
+    arena_.reserve(kSpareBytes);
+}
+
+EncodingView Resources::upload(const EncodingView& host) {
+    EncodingView view = host;
+    const u64 terms = host.row_begin[host.phases];
+    view.row_begin = arena_.upload(host.row_begin, host.phases + u64{1});
+    view.term_feature = arena_.upload(host.term_feature, terms);
+    view.term_weight = arena_.upload(host.term_weight, terms);
+    view.offset = arena_.upload(host.offset, host.phases);
+    return view;
+}
+
+}  // namespace photonlink::cuda

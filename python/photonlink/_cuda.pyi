@@ -1,0 +1,192 @@
+"""
+Calls from a GPU. Private: use photonlink.cuda.
+"""
+
+from __future__ import annotations
+
+import typing
+
+import numpy
+import numpy.typing
+
+__all__: list[str] = [
+    "CudaError",
+    "DeviceLink",
+    "EchoReport",
+    "Failure",
+    "PingPongReport",
+    "Submitted",
+    "devices",
+    "measure_echo",
+    "measure_ping_pong",
+    "status",
+    "versions",
+]
+
+class CudaError(RuntimeError):
+    pass
+
+class Failure:
+    """
+    The first datapoint that failed.
+    """
+    @property
+    def close_reason(self) -> int: ...
+    @property
+    def elapsed(self) -> float:
+        """
+        Seconds.
+        """
+    @property
+    def id(self) -> int: ...
+    @property
+    def row(self) -> int: ...
+    @property
+    def status(self) -> int: ...
+    @property
+    def wire_status(self) -> int: ...
+
+class Submitted:
+    """
+    A batch on its way.
+    """
+    @property
+    def rows(self) -> int: ...
+
+class DeviceLink:
+    """
+    A session's link for kernels.
+    """
+    def __init__(
+        self,
+        *,
+        device: typing.SupportsInt | typing.SupportsIndex,
+        slots: typing.SupportsInt | typing.SupportsIndex,
+        slot_bytes: typing.SupportsInt | typing.SupportsIndex,
+        result_bytes: typing.SupportsInt | typing.SupportsIndex,
+        requests: typing.SupportsInt | typing.SupportsIndex,
+        responses: typing.SupportsInt | typing.SupportsIndex,
+        responses_writable: bool,
+        key: typing.SupportsInt | typing.SupportsIndex,
+        output_size: typing.SupportsInt | typing.SupportsIndex,
+        observable_bytes: typing.SupportsInt | typing.SupportsIndex,
+        encoding: typing.SupportsInt | typing.SupportsIndex,
+        row_timeout: typing.SupportsFloat | typing.SupportsIndex,
+        kernel_limit: typing.SupportsFloat | typing.SupportsIndex,
+    ) -> None: ...
+    def captured(self) -> bool: ...
+    def close(self, timeout: typing.SupportsFloat | typing.SupportsIndex) -> bool: ...
+    def collect(
+        self,
+        submitted: Submitted,
+        timeout: typing.SupportsFloat | typing.SupportsIndex,
+        stream: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None: ...
+    def encode(
+        self,
+        features: typing.SupportsInt | typing.SupportsIndex,
+        feature_bytes: typing.SupportsInt | typing.SupportsIndex,
+        feature_stride: typing.SupportsInt | typing.SupportsIndex,
+        phases: typing.SupportsInt | typing.SupportsIndex,
+        statuses: typing.SupportsInt | typing.SupportsIndex,
+        rows: typing.SupportsInt | typing.SupportsIndex,
+        stream: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None: ...
+    def infer(
+        self,
+        features: typing.SupportsInt | typing.SupportsIndex,
+        feature_bytes: typing.SupportsInt | typing.SupportsIndex,
+        feature_stride: typing.SupportsInt | typing.SupportsIndex,
+        out: typing.SupportsInt | typing.SupportsIndex,
+        out_stride: typing.SupportsInt | typing.SupportsIndex,
+        statuses: typing.SupportsInt | typing.SupportsIndex,
+        rows: typing.SupportsInt | typing.SupportsIndex,
+        timeout: typing.SupportsFloat | typing.SupportsIndex,
+        stream: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None: ...
+    def submit(
+        self,
+        features: typing.SupportsInt | typing.SupportsIndex,
+        feature_bytes: typing.SupportsInt | typing.SupportsIndex,
+        feature_stride: typing.SupportsInt | typing.SupportsIndex,
+        out: typing.SupportsInt | typing.SupportsIndex,
+        out_stride: typing.SupportsInt | typing.SupportsIndex,
+        statuses: typing.SupportsInt | typing.SupportsIndex,
+        rows: typing.SupportsInt | typing.SupportsIndex,
+        timeout: typing.SupportsFloat | typing.SupportsIndex,
+        stream: typing.SupportsInt | typing.SupportsIndex,
+    ) -> Submitted: ...
+    def synchronize(
+        self, stream: typing.SupportsInt | typing.SupportsIndex, timeout: typing.SupportsFloat | typing.SupportsIndex
+    ) -> bool: ...
+    def take_failure(self) -> Failure | None: ...
+    @property
+    def argument(self) -> bytes:
+        """
+        The device::Link struct, a kernel argument by value. Graphs that hold it must not outlive the link.
+        """
+    @property
+    def device(self) -> int: ...
+    @property
+    def multiprocessors(self) -> int: ...
+    @property
+    def pointer(self) -> int:
+        """
+        Device address of a copy of the argument.
+        """
+    @property
+    def slots(self) -> int: ...
+
+class EchoReport:
+    """
+    Echo calls from kernels, measured.
+    """
+    @property
+    def answered(self) -> int: ...
+    @property
+    def ended(self) -> int: ...
+    @property
+    def incomplete(self) -> int: ...
+    @property
+    def latencies_ns(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def wrong(self) -> int: ...
+
+class PingPongReport:
+    """
+    A word bounced between device and host, measured.
+    """
+    @property
+    def latencies_ns(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def rounds(self) -> int: ...
+    @property
+    def seconds(self) -> float: ...
+
+def devices() -> list[dict[str, object]]:
+    """
+    What each GPU is and can do; empty without GPU.
+    """
+
+def measure_echo(
+    link: DeviceLink,
+    callers: typing.SupportsInt | typing.SupportsIndex,
+    calls: typing.SupportsInt | typing.SupportsIndex,
+    timeout: typing.SupportsFloat | typing.SupportsIndex,
+) -> EchoReport: ...
+def measure_ping_pong(
+    device: typing.SupportsInt | typing.SupportsIndex,
+    rounds: typing.SupportsInt | typing.SupportsIndex,
+    timeout: typing.SupportsFloat | typing.SupportsIndex,
+) -> PingPongReport: ...
+def status() -> tuple[str, str]:
+    """
+    ('ok' | 'no_driver' | 'driver_too_old' | 'no_device' | 'device_too_old' | 'error', a sentence with the fix).
+    """
+
+def versions() -> dict[str, int]:
+    """
+    CUDA versions in integer form: of the runtime built against, and the driver's newest (0 = no driver).
+    """
