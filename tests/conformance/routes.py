@@ -31,11 +31,13 @@ class Route:
         target: Name of the target.
         run: Executes a job.
         exact_bits: Whether results must equal direct simulation bit for bit. Other arithmetic gets a tolerance.
+        on_device: Whether it needs a CUDA device, and torch.
     """
 
     target: str
     run: Callable[[Job], Any]
     exact_bits: bool = True
+    on_device: bool = False
 
 
 def _session(job: Job, **options: Any) -> phl.Session:
@@ -86,6 +88,34 @@ def _saved_program(job: Job) -> Any:
         return session.infer(job.x)
 
 
+def _from_device(job: Job) -> Any:
+    import torch
+
+    with _session(job) as session:
+        y = session.infer(torch.from_numpy(job.x).cuda())
+        session.synchronize()
+        return y.cpu().numpy()
+
+
+def _replayed(job: Job) -> Any:
+    """One datapoint at a time, by replays of one graph."""
+    import torch
+
+    with _session(job) as session:
+        session.device_link()
+        features = torch.zeros(job.x.shape[1], dtype=torch.float64, device="cuda")
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            y = session.infer(features)
+        rows = []
+        for row in torch.from_numpy(job.x):
+            features.copy_(row)
+            graph.replay()
+            rows.append(y.cpu().numpy())
+        session.check()
+        return np.stack(rows)
+
+
 ROUTES = {
     "sim": Route("sim", _whole_batch),
     "sim-one-slot": Route("sim", _one_slot),
@@ -95,4 +125,6 @@ ROUTES = {
     "sim-futures": Route("sim", _futures),
     "sim-no-clock": Route("sim", _other_clock),
     "sim-saved-program": Route("sim", _saved_program),
+    "sim-from-device": Route("sim", _from_device, on_device=True),
+    "sim-replayed": Route("sim", _replayed, on_device=True),
 }

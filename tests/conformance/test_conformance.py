@@ -50,6 +50,11 @@ def route(request):
     wanted = request.config.getoption("--conformance-target")
     if wanted and ROUTES[request.param].target not in wanted:
         pytest.skip(f"runs on {ROUTES[request.param].target}, not on {', '.join(wanted)}")
+    if ROUTES[request.param].on_device:
+        usable, _, reason = phl.cuda.available()
+        if not usable:
+            pytest.skip(reason)
+        pytest.importorskip("torch")
     return ROUTES[request.param]
 
 

@@ -114,3 +114,24 @@ def test_host_and_device_share_a_session(xp, program, x):
     assert np.array_equal(on_host, program.simulate(x, shots=50, seed=1))
     assert np.array_equal(xp.get(on_device), program.simulate(x, shots=50, seed=1, ids=ids(len(x), NEXT_IDS)))
     assert np.array_equal(again, program.simulate(x, shots=50, seed=1, ids=ids(len(x), len(x))))
+
+
+def test_tensors_that_cannot_be_used_are_refused(program, x):
+    torch = pytest.importorskip("torch")
+    features = torch.from_numpy(x).cuda()
+    with phl.reserve("sim", program) as session:
+        for wrong, words in [
+            (features.clone().requires_grad_(), "detach"),
+            (features.half(), "float16"),
+            (features.bfloat16(), "bfloat16"),
+            (features.T.contiguous().T, "contiguous"),
+            (features[:, :5], r"shape \(200, 5\)"),
+        ]:
+            with pytest.raises(phl.errors.ProgramError, match=words):
+                session.infer(wrong)
+        with pytest.raises(phl.errors.ProgramError, match="host memory"):
+            session.infer(features, out=np.empty((200, 20)))
+        with pytest.raises(phl.errors.ProgramError, match="device memory"):
+            session.infer(x, out=torch.empty(200, 20, dtype=torch.float64, device="cuda"))
+        session.synchronize()
+        assert session.usage.tokens == 0

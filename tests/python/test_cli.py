@@ -29,6 +29,13 @@ def test_unknown_command_is_refused_with_the_valid_ones(capsys):
     assert "demo" in capsys.readouterr().err
 
 
+def test_device_benchmark_without_a_device_says_why(capsys):
+    if photonlink.cuda.available()[0]:
+        pytest.skip("there is a device: tests/gpu_check.sh runs the benchmark on it")
+    assert main(["bench", "link", "--device"]) == 1
+    assert capsys.readouterr().err.startswith("photonlink: TargetUnavailable: ")
+
+
 def test_help_needs_nothing_but_the_package():
     """Help must work without the demo's packages, and at once."""
     code = (

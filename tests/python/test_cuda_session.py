@@ -4,6 +4,7 @@ The native part is a stand-in that writes down what it is told; kernels are test
 """
 
 import sys
+import time
 import types
 
 import numpy as np
@@ -11,7 +12,10 @@ import pytest
 
 import photonlink as phl
 from device_arrays import DlpackArray, Failure, InterfaceArray, misaligned, rows_seen, stand_in
+from photonlink import _core
+from photonlink._failures import Context
 from photonlink.cuda import _part
+from photonlink.cuda._client import DeviceClient, Pace, Terms
 from photonlink.errors import (
     DeviceError,
     LinkClosed,
@@ -244,6 +248,27 @@ def test_device_link(native, session):
         with pytest.raises(ProgramError):
             session.device_link(**bad)
     assert session.device_link().device == 0
+
+
+def test_a_session_of_another_process(native, program):
+    """The same calls through a client of shared memory: its responses are mapped without the right to write."""
+    address = f"@photonlink-test-device-{time.monotonic_ns()}"
+    with phl.reserve("sim", program) as opened:
+        service = _core.ShmService(opened._core_session, address, slots=8)
+        remote = _core.ShmSession(address, program.encoder, output_size=SIZE, max_counts=0, precision="float64")
+        context = Context("shm", program.features, lambda: "")
+        terms = Terms(context, SIZE, "float64", Pace(0.0, 1e-4, 30.0), None, lambda _slots: remote.open_device_port())
+        client = DeviceClient(terms)
+        x, out = arrays()
+        assert client.infer(x, out, None, 5, None) is out
+        (link,) = native.links
+        assert (link.config["slots"], link.config["responses_writable"]) == (8, False)
+        assert link.config["key"] != 0
+        assert rows_seen(link.calls) == 4
+        link.failures = [Failure(3)]
+        assert isinstance(client.close(), LinkClosed)
+        assert client.close() is None
+        service.close()
 
 
 # ---- arrays

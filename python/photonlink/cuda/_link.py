@@ -143,7 +143,7 @@ class DeviceLink:
 
     def take_failure(self) -> PhotonLinkError | None:
         """The failure that :meth:`check` would raise."""
-        with self._lock:
+        with self._lock, guarded(self._context.target):
             left = self._native.take_failure()
         if left is None:
             return None

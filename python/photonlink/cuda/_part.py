@@ -45,8 +45,8 @@ def part() -> Any:
     state, detail = module.status()
     if state != "ok":
         raise TargetUnavailable(
-            f"no device can be used: {detail.rstrip('.')} (photonlink doctor shows what there is); nothing runs on the CPU "
-            "instead: pass arrays in host memory for that (torch: x.cpu(), cupy: x.get())",
+            f"no device can be used: {detail.rstrip('.')} (photonlink doctor shows what there is); nothing runs on the "
+            "CPU instead: pass arrays in host memory for that (torch: x.cpu(), cupy: x.get())",
             reason=_REASONS.get(state, Unavailable.NO_DEVICE),
         )
     return module
