@@ -5,6 +5,7 @@
 #include "arrays.hpp"
 #include "bind.hpp"
 #include "photonlink/optics/noise_readout.hpp"
+#include "photonlink/optics/noise_simulator.hpp"
 #include "photonlink/optics/simulator.hpp"
 
 namespace py = pybind11;
@@ -70,6 +71,13 @@ void bind_noise(py::module_& module) {
     module.def(
         "kept_size", [](const ProgramSpec& spec) { return kept_states(spec, checked_plan(spec)); }, py::arg("spec"),
         "Number of detected states of kept events.");
+    module.def(
+        "noise_method",
+        [](const ProgramSpec& spec, bool sampled) {
+            check_spec(spec);
+            return noise_method(spec, sampled);
+        },
+        py::arg("spec"), py::arg("sampled"), "How noise is simulated, in words.");
     module.def(
         "probability_of_enough",
         [](const ProgramSpec& spec) {

@@ -285,4 +285,11 @@ std::size_t predict_noisy_bytes(const ProgramSpec& spec, Precision precision, bo
                                                          : fixed_bytes(spec, plan, 1);
 }
 
+std::string noise_method(const ProgramSpec& spec, bool sampled) {
+    if (!is_noisy(spec)) return "none";
+    const NoisePlan plan = plan_noise(spec);
+    if (is_ideal(spec, plan)) return "ideal";
+    return !sampled && has_noisy_closed_form(spec, plan) ? "closed form" : "exact mixture";
+}
+
 }  // namespace photonlink::optics

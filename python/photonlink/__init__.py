@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from photonlink._include import get_include
     from photonlink.controller import Controller
     from photonlink.info import Counts, InferInfo, SessionInfo, Usage
+    from photonlink.noise import Noise
     from photonlink.presets import preset
     from photonlink.program import Program
     from photonlink.readout import LexGrouping, ModGrouping, Readout
@@ -42,6 +43,7 @@ __all__ = [
     "InferInfo",
     "LexGrouping",
     "ModGrouping",
+    "Noise",
     "Program",
     "Readout",
     "Session",
@@ -66,6 +68,7 @@ _HOME = {
     "InferInfo": "info",
     "LexGrouping": "readout",
     "ModGrouping": "readout",
+    "Noise": "noise",
     "Program": "program",
     "Readout": "readout",
     "Session": "session",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photonlink.encoding import Encoding
+from photonlink.noise import Detectors, Noise
 from photonlink.readout import Readout
 
 __all__ = ["Assembler"]
@@ -25,6 +26,7 @@ class _Site:
     mode: int
     weights: dict[str, float] = field(default_factory=dict)
     offset: float = 0.0
+    error: float | None = None  # of the phase shifter, if it was drawn
 
 
 class Assembler:
@@ -45,14 +47,18 @@ class Assembler:
         rows = list(modes)
         self._block[rows] = matrix @ self._block[rows]
 
-    def phase(self, mode: int, weights: Mapping[str, float], offset: float = 0.0) -> None:
-        """Appends a phase shifter of ``offset + sum of weight * feature`` radians on ``mode``."""
+    def phase(self, mode: int, weights: Mapping[str, float], offset: float = 0.0, error: float | None = None) -> None:
+        """Appends a phase shifter of ``offset + sum of weight * feature`` radians on ``mode``.
+
+        One whose phase error was drawn is a device of its own and shares no site with another.
+        """
         source = self._routed_from(mode) if self._interferometers else None
         if source is None:
             self._interferometers.append(self._block)
             self._block = np.eye(self.modes, dtype=np.complex128)
             source = mode
-        site = self._site(len(self._interferometers) - 1, source)
+        site = self._site(len(self._interferometers) - 1, source, shared=error is None)
+        site.error = error
         site.offset += offset
         for feature, weight in weights.items():
             site.weights[feature] = site.weights.get(feature, 0.0) + weight
@@ -67,10 +73,14 @@ class Assembler:
         interference: bool,
         wrap: bool,
         dac_bits: int,
+        noise: Noise | None,
+        detectors: Detectors,
+        min_detected_photons: int | None,
     ) -> Built:
         """What ``make``, the constructor of Program, makes of the components; ``features`` gives their order."""
         index = {name: k for k, name in enumerate(features)}
         terms = [(index[name], weight) for site in self._sites for name, weight in site.weights.items()]
+        errors = [site.error for site in self._sites]
         row_begin = np.cumsum([0, *(len(site.weights) for site in self._sites)])
         return make(
             modes=self.modes,
@@ -89,6 +99,10 @@ class Assembler:
             ),
             readout=Readout.probs() if readout is None else readout,
             interference=interference,
+            noise=noise,
+            detectors=detectors,
+            min_detected_photons=min_detected_photons,
+            phase_errors=None if None in errors else np.array(errors, np.float64),
         )
 
     def _routed_from(self, mode: int) -> int | None:
@@ -99,9 +113,9 @@ class Assembler:
         sources = np.flatnonzero(self._block[mode])
         return int(sources[0]) if sources.size == 1 else None
 
-    def _site(self, layer: int, mode: int) -> _Site:
+    def _site(self, layer: int, mode: int, *, shared: bool) -> _Site:
         for site in reversed(self._sites):
-            if site.layer != layer:
+            if site.layer != layer or not shared:
                 break
             if site.mode == mode:
                 return site

@@ -45,6 +45,7 @@ __all__: list[str] = [
     "kept_click_patterns",
     "kept_size",
     "kept_states",
+    "noise_method",
     "output_size",
     "phase_degree",
     "predict_bytes",
@@ -772,6 +773,11 @@ def kept_size(spec: ProgramSpec) -> int:
 def kept_states(spec: ProgramSpec) -> numpy.typing.NDArray[numpy.uint8]:
     """
     Detected states of kept events in order, (states, modes) uint8.
+    """
+
+def noise_method(spec: ProgramSpec, sampled: bool) -> str:
+    """
+    How noise is simulated, in words.
     """
 
 def output_size(spec: ProgramSpec) -> int:

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from photonlink import _core
 from photonlink.encoding import Encoding
+from photonlink.noise import Detectors, Noise
 from photonlink.readout import Readout
 
 __all__ = ["Description"]
@@ -52,6 +53,21 @@ class Description(Protocol):
 
     @property
     def interference(self) -> bool: ...
+
+    @property
+    def noise(self) -> Noise | None: ...
+
+    @property
+    def detectors(self) -> Detectors: ...
+
+    @property
+    def min_detected_photons(self) -> int | None: ...
+
+    @property
+    def phase_errors(self) -> NDArray[np.float64]: ...
+
+    @property
+    def noisy(self) -> bool: ...
 
     @property
     def digest(self) -> str: ...

@@ -12,13 +12,14 @@ from photonlink._description import Description
 from photonlink._memory import half_of_memory
 from photonlink._validate import checked_precision
 from photonlink.errors import ProgramError
+from photonlink.noise import Noise
 
 __all__ = ["simulate", "spec"]
 
 
 def spec(program: Description) -> _core.ProgramSpec:
     """See ``Program.spec``."""
-    return _core.ProgramSpec(
+    native = _core.ProgramSpec(
         program.modes,
         list(program.input_state),
         program.interferometers,
@@ -30,6 +31,24 @@ def spec(program: Description) -> _core.ProgramSpec:
         program.readout.groups,
         program.interference,
         program.digest,
+    )
+    if program.noisy:
+        native.noise = _noise(program)
+    return native
+
+
+def _noise(program: Description) -> _core.NoiseSpec:
+    noise = program.noise or Noise()
+    return _core.NoiseSpec(
+        noise.brightness,
+        noise.transmittance,
+        noise.indistinguishability,
+        noise.g2,
+        noise.g2_distinguishable,
+        noise.phase_imprecision,
+        program.phase_errors,
+        program.detectors == "threshold",
+        program.min_detected_photons,
     )
 
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import perceval as pcvl
 from numpy.typing import NDArray
-from perceval.components import BSConvention
+from perceval.components import BSConvention, DetectionType, get_detection_type
 
 from photonlink._assembler import Assembler
 from photonlink._validate import checked_state
 from photonlink.errors import ProgramError
+from photonlink.noise import Detectors, Noise, PhaseDraws, executed_phase
 
-__all__ = ["assemble", "occupation", "values"]
+__all__ = ["Surroundings", "assemble", "occupation", "surroundings", "values"]
 
 # A beam splitter of angle theta is mixer . diag(e^{i s theta/2}, e^{-i s theta/2}) . unmixer with fixed mixers: the
 # eigenvectors of the rotation that the convention names, and its sign s. That turns theta into two phases, exactly.
@@ -43,14 +45,50 @@ def occupation(input_state: Any) -> tuple[int, ...]:
     return checked_state(input_state, len(input_state))
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What an experiment or processor has around its circuit."""
+
+    noise: Noise | None = None
+    detectors: Detectors = "pnr"
+    min_detected_photons: int | None = None
+
+
+def surroundings(source: Any) -> Surroundings:
+    """Noise, detectors and filter of an experiment or processor; a circuit has none of them.
+
+    Raises:
+        ProgramError: If its detectors are not all of the same kind, or neither count photons nor only click.
+    """
+    experiment = getattr(source, "experiment", source)
+    if isinstance(source, pcvl.ACircuit) or not isinstance(experiment, pcvl.Experiment):
+        return Surroundings()
+    kind = get_detection_type(experiment.detectors)
+    if kind not in (DetectionType.PNR, DetectionType.Threshold):
+        raise ProgramError(
+            f"the experiment has detectors of kind {kind.name}, which a Program cannot express: let all of them count "
+            "photons or all of them click, or choose a Readout instead"
+        )
+    noise = getattr(source, "noise", None) or experiment.noise
+    return Surroundings(
+        None if noise is None else Noise.from_perceval(noise),
+        "pnr" if kind == DetectionType.PNR else "threshold",
+        experiment.min_photons_filter,
+    )
+
+
 def assemble(
-    circuit: Any, input_parameters: Sequence[str], make: Callable[[int], Assembler] = Assembler
+    circuit: Any,
+    input_parameters: Sequence[str],
+    noise: Noise | None = None,
+    make: Callable[[int], Assembler] = Assembler,
 ) -> tuple[Assembler, tuple[str, ...]]:
     """Interferometers and phases of a circuit, and the names of its features in MerLin's order.
 
     Args:
         circuit: A Perceval circuit, or a unitary experiment or processor.
         input_parameters: Prefixes of the names of input parameters.
+        noise: Acts on the circuit's phase shifters.
         make: The assembler of so many modes.
 
     Raises:
@@ -60,9 +98,18 @@ def assemble(
     prefixes = [input_parameters] if isinstance(input_parameters, str) else list(input_parameters)
     features = _features(circuit, prefixes)
     assembler = make(circuit.m)
+    draws = _draws(circuit, noise)
     for modes, component in circuit:
-        _append(assembler, tuple(modes), component, frozenset(features))
+        _append(assembler, tuple(modes), component, frozenset(features), draws)
     return assembler, features
+
+
+def _draws(circuit: Any, noise: Noise | None) -> PhaseDraws | None:
+    """Draws of phase errors, or None where every phase shifter does what it is told."""
+    if noise is None:
+        return None
+    own_errors = any(isinstance(c, pcvl.PS) and c.param("max_error") for _, c in circuit)
+    return PhaseDraws(noise) if own_errors or not noise.perfect_phases else None
 
 
 def values(circuit: Any, names: Sequence[str]) -> NDArray[np.float64]:
@@ -83,7 +130,6 @@ def _as_circuit(source: Any) -> Any:
             _refuse(modes, component, "a Program has lossless interferometers and phases only")
     for what, present in (
         ("heralded modes", experiment.heralds),
-        ("detectors (choose a Readout instead)", [d for d in experiment.detectors if d is not None]),
         ("post-selection (choose the readout's space instead)", experiment.post_select_fn),
     ):
         if present and str(present):
@@ -114,50 +160,78 @@ def _features(circuit: Any, prefixes: list[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _append(assembler: Assembler, modes: tuple[int, ...], component: Any, features: frozenset[str]) -> None:
+def _append(
+    assembler: Assembler,
+    modes: tuple[int, ...],
+    component: Any,
+    features: frozenset[str],
+    draws: PhaseDraws | None,
+) -> None:
     if isinstance(component, pcvl.Barrier):
         return
     if getattr(component, "requires_polarization", False):
         _refuse(modes, component, "polarisation is not part of a Program")
-    if isinstance(component, pcvl.PS) and component.param("max_error"):
-        _refuse(modes, component, "its max_error is phase noise; a Program is noiseless")
+    if isinstance(component, pcvl.PS) and component.param("max_error") and draws is None:
+        _refuse(modes, component, "its max_error is phase noise; pass noise=photonlink.Noise(...) to draw it")
     driven = any(p.name in features for p in component.get_parameters())
-    if not driven:
+    if isinstance(component, pcvl.PS) and (driven or draws is not None):
+        _append_phase_shifter(assembler, modes[0], component, features, draws)
+    elif not driven:
         assembler.fixed(np.array(component.compute_unitary(), np.complex128), modes)
-    elif isinstance(component, pcvl.PS):
-        assembler.phase(modes[0], *_linear(component.param("phi"), features, modes))
     elif isinstance(component, pcvl.BS):
-        _append_beam_splitter(assembler, modes, component, features)
+        if draws is not None and draws.noise.phase_imprecision:
+            _refuse(modes, component, "its phases are exact in Perceval, while phase_imprecision rounds every input")
+        _append_beam_splitter(assembler, modes, component, features, None if draws is None else 0.0)
     else:
         _refuse(modes, component, "only phase shifters and beam splitters can depend on inputs")
 
 
+def _append_phase_shifter(
+    assembler: Assembler, mode: int, shifter: Any, features: frozenset[str], draws: PhaseDraws | None
+) -> None:
+    """One that a feature drives, or that is not executed exactly."""
+    weights, offset = _linear(shifter.param("phi"), features, (mode,))
+    if draws is None:
+        assembler.phase(mode, weights, offset)
+        return
+    error = draws.next(float(shifter.param("max_error")))
+    if weights:
+        assembler.phase(mode, weights, offset, error)
+    else:
+        assembler.fixed(np.array([[np.exp(1j * executed_phase(offset, error, draws.noise))]]), (mode,))
+
+
 def _append_beam_splitter(
-    assembler: Assembler, modes: tuple[int, ...], splitter: Any, features: frozenset[str]
+    assembler: Assembler, modes: tuple[int, ...], splitter: Any, features: frozenset[str], error: float | None
 ) -> None:
     """Input phases, rotation, output phases: that is how Perceval defines its beam splitter."""
     unmixer, mixer, half = _THETA_AS_PHASES[splitter.convention]
     for mode, name in zip(modes, ("phi_tl", "phi_bl"), strict=True):
-        _append_phase(assembler, mode, splitter.param(name), features, modes)
+        _append_phase(assembler, mode, splitter.param(name), features, modes, error)
     weights, offset = _linear(splitter.param("theta"), features, modes)
     assembler.fixed(unmixer, modes)
     for mode, sign in zip(modes, (half, -half), strict=True):
         if weights:
-            assembler.phase(mode, {name: sign * weight for name, weight in weights.items()}, sign * offset)
+            assembler.phase(mode, {name: sign * weight for name, weight in weights.items()}, sign * offset, error)
         else:
             assembler.fixed(np.array([[np.exp(1j * sign * offset)]]), (mode,))
     assembler.fixed(mixer, modes)
     for mode, name in zip(modes, ("phi_tr", "phi_br"), strict=True):
-        _append_phase(assembler, mode, splitter.param(name), features, modes)
+        _append_phase(assembler, mode, splitter.param(name), features, modes, error)
 
 
 def _append_phase(
-    assembler: Assembler, mode: int, parameter: Any, features: frozenset[str], modes: tuple[int, ...]
+    assembler: Assembler,
+    mode: int,
+    parameter: Any,
+    features: frozenset[str],
+    modes: tuple[int, ...],
+    error: float | None,
 ) -> None:
     """A phase that may be fixed: then it is multiplied into the interferometer instead of becoming a site."""
     weights, offset = _linear(parameter, features, modes)
     if weights:
-        assembler.phase(mode, weights, offset)
+        assembler.phase(mode, weights, offset, error)
     elif offset:
         assembler.fixed(np.array([[np.exp(1j * offset)]]), (mode,))
 

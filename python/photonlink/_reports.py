@@ -26,12 +26,13 @@ def describe(columns: list[NDArray[Any]], session: SessionInfo, *, exact: bool, 
         clock=session.clock,
         simulated=session.simulated,
         target=session.target,
+        noise_method=session.noise_method,
     )
 
 
 def expand_samples(program: Program, info: InferInfo, shots: int) -> NDArray[np.uint8]:
     """Counts as (B, shots, modes) photons per mode, sorted by basis state."""
-    basis = _core.basis_states(program.modes, program.photons, program.readout.space)
+    basis = _core.kept_states(program.spec)
     rows = info.counts or []
     samples = np.empty((len(rows), shots, program.modes), np.uint8)
     for row, counts in enumerate(rows):

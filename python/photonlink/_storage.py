@@ -12,7 +12,7 @@ import hashlib
 import json
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from photonlink._description import Description
 from photonlink.encoding import Encoding
 from photonlink.errors import ProgramError
+from photonlink.noise import Noise
 from photonlink.readout import GROUPINGS, Readout
 
 __all__ = ["MAX_BYTES", "digest_of", "pack", "read_limited", "unpack"]
@@ -34,7 +35,13 @@ _MAGIC = b"PHLPROG\n"
 # Format 2 has what format 1 cannot say. A program without any of that is written as format 1, so that its bytes and its
 # digest are those it always had.
 _VERSIONS = (1, 2)
-_SINCE_2: dict[str, Any] = {"dac_bits": 0}  # metadata, with what its absence means
+_SINCE_2: dict[str, Any] = {  # metadata, with what its absence means
+    "dac_bits": 0,
+    "noise": None,
+    "detectors": "pnr",
+    "min_detected_photons": None,
+    "phase_errors": [],
+}
 _HEADER = struct.Struct("<8sII")
 _CHECKSUM_BYTES = 32
 _MAX_META_BYTES = 16 * 2**20
@@ -68,6 +75,10 @@ def pack(program: Description) -> bytes:
         "groups": readout.groups,
         "interference": bool(program.interference),
         "dac_bits": encoding.dac_bits,
+        "noise": _noise_text(program.noise),
+        "detectors": program.detectors,
+        "min_detected_photons": program.min_detected_photons,
+        "phase_errors": [error.hex() for error in program.phase_errors.tolist()] if program.phase_errors.any() else [],
     }
     for name, default in _SINCE_2.items():
         if meta[name] == default:
@@ -118,11 +129,29 @@ def unpack(data: bytes, make: Callable[..., Built]) -> Built:
             ),
             readout=Readout(meta["kind"], meta["space"], grouping),
             interference=meta["interference"],
+            noise=_noise_of(meta["noise"]),
+            detectors=meta["detectors"],
+            min_detected_photons=meta["min_detected_photons"],
+            phase_errors=[float.fromhex(error) for error in meta["phase_errors"]] or np.zeros(arrays.phase_layers.size),
         )
     except ProgramError:
         raise
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ProgramError(f"damaged program: bad metadata ({error!r})") from None
+
+
+def _noise_text(noise: Noise | None) -> dict[str, Any] | None:
+    """Fields of a noise; floating-point numbers as hexadecimal text, which is exact."""
+    if noise is None:
+        return None
+    return {name: value.hex() if isinstance(value, float) else value for name, value in asdict(noise).items()}
+
+
+def _noise_of(text: dict[str, Any] | None) -> Noise | None:
+    if text is None:
+        return None
+    fields: dict[str, Any] = {name: float.fromhex(v) if isinstance(v, str) else v for name, v in text.items()}
+    return Noise(**fields)
 
 
 def read_limited(path: str | Path) -> bytes:

@@ -27,6 +27,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from photonlink._assembler import Assembler
 from photonlink.errors import ProgramError
+from photonlink.noise import Detectors, Noise
 from photonlink.readout import Readout
 from photonlink.unitary import check_unitary, haar_unitary
 
@@ -126,6 +127,9 @@ class LayeredBuilder(Generic[Built]):
         interference: bool = True,
         wrap: bool = False,
         dac_bits: int = 0,
+        noise: Noise | None = None,
+        detectors: Detectors = "pnr",
+        min_detected_photons: int | None = None,
     ) -> Built:
         """The program.
 
@@ -134,6 +138,10 @@ class LayeredBuilder(Generic[Built]):
             interference: False for fully distinguishable photons.
             wrap: Whether phases are reduced to [0, 2*pi) before they are sent.
             dac_bits: Rounds them to the steps of a converter of so many bits; see :class:`photonlink.program.Encoding`.
+            noise: Imperfections; see :mod:`photonlink.noise`. Phase noise acts on the phases that features drive, of
+                which several on one mode of one layer are one phase shifter.
+            detectors: ``"pnr"`` or ``"threshold"``.
+            min_detected_photons: Photons or clicks that a kept event shows at least; by default all photons.
 
         Raises:
             ProgramError: If the input state, the readout and the modes do not go together.
@@ -146,6 +154,9 @@ class LayeredBuilder(Generic[Built]):
             interference=interference,
             wrap=wrap,
             dac_bits=dac_bits,
+            noise=noise,
+            detectors=detectors,
+            min_detected_photons=min_detected_photons,
         )
 
 

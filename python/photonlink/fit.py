@@ -12,8 +12,11 @@ alternates L + 1 fixed interferometers with L layers of phases. There are two wa
   mesh of the program's modes can take. Exact, too, but a datapoint then changes every phase of that mesh, m (m - 1)
   of them (all of the chip's if photons must be routed from the permitted input modes), and that is a full update.
 
-The expected rate uses ``p_keep`` averaged over Haar-random unitaries, for which all Fock states are equally likely;
-noise other than loss (distinguishability, multi-photon emission, imperfect phases) is not part of the answer.
+The expected rate uses ``p_keep`` averaged over Haar-random unitaries, for which all Fock states are equally likely.
+Photons are lost once: a program without noise loses them with the preset's transmittance, of which all photons must
+survive; a program with noise says itself what is lost, and the preset's transmittance is left out. The rate of such a
+program counts the events whose sources deliver enough photons, and among them the share that indistinguishable photons
+would have in the readout's space.
 
 Examples:
     >>> import photonlink as phl
@@ -33,6 +36,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from photonlink import _core
 from photonlink._description import Description
 from photonlink.presets import Figure, Preset, T_co
 from photonlink.presets import preset as find_preset
@@ -58,8 +62,10 @@ class Fit:
         mesh_columns: Columns that the direct realisation takes.
         physical_phases_per_datapoint: Physical phases that one datapoint changes; without a realisation, the phases
             of the program itself.
-        p_keep: Average probability that an n-photon event passes the readout's post-selection.
+        p_keep: Average probability that an n-photon event passes the readout's post-selection; of a program with noise,
+            that an attempt of the sources ends in a kept event.
         kept_per_second: Expected kept samples per second of quantum time.
+        loss_in_program: Whether the program's own noise says what is lost, instead of the preset's transmittance.
     """
 
     preset: Preset
@@ -73,6 +79,7 @@ class Fit:
     physical_phases_per_datapoint: int
     p_keep: float
     kept_per_second: float
+    loss_in_program: bool
 
     def timing(self) -> dict[str, Any]:
         """Plain numbers for the controller's clock, by the names of its timing model, for this program on this chip.
@@ -81,6 +88,8 @@ class Fit:
         which each stands for a change of the whole mesh, so that any change takes what the mesh takes.
         """
         numbers = self.preset.timing(self.photons)
+        if self.loss_in_program:
+            numbers["transmittance"] = 1.0  # the kept fractions that the processor reports include the loss
         if self.realisation == "compiled":
             numbers["phase_update_s"] = self.preset.update_s(self.physical_phases_per_datapoint)
         return numbers
@@ -131,8 +140,15 @@ def fit(program: Description, preset: str | Preset) -> Fit:
         mesh_columns=columns,
         physical_phases_per_datapoint=phases,
         p_keep=p_keep,
-        kept_per_second=figures.kept_per_second(program.photons, p_keep),
+        kept_per_second=_kept_per_second(program, figures, p_keep),
+        loss_in_program=program.noise is not None,
     )
+
+
+def _kept_per_second(program: Description, figures: Preset, p_keep: float) -> float:
+    if program.noise is None:
+        return figures.kept_per_second(program.photons, p_keep)
+    return figures.attempts_per_second * (1.0 if figures.flat else p_keep)
 
 
 def _known(figure: Figure[T_co] | None) -> T_co:
@@ -165,7 +181,8 @@ def _reasons(program: Description, chip: Preset) -> list[str]:
 
 def _counts_photons(program: Description) -> bool:
     readout = program.readout
-    return readout.space == "fock" and not readout.kind.startswith("click") and program.photons > 1
+    counting = program.detectors == "pnr" and readout.space == "fock" and not readout.kind.startswith("click")
+    return counting and program.photons > 1
 
 
 def _realisation(program: Description, chip: Preset, columns: int) -> tuple[str, int]:
@@ -195,6 +212,12 @@ def _notes(program: Description, figures: Preset, realisation: str, phases: int)
         )
     if figures.chip and program.readout.kind.startswith("click") and program.readout.space == "fock":
         notes.append("with loss, a pattern of fewer clicks than photons may also be a lost photon; a chip cannot tell")
+    if figures.chip and program.noise is not None:
+        lost = _core.probability_of_enough(program.spec)
+        notes.append(
+            f"the program's own noise says what is lost (enough photons arrive with probability {lost:.3g}); the "
+            "transmittance of the preset is not applied on top of it"
+        )
     if program.readout.kind == "mode_expectations" and program.readout.space == "fock":
         notes.append("mean photon numbers in the Fock space carry no multi-photon interference")
     return notes
@@ -220,5 +243,9 @@ def _couples(matrix: NDArray[np.complex128]) -> int:
 
 def _p_keep(program: Description) -> float:
     """Share of the Fock space that the readout keeps: its average weight under Haar-random unitaries."""
-    kept = basis_size(program.modes, program.photons, program.readout.space)
-    return kept / basis_size(program.modes, program.photons, "fock")
+    space = program.readout.space
+    if program.detectors == "threshold" and space == "fock" and program.min_detected_photons is None:
+        space = "unbunched"  # as many clicks as photons
+    kept = basis_size(program.modes, program.photons, space)
+    enough = 1.0 if program.noise is None else _core.probability_of_enough(program.spec)
+    return enough * kept / basis_size(program.modes, program.photons, "fock")

@@ -31,13 +31,15 @@ class InferInfo:
 
     Attributes:
         counts: Per datapoint, the kept samples; ``None`` when exact.
-        kept_fraction: float64 (B,), probability that an event passes the photon-number and post-selection filters.
+        kept_fraction: float64 (B,), probability that an event passes the photon-number and post-selection filters. With
+            noise: that an attempt of the sources ends in such an event, all loss included.
         standard_errors: float64 (B, O), of the returned estimates; ``None`` when exact or for samples.
         quantum_seconds: float64 (B,), modelled time on the chip; ``None`` when exact, since exact results have none.
         changed_phases: uint32 (B,), physical phases that differed from the datapoint before.
         clock: Clock that ``quantum_seconds`` belongs to: "virtual", "realtime" or "none".
         simulated: Whether the photons were simulated.
         target: Target that executed the datapoints.
+        noise_method: How noise was simulated; see :class:`SessionInfo`.
     """
 
     counts: list[Counts] | None
@@ -48,6 +50,7 @@ class InferInfo:
     clock: str
     simulated: bool
     target: str
+    noise_method: str
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,9 @@ class SessionInfo:
         kernel_profile: SIMD profile of the simulator.
         slots: Datapoints that can be in flight.
         calibration_age_seconds: Time since the last calibration, ``None`` where nothing is calibrated.
+        noise_method: How the noise of the program is simulated: "none" (it has none), "ideal" (its photons are only
+            fewer, its phases only different), "closed form", "exact mixture" (of all configurations of the sources), or
+            "sampled sources" (a configuration is drawn per shot; unbiased, and the kept fraction is an estimate).
     """
 
     target: str
@@ -104,6 +110,7 @@ class SessionInfo:
     kernel_profile: str
     slots: int
     calibration_age_seconds: float | None
+    noise_method: str
 
     def __getitem__(self, name: str) -> Any:
         """The field called `name`, so that ``session.info["clock"]`` works too."""

@@ -16,7 +16,7 @@ Examples:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from photonlink.errors import ProgramError
@@ -86,6 +86,11 @@ class Preset:
     g2: Figure[float] | None = None
     threshold_detectors: Figure[bool] | None = None
 
+    @property
+    def attempts_per_second(self) -> float:
+        """Attempts of the sources per second; of a flat preset the kept samples, which do not depend on anything."""
+        return _value(self.kept_rate_hz if self.flat else self.clock_hz, 0.0)
+
     def kept_per_second(self, photons: int, p_keep: float = 1.0) -> float:
         """Expected kept samples per second of quantum time.
 
@@ -146,6 +151,28 @@ _BELENOS_SETTLING = (
     f"{_THIRD_PARTY}: 13 to 18 s per circuit setting, independent of shots, middle taken; may include cloud compilation"
 )
 
+_MARING = "Maring et al., Nature Photonics 18, 603"
+
+_ASCELLA = Preset(
+    name="ascella",
+    description="Quandela Ascella (MosaiQ-6): 12 modes, 6 photons",
+    chip=True,
+    flat=False,
+    configuration_s=Figure(
+        15.5, "assumption: the figure of preset 'belenos'; no figure for this chip was found", _NO_DATE
+    ),
+    phase_update_s=Figure(0.020, _QUICK_TIME, _NO_DATE),
+    full_update_s=Figure(15.5, "assumption: as long as a configuration", _NO_DATE),
+    quick_phase_limit=Figure(12, _QUICK_LIMIT, _NO_DATE),
+    clock_hz=Figure(80e6, f"{_CLOUD}; a reseller's page says 4 MHz", "2026"),
+    transmittance=Figure(0.0244, f"{_THIRD_PARTY}; about 8 % in Maring et al. 2024", "2026"),
+    modes=Figure(12, _FAMILY, "2026"),
+    photons=Figure(6, _FAMILY, "2026"),
+    input_modes=Figure((0, 2, 4, 6, 8, 10), _FAMILY, "2026"),
+    indistinguishability=Figure(0.8636, f"{_CLOUD}; 0.930 in Maring et al. 2024", "2026"),
+    g2=Figure(0.0195, f"{_CLOUD}; 0.0073 in Maring et al. 2024", "2026"),
+    threshold_detectors=Figure(True, _FAMILY, "2026"),
+)
 _PRESETS = (
     Preset(
         name="article",
@@ -158,26 +185,7 @@ _PRESETS = (
         quick_phase_limit=Figure(0, "assumption: every phase update is a quick one, as the figure is flat", _NO_DATE),
         kept_rate_hz=Figure(100e3, _ARTICLE, _ARTICLE_DATE),
     ),
-    Preset(
-        name="ascella",
-        description="Quandela Ascella (MosaiQ-6): 12 modes, 6 photons",
-        chip=True,
-        flat=False,
-        configuration_s=Figure(
-            15.5, "assumption: the figure of preset 'belenos'; no figure for this chip was found", _NO_DATE
-        ),
-        phase_update_s=Figure(0.020, _QUICK_TIME, _NO_DATE),
-        full_update_s=Figure(15.5, "assumption: as long as a configuration", _NO_DATE),
-        quick_phase_limit=Figure(12, _QUICK_LIMIT, _NO_DATE),
-        clock_hz=Figure(80e6, f"{_CLOUD}; a reseller's page says 4 MHz", "2026"),
-        transmittance=Figure(0.0244, f"{_THIRD_PARTY}; about 8 % in Maring et al. 2024", "2026"),
-        modes=Figure(12, _FAMILY, "2026"),
-        photons=Figure(6, _FAMILY, "2026"),
-        input_modes=Figure((0, 2, 4, 6, 8, 10), _FAMILY, "2026"),
-        indistinguishability=Figure(0.8636, f"{_CLOUD}; 0.930 in Maring et al. 2024", "2026"),
-        g2=Figure(0.0195, f"{_CLOUD}; 0.0073 in Maring et al. 2024", "2026"),
-        threshold_detectors=Figure(True, _FAMILY, "2026"),
-    ),
+    _ASCELLA,
     Preset(
         name="belenos",
         description="Quandela Belenos (MosaiQ-12): 24 modes, 12 photons, 24-mode rectangular mesh",
@@ -198,6 +206,14 @@ _PRESETS = (
         g2=Figure(0.021, f"{_THIRD_PARTY}: 0.021 or 0.182 by date", "2026"),
         threshold_detectors=Figure(True, _FAMILY, "2026"),
     ),
+    replace(
+        _ASCELLA,
+        name="maring2024",
+        description="Quandela Ascella as published in 2024: 12 modes, 6 photons",
+        transmittance=Figure(0.08, f"{_MARING}: about 8 %", "2024"),
+        indistinguishability=Figure(0.93, f"{_MARING}; 0.944 corrected for g2", "2024"),
+        g2=Figure(0.0073, _MARING, "2024"),
+    ),
 )
 
 
@@ -206,7 +222,7 @@ def presets() -> tuple[Preset, ...]:
 
     Examples:
         >>> [preset.name for preset in presets()]
-        ['article', 'ascella', 'belenos']
+        ['article', 'ascella', 'belenos', 'maring2024']
     """
     return _PRESETS
 
@@ -215,7 +231,7 @@ def preset(name: str) -> Preset:
     """The preset of that name.
 
     Args:
-        name: ``"article"``, ``"ascella"`` or ``"belenos"``.
+        name: ``"article"``, ``"ascella"``, ``"belenos"`` or ``"maring2024"``.
 
     Raises:
         ProgramError: If there is none; the message lists those that exist.

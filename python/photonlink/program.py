@@ -31,12 +31,15 @@ from photonlink.builder import LayeredBuilder
 from photonlink.encoding import Encoding
 from photonlink.errors import ProgramError
 from photonlink.fit import Fit, fit
+from photonlink.noise import Detectors, Noise, checked_detectors, checked_min_detected, drawn_errors
 from photonlink.readout import Readout
 from photonlink.unitary import haar_unitary
 
 __all__ = ["Encoding", "Precision", "Program", "spaced_state"]
 
 Precision = Literal["float32", "float64"]
+
+_KEEP: Any = object()  # replace(): None has a meaning of its own
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -53,6 +56,12 @@ class Program:
         encoding: How features become the P phases.
         readout: What one datapoint returns.
         interference: False for fully distinguishable photons (probabilities add instead of amplitudes).
+        noise: Imperfections of sources, loss and phases; None for none (an ideal :class:`photonlink.Noise` becomes
+            None). See :mod:`photonlink.noise`.
+        detectors: ``"pnr"`` counts the photons of each mode, ``"threshold"`` only clicks.
+        min_detected_photons: Photons (clicks, for threshold detectors) that a kept event shows at least; None for as
+            many as the input state has.
+        phase_errors: (P,) float64, radians, read-only; the drawn error of each phase. None draws them from the noise.
     """
 
     modes: int
@@ -64,6 +73,10 @@ class Program:
     encoding: Encoding
     readout: Readout
     interference: bool = True
+    noise: Noise | None = None
+    detectors: Detectors = "pnr"
+    min_detected_photons: int | None = None
+    phase_errors: NDArray[np.float64] = None  # type: ignore[assignment]  # drawn below
 
     def __post_init__(self) -> None:
         set_field = object.__setattr__
@@ -80,6 +93,25 @@ class Program:
         _validate.check_phases(self.phase_layers, self.phase_modes, self.layers, self.modes)
         self.encoding.check(self.phases_per_datapoint, len(self.features))
         self.readout.output_size(self.modes, self.photons)  # raises if the space has no such state
+        self._check_noise()
+
+    def _check_noise(self) -> None:
+        set_field = object.__setattr__
+        if self.noise is not None and not isinstance(self.noise, Noise):
+            raise ProgramError(f"noise must be a photonlink.Noise, got {self.noise!r}; see Noise.from_perceval")
+        if self.noise is not None and self.noise.ideal:
+            set_field(self, "noise", None)
+        checked_detectors(self.detectors)
+        set_field(self, "min_detected_photons", checked_min_detected(self.min_detected_photons, self.photons))
+        phases = self.phases_per_datapoint
+        errors = drawn_errors(self.noise, phases) if self.phase_errors is None else self.phase_errors
+        set_field(self, "phase_errors", _validate.frozen(errors, np.float64))
+        if self.phase_errors.shape != (phases,) or not np.isfinite(self.phase_errors).all():
+            raise ProgramError(
+                f"phase_errors must be {phases} finite numbers, one per phase, got {self.phase_errors.shape}"
+            )
+        if self.noisy:
+            _core.check_spec(self.spec)
 
     # ---- constructors
 
@@ -94,6 +126,9 @@ class Program:
         interference: bool = True,
         wrap: bool = False,
         dac_bits: int = 0,
+        noise: Noise | None = None,
+        detectors: Detectors | None = None,
+        min_detected_photons: int | None = None,
     ) -> Program:
         """A program from a Perceval circuit.
 
@@ -107,7 +142,8 @@ class Program:
 
         Args:
             circuit: A ``perceval.Circuit`` or other unitary component, or a unitary ``Experiment`` or ``Processor``
-                without heralds, post-selection and detectors.
+                without heralds and post-selection. Noise model, detectors (all photon-number-resolving, or all
+                threshold) and the filter by photon number come along.
             input_state: Photons per mode: a list, tuple or ``perceval.BasicState``.
             input_parameters: Prefixes of the names of parameters that features set, as in MerLin. Features are
                 ordered as in MerLin: prefix by prefix, and within a prefix as the circuit meets them.
@@ -115,6 +151,11 @@ class Program:
             interference: False for fully distinguishable photons.
             wrap: Whether phases are reduced to [0, 2*pi) before they are sent.
             dac_bits: Rounds them to the steps of a converter of so many bits; see :class:`Encoding`. 0: continuous.
+
+            noise: Instead of that of the experiment or processor; pass ``Noise()`` for none. Phase errors are those
+                that Perceval draws when its ``compilation_seed`` is the noise's ``phase_seed``.
+            detectors: ``"pnr"`` or ``"threshold"``, instead of those of the experiment.
+            min_detected_photons: Instead of that of the experiment.
 
         Raises:
             ProgramError: If a parameter has no value and is no input, an angle is not linear in the inputs, or a
@@ -124,8 +165,21 @@ class Program:
         from photonlink import _perceval
 
         state = _perceval.occupation(input_state)
-        assembler, features = _perceval.assemble(circuit, input_parameters)
-        return assembler.build(cls, state, features, readout, interference=interference, wrap=wrap, dac_bits=dac_bits)
+        around = _perceval.surroundings(circuit)
+        noise = around.noise if noise is None else noise
+        assembler, features = _perceval.assemble(circuit, input_parameters, noise)
+        return assembler.build(
+            cls,
+            state,
+            features,
+            readout,
+            interference=interference,
+            wrap=wrap,
+            dac_bits=dac_bits,
+            noise=noise,
+            detectors=detectors or around.detectors,
+            min_detected_photons=around.min_detected_photons if min_detected_photons is None else min_detected_photons,
+        )
 
     @classmethod
     def reservoir(
@@ -140,6 +194,9 @@ class Program:
         scale: float = 1.0,
         input_state: Sequence[int] | None = None,
         dac_bits: int = 0,
+        noise: Noise | None = None,
+        detectors: Detectors = "pnr",
+        min_detected_photons: int | None = None,
     ) -> Program:
         """A photonic reservoir: the same Haar-random interferometer before and after one column of phases.
 
@@ -157,6 +214,9 @@ class Program:
             scale: Radians per unit of a feature.
             input_state: Photons per mode instead of the spaced pattern.
             dac_bits: Rounds phases to the steps of a converter of so many bits; see :class:`Encoding`. 0: continuous.
+            noise: Imperfections; see :mod:`photonlink.noise`.
+            detectors: ``"pnr"`` or ``"threshold"``.
+            min_detected_photons: Photons or clicks that a kept event shows at least; by default all photons.
 
         Raises:
             ProgramError: If there are more features than modes, or photons and modes do not go together.
@@ -169,7 +229,14 @@ class Program:
         state = photons_per_mode(input_state, modes, photons)
         unitary = haar_unitary(modes, seed)
         builder = cls.layered(modes, state).interferometer(unitary).phases(names, scale=scale)
-        return builder.interferometer(unitary).build(readout, interference=interference, dac_bits=dac_bits)
+        return builder.interferometer(unitary).build(
+            readout,
+            interference=interference,
+            dac_bits=dac_bits,
+            noise=noise,
+            detectors=detectors,
+            min_detected_photons=min_detected_photons,
+        )
 
     @classmethod
     def layered(cls, modes: int, input_state: Sequence[int]) -> LayeredBuilder[Program]:
@@ -202,13 +269,29 @@ class Program:
         return int(self.phase_layers.size)
 
     @property
+    def noisy(self) -> bool:
+        """Whether sources, phases or detectors are not ideal, or events with fewer photons are kept."""
+        ideal_events = self.detectors == "pnr" and self.min_detected_photons is None
+        return self.noise is not None or not ideal_events or bool(self.phase_errors.any())
+
+    @cached_property
     def output_size(self) -> int:
         """Number of values per datapoint (0 for samples)."""
+        if self.noisy:
+            return _core.output_size(self.spec)
         return self.readout.output_size(self.modes, self.photons)
 
     @cached_property
     def output_keys(self) -> tuple[tuple[int, ...], ...]:
-        """What each output column is about, in column order; see :meth:`photonlink.Readout.output_keys`."""
+        """What each output column is about, in column order; see :meth:`photonlink.Readout.output_keys`.
+
+        Kept events of a noisy program may show different numbers of photons: from ``min_detected_photons`` to the
+        photons of the input state, or to twice as many if ``g2`` is above 0. Their states come in descending order of
+        that number, and for each number in the usual order; with threshold detectors they are patterns of clicks,
+        ordered likewise. The keys of a ``click_patterns`` readout are in descending lexicographic order throughout.
+        """
+        if self.noisy:
+            return tuple(self.readout.kept_keys(self.spec))
         return tuple(self.readout.output_keys(self.modes, self.photons))
 
     @cached_property
@@ -243,12 +326,42 @@ class Program:
         """
         return fit(self, preset)
 
-    def replace(self, *, readout: Readout | None = None, interference: bool | None = None) -> Program:
-        """The same optics with another readout, or with or without interference."""
+    def replace(
+        self,
+        *,
+        readout: Readout | None = None,
+        interference: bool | None = None,
+        noise: Noise | None = _KEEP,
+        detectors: Detectors | None = None,
+        min_detected_photons: int | None = _KEEP,
+    ) -> Program:
+        """The same optics with another readout, other noise or detectors, or with or without interference.
+
+        Args:
+            readout: Another readout.
+            interference: Whether photons interfere.
+            noise: Other noise, or None for none; its phase noise must be that of this program.
+            detectors: Other detectors.
+            min_detected_photons: Another filter, or None for the default.
+
+        Raises:
+            ProgramError: If the parts do not go together, or phase noise would change: fixed phase shifters are part
+                of the interferometers by now, so that the program has to be built anew.
+        """
+        if noise is _KEEP:
+            noise = self.noise
+        if _phase_noise(noise) != _phase_noise(self.noise):
+            raise ProgramError(
+                "replace() cannot change phase_error, phase_imprecision or phase_seed, which are part of the optics: "
+                "build the program anew with that noise"
+            )
         return replace(
             self,
             readout=self.readout if readout is None else readout,
             interference=self.interference if interference is None else interference,
+            noise=noise,
+            detectors=self.detectors if detectors is None else detectors,
+            min_detected_photons=self.min_detected_photons if min_detected_photons is _KEEP else min_detected_photons,
         )
 
     # ---- direct simulation
@@ -352,5 +465,11 @@ class Program:
         return (
             f"Program(modes={self.modes}, photons={self.photons}, features={len(self.features)}, "
             f"layers={self.layers}, readout={self.readout.kind}/{self.readout.space}{grouped}, "
-            f"outputs={self.output_size}, digest={self.digest[:8]})"
+            f"outputs={self.output_size}, {'noisy, ' if self.noisy else ''}digest={self.digest[:8]})"
         )
+
+
+def _phase_noise(noise: Noise | None) -> tuple[float, float, int] | None:
+    if noise is None or noise.perfect_phases:
+        return None
+    return noise.phase_error, noise.phase_imprecision, noise.phase_seed

@@ -76,6 +76,14 @@ def _check_groups(output_size: object) -> None:
         raise ProgramError(f"output_size of a grouping must be an integer of at least 1, got {output_size!r}")
 
 
+def _check_listable(keys: int, modes: int) -> None:
+    if keys > _MAX_KEYS:
+        raise ProgramError(
+            f"{keys} output keys of {modes} modes are too many for a list (limit {_MAX_KEYS}): use a grouping, "
+            "expectations or correlators"
+        )
+
+
 def _as_grouping(grouping: object) -> LexGrouping | ModGrouping | None:
     """Our own grouping for ours or MerLin's; recognised by name, so that MerLin (and torch) need not be imported."""
     if grouping is None or isinstance(grouping, LexGrouping | ModGrouping):
@@ -236,6 +244,27 @@ class Readout:
             return sum(comb(modes, clicks) for clicks in range(1, min(modes, photons) + 1))
         return states if self.grouping is None else self.grouping.output_size
 
+    def kept_keys(self, spec: _core.ProgramSpec) -> list[tuple[int, ...]]:
+        """Output keys of a noisy program, whose kept events may show other numbers of photons than it puts in.
+
+        Args:
+            spec: The program's native description, with this readout.
+
+        Returns:
+            As :meth:`output_keys`.
+
+        Raises:
+            ProgramError: If the list would not reasonably fit in memory.
+        """
+        if self.kind == "correlators":
+            return list(combinations(range(spec.modes), 2))
+        if self.grouping is not None or self.kind in ("mode_expectations", "click_probabilities"):
+            return [(index,) for index in range(_core.output_size(spec))]
+        patterns = self.kind == "click_patterns"
+        _check_listable(_core.output_size(spec) if patterns else _core.kept_size(spec), spec.modes)
+        list_states = _core.kept_click_patterns if patterns else _core.kept_states
+        return [tuple(state) for state in list_states(spec).tolist()]
+
     def output_keys(self, modes: int, photons: int) -> list[tuple[int, ...]]:
         """What each output column is about, in column order.
 
@@ -256,11 +285,6 @@ class Readout:
             return list(combinations(range(modes), 2))
         if self.grouping is not None or self.kind in ("mode_expectations", "click_probabilities"):
             return [(index,) for index in range(size)]
-        size = max(size, self.basis_size(modes, photons) if self.kind == "samples" else 0)
-        if size > _MAX_KEYS:
-            raise ProgramError(
-                f"{size} output keys of {modes} modes are too many for a list (limit {_MAX_KEYS}): use a grouping, "
-                "expectations or correlators"
-            )
+        _check_listable(max(size, self.basis_size(modes, photons) if self.kind == "samples" else 0), modes)
         list_states = _core.click_patterns if self.kind == "click_patterns" else _core.basis_states
         return [tuple(state) for state in list_states(modes, photons, self.space).tolist()]

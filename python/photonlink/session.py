@@ -98,6 +98,7 @@ class Session(DeviceCalls):
             kernel_profile=_core.simd_profile(),
             slots=core.slots,
             calibration_age_seconds=status.calibration_age_s,
+            noise_method=_core.noise_method(program.spec, options.shots > 0),
         )
         self._worker = Worker("photonlink-async")
         self._close_lock = threading.Lock()

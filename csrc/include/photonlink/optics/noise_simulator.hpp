@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "photonlink/optics/noise_plan.hpp"
 #include "photonlink/optics/simulator.hpp"
@@ -17,5 +18,9 @@ std::unique_ptr<Simulator> create_noisy_simulator(std::shared_ptr<const ProgramS
 
 /// Of predict_bytes() for such a spec.
 std::size_t predict_noisy_bytes(const ProgramSpec& spec, Precision precision, bool sampled);
+
+/// How exact or `sampled` results of a checked spec are simulated, in words for people: "none", "ideal", "closed form" or
+/// "exact mixture".
+std::string noise_method(const ProgramSpec& spec, bool sampled);
 
 }  // namespace photonlink::optics
