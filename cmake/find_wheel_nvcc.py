@@ -4,4 +4,4 @@ import pathlib
 import sys
 
 found = [nvcc for entry in sys.path for nvcc in sorted(pathlib.Path(entry).glob("nvidia/cu*/bin/nvcc"))]
-print(found[-1] if found else "", end="")
+sys.stdout.write(str(found[-1]) if found else "")

@@ -35,6 +35,7 @@ DeviceLink::DeviceLink(const LinkConfig& config)
     : device_(config.device),
       slots_(config.geometry.slots),
       kernel_limit_ns_(limit_ns(config.kernel_limit, "kernel_limit")) {
+    require_valid(config);
     const DeviceGuard device(device_);
     const CaptureGuard capture;
     resources_ = std::make_unique<Resources>(config);

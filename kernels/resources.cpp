@@ -17,24 +17,6 @@ int attribute(cudaDeviceAttr which, int device) {
     return value;
 }
 
-/// The layout, once the config is known to make sense.
-link::PortLayout checked_layout(const LinkConfig& config) {
-    require(link::validate(config.geometry) == link::GeometryError::None,
-            "the port's shape (" + std::to_string(config.geometry.slots) + " slots of " +
-                std::to_string(config.geometry.slot_bytes) + " bytes, results of " +
-                std::to_string(config.geometry.result_bytes) + " bytes) is not that of a port");
-    require(config.requests != nullptr && config.responses != nullptr && config.encoding != nullptr,
-            "requests, responses and encoding must be addresses, not 0");
-    require(config.observable_bytes == sizeof(float) || config.observable_bytes == sizeof(double),
-            "observable_bytes is " + std::to_string(config.observable_bytes) + ", expected 4 or 8");
-    const u64 frame = wire::kHeaderBytes + wire::infer_arg_len(config.encoding->phases, sizeof(double));
-    require(frame <= config.geometry.slot_bytes,
-            "a request of " + std::to_string(config.encoding->phases) + " phases takes " + std::to_string(frame) +
-                " bytes and a slot has " + std::to_string(config.geometry.slot_bytes) +
-                ": open the port with larger slots");
-    return link::layout_of(config.geometry);
-}
-
 /// The number of multiprocessors, once the device is known to be able to map the port.
 int checked_device(const LinkConfig& config) {
     const auto supports = [&](cudaDeviceAttr which) { return attribute(which, config.device) != 0; };
@@ -58,8 +40,26 @@ u64 limit_ns(double seconds, const char* name) {
     return std::max<u64>(1, static_cast<u64>(std::min(seconds, kLongest) * 1e9));
 }
 
+void require_valid(const LinkConfig& config) {
+    require(link::validate(config.geometry) == link::GeometryError::None,
+            "the port's shape (" + std::to_string(config.geometry.slots) + " slots of " +
+                std::to_string(config.geometry.slot_bytes) + " bytes, results of " +
+                std::to_string(config.geometry.result_bytes) + " bytes) is not that of a port");
+    require(config.requests != nullptr && config.responses != nullptr && config.encoding != nullptr,
+            "requests, responses and encoding must be addresses, not 0");
+    require(config.observable_bytes == sizeof(float) || config.observable_bytes == sizeof(double),
+            "observable_bytes is " + std::to_string(config.observable_bytes) + ", expected 4 or 8");
+    const u64 frame = wire::kHeaderBytes + wire::infer_arg_len(config.encoding->phases, sizeof(double));
+    require(frame <= config.geometry.slot_bytes,
+            "a request of " + std::to_string(config.encoding->phases) + " phases takes " + std::to_string(frame) +
+                " bytes and a slot has " + std::to_string(config.geometry.slot_bytes) +
+                ": open the port with larger slots");
+    limit_ns(config.row_timeout, "row_timeout");
+    limit_ns(config.kernel_limit, "kernel_limit");
+}
+
 Resources::Resources(const LinkConfig& config)
-    : layout_(checked_layout(config)),
+    : layout_(link::layout_of(config.geometry)),
       multiprocessors_(checked_device(config)),
       requests_(config.requests, layout_.request_bytes, true, "request"),
       responses_(config.responses, layout_.response_bytes, config.responses_writable, "response"),

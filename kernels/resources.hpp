@@ -21,13 +21,16 @@ struct LinkConfig {
     double kernel_limit = 0;                 // seconds
 };
 
+/// Throws std::invalid_argument naming what is wrong with a config; needs no device.
+void require_valid(const LinkConfig& config);
+
 /// Nanoseconds of a time limit, at most some years. Throws std::invalid_argument unless it is above 0.
 u64 limit_ns(double seconds, const char* name);
 
 class Resources {
   public:
-    /// Throws std::invalid_argument for a bad config, CudaError when the device cannot do it. The calling thread has
-    /// guards.hpp's guards up, here and in every other call.
+    /// `config` is valid. Throws CudaError when the device cannot do it. The calling thread has guards.hpp's guards up,
+    /// here and in every other call.
     explicit Resources(const LinkConfig& config);
 
     const device::Link& link() const { return link_; }
