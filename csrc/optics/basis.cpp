@@ -74,6 +74,42 @@ u64 Basis::rank(const u8* state) const {
 
 namespace {
 
+/// States that begin with the occupation of the modes up to and including `mode` and hold `rest` photons right of it.
+u64 completions(Space space, u32 modes, u32 mode, const u8* state, u32 rest) {
+    const u32 right = modes - 1 - mode;
+    if (space != Space::DualRail || mode % 2 == 1) return state_count(space, right, rest);
+    const u64 partner_empty = state_count(space, right - 1, rest);
+    return state[mode] != 0 || rest == 0 ? partner_empty
+                                         : saturating_add(partner_empty, state_count(space, right - 1, rest - 1));
+}
+
+}  // namespace
+
+void Basis::unrank(u64 rank, u8* state) const {
+    u32 rest = photons_;
+    for (u32 mode = 0; mode < modes_; ++mode) {
+        for (u32 n = largest_occupation(space_, mode, state, rest);; --n) {
+            state[mode] = static_cast<u8>(n);
+            const u64 here = completions(space_, modes_, mode, state, rest - n);
+            if (rank < here || n == 0) {
+                rest -= n;
+                break;
+            }
+            rank -= here;
+        }
+    }
+}
+
+bool lies_in(Space space, const u8* state, u32 modes) {
+    if (space == Space::Fock) return true;
+    if (space == Space::Unbunched) return std::all_of(state, state + modes, [](u8 n) { return n <= 1; });
+    for (u32 mode = 0; mode + 1 < modes; mode += 2)
+        if (state[mode] + state[mode + 1] != 1) return false;
+    return true;
+}
+
+namespace {
+
 /// 0/1 tuples of `modes` entries with at most `clicks` ones.
 u64 patterns_up_to(u32 modes, u32 clicks) {
     u64 total = 0;

@@ -32,6 +32,7 @@ struct RowDouble8 : Double8 {
     }
 };
 
+#include "clifford_kernel.inl"
 #include "row_kernel.inl"
 
 constexpr RowKernels<float> kRowFloat32[] = {row_kernels<RowFloat16, 4>(), row_kernels<RowFloat16, 2>(),
@@ -51,6 +52,8 @@ bool supported() {
 
 }  // namespace
 
-const KernelProfile kAvx512Profile{"avx512", supported, kFloat32, 4, kFloat64, 4, kRowFloat32, kRowFloat64, 3};
+const KernelProfile kAvx512Profile{
+    "avx512", supported,   kFloat32,    4, kFloat64,
+    4,        kRowFloat32, kRowFloat64, 3, all_minors<Double8, Double4, Double2, Scalar<double>>};
 
 }  // namespace photonlink::optics

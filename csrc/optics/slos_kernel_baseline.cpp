@@ -11,6 +11,7 @@ namespace photonlink::optics {
 namespace {
 
 #include "baseline_vectors.hpp"
+#include "clifford_kernel.inl"
 #include "slos_kernel.inl"
 
 constexpr SlosKernels<float> kFloat32[] = {kernels<Vector<float>, Vector<double>>(),
@@ -21,9 +22,19 @@ constexpr SlosKernels<double> kFloat64[] = {kernels<Vector<double>, Vector<doubl
 }  // namespace
 
 #if defined(__aarch64__)
-const KernelProfile kBaselineProfile{"neon", [] { return true; }, kFloat32, 2, kFloat64, 2, nullptr, nullptr, 0};
+const KernelProfile kBaselineProfile{
+    "neon",   [] { return true; },
+    kFloat32, 2,
+    kFloat64, 2,
+    nullptr,  nullptr,
+    0,        all_minors<Vector<double>, Vector<double>, Vector<double>, Scalar<double>>};
 #else
-const KernelProfile kBaselineProfile{"baseline", [] { return true; }, kFloat32, 2, kFloat64, 2, nullptr, nullptr, 0};
+const KernelProfile kBaselineProfile{
+    "baseline", [] { return true; },
+    kFloat32,   2,
+    kFloat64,   2,
+    nullptr,    nullptr,
+    0,          all_minors<Vector<double>, Vector<double>, Vector<double>, Scalar<double>>};
 #endif
 
 }  // namespace photonlink::optics

@@ -32,6 +32,9 @@ class Basis {
     /// Position of `state` (modes() occupation numbers) in the basis. The state must belong to it.
     u64 rank(const u8* state) const;
 
+    /// The state at position `rank`, below size(): modes() occupation numbers.
+    void unrank(u64 rank, u8* state) const;
+
   private:
     Space space_;
     u32 modes_;
@@ -39,6 +42,9 @@ class Basis {
     u64 size_;
     std::vector<u64> ahead_;  // [mode][photons right of it]: states that are larger first at this mode
 };
+
+/// True if a state of `modes` occupation numbers lies in the space, its number of photons aside.
+bool lies_in(Space space, const u8* state, u32 modes);
 
 /// True if `rest` photons can lie right of `mode`, given the occupation of the modes up to and including it.
 inline bool fits_right_of(Space space, u32 modes, u32 mode, const u8* state, u32 rest) {

@@ -23,14 +23,24 @@ PHL_HD PhiloxBlock philox4x32_10(PhiloxBlock counter, u32 key0, u32 key1) {
     return counter;
 }
 
-/// The two uniforms in [0, 1), 53 bits each, of shots 2 * pair and 2 * pair + 1 of datapoint `id`.
-PHL_HD void sampling_uniforms(u64 seed, u64 id, u32 pair, double uniforms[2]) {
-    const PhiloxBlock counter{{pair, 0u, static_cast<u32>(id), static_cast<u32>(id >> 32)}};
+/// Two uniforms in [0, 1), 53 bits each: numbers `low`, `high` of datapoint `id`.
+PHL_HD void philox_uniforms(u64 seed, u64 id, u32 low, u32 high, double uniforms[2]) {
+    const PhiloxBlock counter{{low, high, static_cast<u32>(id), static_cast<u32>(id >> 32)}};
     const PhiloxBlock random = philox4x32_10(counter, static_cast<u32>(seed), static_cast<u32>(seed >> 32));
     for (u32 i = 0; i < 2; ++i) {
         const u64 bits = (u64{random.word[2 * i]} << 32) | random.word[2 * i + 1];
         uniforms[i] = static_cast<double>(bits >> 11) * 0x1p-53;
     }
+}
+
+/// The two uniforms of shots 2 * pair and 2 * pair + 1 of datapoint `id`.
+PHL_HD void sampling_uniforms(u64 seed, u64 id, u32 pair, double uniforms[2]) {
+    philox_uniforms(seed, id, pair, 0, uniforms);
+}
+
+/// Two uniforms of one shot of datapoint `id`, where a shot needs more than one: `block` counts from 1.
+PHL_HD void shot_uniforms(u64 seed, u64 id, u32 shot, u32 block, double uniforms[2]) {
+    philox_uniforms(seed, id, shot, block, uniforms);
 }
 
 }  // namespace photonlink::optics

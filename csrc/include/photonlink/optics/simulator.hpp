@@ -50,10 +50,11 @@ class Simulator {
   public:
     /// Checks the spec (throws ProgramError: shapes, unitarity and by how much, photons, space, groups), predicts the
     /// memory it needs and refuses above `memory_limit_bytes` before allocating. Thread-compatible: one run at a time.
-    /// Readouts with a closed form need no distribution when exact. `sampled` builds what sampling them takes right
-    /// away; otherwise the first run with shots does, and throws ProgramError if that exceeds the limit. Runs use up to
-    /// `threads` threads (see usable_threads(); 0 = as many as there are CPUs), fewer where more do not pay or do not
-    /// fit into the limit, and none is started before; results are the same for any number.
+    /// Readouts with a closed form need no distribution when exact. `sampled` builds what sampling takes right away,
+    /// and samples without a distribution (see clifford.hpp) where that does not fit into the limit; otherwise the
+    /// first run with shots does, and throws ProgramError if that exceeds the limit. Runs use up to `threads` threads
+    /// (see usable_threads(); 0 = as many as there are CPUs), fewer where more do not pay or do not fit into the limit,
+    /// and none is started before; results are the same for any number.
     static std::unique_ptr<Simulator> create(std::shared_ptr<const ProgramSpec> spec, Precision precision,
                                              std::size_t memory_limit_bytes, bool sampled = false, u32 threads = 0);
     virtual ~Simulator() = default;
@@ -64,6 +65,8 @@ class Simulator {
     virtual std::size_t memory_bytes() const = 0;    // tables and scratch
     virtual std::string kernel_profile() const = 0;  // SIMD profile in use, e.g. "avx2"
     virtual u32 threads() const { return 1; }        // that a run uses at most
+    /// How samples are drawn: "inverse_cdf" of the distribution, or "clifford_clifford_2017" where that does not fit.
+    virtual const char* sampler() const { return "inverse_cdf"; }
     /// Throws ProgramError for a phase that is not finite (naming row and column) or an exact Samples readout, and
     /// PostSelectionError; rows before the one it names may have been written.
     virtual void run(const SimulationBatch& batch) = 0;

@@ -119,6 +119,8 @@ struct KernelProfile {
     const RowKernels<float>* row_float32;
     const RowKernels<double>* row_float64;
     u32 row_count;
+    /// Minors of a rows x (rows + 1) complex matrix, up to a common factor: out[c] is the permanent without column c.
+    void (*minors)(u32 rows, const double* matrix, double* out);
 
     template <class Real>
     const SlosKernels<Real>* widths() const {
