@@ -53,6 +53,28 @@ TEST(Launch, LaunchesAtTheSameTimeHaveDisjointIds) {
     EXPECT_TRUE(std::is_sorted(starts[1].begin(), starts[1].end()));
 }
 
+TEST(Launch, BatchesAtTheSameTimeShareAPort) {
+    Scripted port(3);
+    std::vector<u32> times_seen(2 * 300);
+    {
+        const Server server(port, [&](link::ServerHandle& handle, const link::Arrival& arrival) {
+            ++times_seen.at(read_request(handle, arrival.slot).header.request_id);
+            answer_honestly(handle, arrival);
+        });
+        std::thread streams[2];
+        for (u32 stream = 0; stream < 2; ++stream)
+            streams[stream] = std::thread([&port, stream] {
+                LaunchWords words{};
+                Rows<double, double> rows(300, 5, stream);
+                run_infer(port.link(), rows.batch(), {2, 1 + 2 * stream, 4}, &words);
+                rows.expect_all(CallStatus::Ok);
+            });
+        for (std::thread& stream : streams) stream.join();
+    }
+    EXPECT_EQ(times_seen, std::vector<u32>(2 * 300, 1));
+    EXPECT_EQ(port.slots_in_use(), 0u);
+}
+
 TEST(Launch, RepeatedLaunchesOfTheSameArgumentsContinueTheIds) {
     Scripted port(3);
     Rows<double, double> rows(11, 5, 1);

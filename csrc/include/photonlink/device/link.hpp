@@ -41,11 +41,12 @@ struct Latch {
 /// The device's own words, zeroed when the port is opened.
 struct Words {
     link::ClientWords port;
-    alignas(
-        kCacheLine) u64 next_id;  // 64-bit id of the next datapoint: kept here, so that a replayed graph gets new ones
-    alignas(kCacheLine) u64 latching;  // 1 while somebody fills the latch
-    u64 latched;                       // failures left there so far
-    u64 failed_rows;                   // all of them, latched or not
+    // 64-bit id of the next datapoint: kept here, so that a replayed graph gets new ones.
+    alignas(kCacheLine) u64 next_id;
+    // 1 while somebody fills the latch; then failures left there so far, and all of them, latched or not.
+    alignas(kCacheLine) u64 latching;
+    u64 latched;
+    u64 failed_rows;
 };
 
 /// A device's end of a session. Owns nothing; valid while the session is open.
