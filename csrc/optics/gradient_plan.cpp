@@ -7,6 +7,7 @@
 #include "photonlink/optics/gradient_readout.hpp"
 #include "photonlink/optics/noise_plan.hpp"
 #include "photonlink/optics/simulator.hpp"
+#include "photonlink/optics/thread_pool.hpp"
 
 namespace photonlink::optics {
 namespace {
@@ -34,18 +35,22 @@ u32 GradientPlan::levels(const ProgramSpec& spec) { return has_closed_form_gradi
 template <class Real>
 GradientPlan plan_gradients(const ProgramSpec& spec, const KernelProfile& profile, const GradientOptions& options) {
     GradientPlan plan{};
-    for (plan.width = 0; plan.width < profile.width_count<Real>(); ++plan.width) {
-        plan.lanes = profile.widths<Real>()[plan.width].lanes;
-        for (plan.kept_levels = GradientPlan::levels(spec);; --plan.kept_levels) {
-            plan.bytes = bytes_needed<Real>(spec, plan.lanes, plan.kept_levels, options.threads);
-            if (plan.bytes <= options.memory_limit_bytes) return plan;
-            if (plan.kept_levels == 0) break;
+    const u32 least = options.threads == 0 ? 1 : options.threads;
+    for (plan.threads = usable_threads(options.threads);; --plan.threads) {
+        for (plan.width = 0; plan.width < profile.width_count<Real>(); ++plan.width) {
+            plan.lanes = profile.widths<Real>()[plan.width].lanes;
+            for (plan.kept_levels = GradientPlan::levels(spec);; --plan.kept_levels) {
+                plan.bytes = bytes_needed<Real>(spec, plan.lanes, plan.kept_levels, plan.threads);
+                if (plan.bytes <= options.memory_limit_bytes) return plan;
+                if (plan.kept_levels == 0) break;
+            }
         }
+        if (plan.threads <= least) break;
     }
     throw ProgramError(
         "derivatives of " + std::to_string(spec.photons()) + " photons in " + std::to_string(spec.modes) +
         " modes need " + (plan.bytes == kSaturated ? "more than 2^64" : std::to_string(plan.bytes)) + " bytes with " +
-        std::to_string(options.threads) + " thread(s), but the limit is " + std::to_string(options.memory_limit_bytes) +
+        std::to_string(plan.threads) + " thread(s), but the limit is " + std::to_string(options.memory_limit_bytes) +
         " bytes; use fewer threads, photons or modes, a smaller space, or raise the limit");
 }
 
@@ -54,7 +59,7 @@ std::size_t predict_gradient_bytes(const ProgramSpec& spec, Precision precision,
                                            : bytes_needed<double>(spec, 1, 0, threads);
 }
 
-void check_differentiable(const ProgramSpec& spec, const GradientOptions& options) {
+void check_differentiable(const ProgramSpec& spec) {
     check_spec(spec);
     if (spec.readout.kind == ReadoutKind::Samples)
         throw ProgramError("a samples readout has no derivatives; use probabilities, expectations or correlators");
@@ -62,7 +67,6 @@ void check_differentiable(const ProgramSpec& spec, const GradientOptions& option
         throw ProgramError(
             "exact derivatives of noisy programs are not computed; remove the noise, or shift the phases of a session "
             "with the noisy program (parameter shift)");
-    if (options.threads == 0) throw ProgramError("0 threads cannot work; expected at least 1");
 }
 
 u32 phase_degree(const ProgramSpec& spec) {

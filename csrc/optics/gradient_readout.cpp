@@ -3,27 +3,15 @@
 #include <algorithm>
 #include <limits>
 
+#include "lane_rows.hpp"
 #include "photonlink/optics/simulator.hpp"
 
 namespace photonlink::optics {
 namespace {
 
-/// Lanes of `states` states to columns first.. of rows, and back.
-template <class Real>
-void to_rows(const Real* tile, u32 lanes, u32 states, Real* rows, std::size_t row_size, u32 count) {
-    for (u32 row = 0; row < count; ++row)
-        for (u32 state = 0; state < states; ++state) rows[row * row_size + state] = tile[u64{state} * lanes + row];
-}
-
-template <class Real>
-void from_rows(const Real* rows, std::size_t row_size, u32 count, u32 lanes, std::size_t states, Real* tile) {
-    for (std::size_t state = 0; state < states; ++state)
-        for (u32 lane = 0; lane < lanes; ++lane)
-            tile[state * lanes + lane] = lane < count ? rows[lane * row_size + state] : Real{0};
-}
+constexpr u32 kMaxLanes = 16;  // of any kernel profile
 
 }  // namespace
-
 template <class Real>
 bool GradientReadout<Real>::is_plain(const ProgramSpec& spec) {
     return spec.readout.kind == ReadoutKind::Probabilities && spec.readout.grouping == Grouping::None;
@@ -64,14 +52,14 @@ void GradientReadout<Real>::begin(u32 lanes, const GradientRows<Real>& rows) {
     std::fill(mean_.begin(), mean_.end(), 0.0);
     std::fill(values_.begin(), values_.end(), 0.0);
     if (!plain_ && rows.cotangents != nullptr)
-        from_rows(rows.cotangents, outputs_, rows.rows, lanes, outputs_, cotangents_.data());
+        gather(rows.cotangents, outputs_, rows.rows, 0, static_cast<u32>(outputs_), cotangents_.data(), lanes);
 }
 
 /// The transposed readout map applied to the cotangents.
 template <class Real>
 void GradientReadout<Real>::load_cotangents(const StateTile<Real>& tile, Real* out) const {
     if (plain_)
-        from_rows(rows_.cotangents + tile.first, outputs_, rows_.rows, lanes_, tile.states, out);
+        gather(rows_.cotangents, outputs_, rows_.rows, tile.first, tile.states, out, lanes_);
     else
         map_.pull_back(cotangents_.data(), lanes_, tile.first, tile.states, out);
 }
@@ -83,8 +71,11 @@ void GradientReadout<Real>::take(const StateTile<Real>& tile) {
             for (u32 lane = 0; lane < lanes_; ++lane)
                 kept_[lane] += static_cast<double>(tile.values[state * lanes_ + lane]);
     if (!plain_) return map_.accumulate(tile.values, lanes_, tile.first, tile.states, values_.data());
-    if (rows_.values != nullptr)
-        to_rows(tile.values, lanes_, tile.states, rows_.values + tile.first, outputs_, rows_.rows);
+    if (rows_.values != nullptr) {
+        Real* targets[kMaxLanes] = {};
+        for (u32 row = 0; row < rows_.rows; ++row) targets[row] = rows_.values + row * outputs_;
+        scatter(tile.values, lanes_, tile.states, targets, rows_.rows, tile.first);
+    }
     if (!renormalised_ || rows_.cotangents == nullptr) return;
     load_cotangents(tile, tile_.data());
     for (u64 state = 0; state < tile.states; ++state)

@@ -2,52 +2,14 @@
 
 #include <algorithm>
 
+#include "lane_rows.hpp"
+
 namespace photonlink::optics {
 namespace {
 
 constexpr u32 kTileStates = 256;  // 16 KiB at 16 float lanes: stays in the first-level cache until transposed
 
 u64 tile_states(u64 largest_block) { return std::max<u64>(kTileStates, largest_block); }
-
-/// Lane arrays and rows meet in squares that fill 16-byte vectors.
-template <class Real>
-inline constexpr u32 kSquare = 16 / sizeof(Real);
-
-void transpose_square(const float* tile, u32 lanes, float* const* rows, u64 column) {
-    typedef float Quad __attribute__((vector_size(16), aligned(4), may_alias));
-    typedef i32 Mask __attribute__((vector_size(16)));
-    const auto line = [&](u32 state) { return *reinterpret_cast<const Quad*>(tile + u64{state} * lanes); };
-    const auto put = [&](u32 row, Quad v) { *reinterpret_cast<Quad*>(rows[row] + column) = v; };
-    const Quad low01 = __builtin_shuffle(line(0), line(1), Mask{0, 4, 1, 5});
-    const Quad low23 = __builtin_shuffle(line(2), line(3), Mask{0, 4, 1, 5});
-    const Quad high01 = __builtin_shuffle(line(0), line(1), Mask{2, 6, 3, 7});
-    const Quad high23 = __builtin_shuffle(line(2), line(3), Mask{2, 6, 3, 7});
-    put(0, __builtin_shuffle(low01, low23, Mask{0, 1, 4, 5}));
-    put(1, __builtin_shuffle(low01, low23, Mask{2, 3, 6, 7}));
-    put(2, __builtin_shuffle(high01, high23, Mask{0, 1, 4, 5}));
-    put(3, __builtin_shuffle(high01, high23, Mask{2, 3, 6, 7}));
-}
-
-void transpose_square(const double* tile, u32 lanes, double* const* rows, u64 column) {
-    for (u32 row = 0; row < 2; ++row) {
-        rows[row][column] = tile[row];
-        rows[row][column + 1] = tile[lanes + row];
-    }
-}
-
-/// Lane arrays of `states` states to columns first.. of `rows` rows.
-template <class Real>
-void scatter(const Real* tile, u32 lanes, u32 states, Real* const* targets, u32 rows, u64 first) {
-    constexpr u32 side = kSquare<Real>;
-    const u32 square_states = states / side * side;
-    const u32 square_rows = rows / side * side;
-    for (u32 row = 0; row < square_rows; row += side)
-        for (u32 s = 0; s < square_states; s += side)
-            transpose_square(tile + u64{s} * lanes + row, lanes, targets + row, first + s);
-    for (u32 row = 0; row < rows; ++row)
-        for (u32 s = row < square_rows ? square_states : 0; s < states; ++s)
-            targets[row][first + s] = tile[u64{s} * lanes + row];
-}
 
 /// States that one of the two level buffers must hold: levels alternate so that the last but one lies in buffer 1. The
 /// last level is never stored.

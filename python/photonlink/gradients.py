@@ -23,7 +23,6 @@ Examples:
 
 from __future__ import annotations
 
-import os
 import threading
 from dataclasses import dataclass
 from typing import Any
@@ -84,7 +83,8 @@ class Differentiator:
         memory_limit: Bytes that all threads may use; by default half of the machine's memory. Amplitudes of all photon
             numbers are kept for the way back if that fits. Otherwise :attr:`kept_levels` of them are, the others are
             computed again; with less memory still, fewer datapoints are computed side by side. Results are the same.
-        threads: Threads over rows, by default one per usable CPU. Results do not depend on it.
+        threads: Threads over rows; by default PHOTONLINK_THREADS, or one per usable CPU, or fewer where memory is short.
+            Results do not depend on it.
 
     Raises:
         ProgramError: The readout has no derivatives, the program is noisy, or nothing fits the limit.
@@ -111,7 +111,7 @@ class Differentiator:
         self._trainable = program if isinstance(program, TrainableProgram) else None
         self._program = program if isinstance(program, Program) else program.base
         limit = half_of_memory() if memory_limit is None else integer("memory_limit", memory_limit, 0, 2**63)
-        count = len(os.sched_getaffinity(0)) if threads is None else integer("threads", threads, 1, 1024)
+        count = 0 if threads is None else integer("threads", threads, 1, 1024)
         name = _validate.checked_precision(precision)
         self._core = _core.Differentiator(self._program.spec, name, limit, count)
         self._dtype = np.dtype(name)
@@ -230,7 +230,7 @@ def value_and_vjp(
         parameters: (T,) radians, of a TrainableProgram.
         precision: Of the sweeps and of the values.
         memory_limit: Bytes; see :class:`Differentiator`.
-        threads: Threads over rows; by default one per usable CPU.
+        threads: Threads over rows; see :class:`Differentiator`.
 
     Raises:
         ProgramError: A shape is wrong, a number is not finite, the readout has no derivatives, the program is noisy, or

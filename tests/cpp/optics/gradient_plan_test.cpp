@@ -1,5 +1,6 @@
 // What must not change results: batches, threads, memory, lanes. And what is refused.
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 
@@ -105,6 +106,18 @@ TEST(GradientPlan, LevelsAreComputedAgainWhereMemoryIsShort) {
     EXPECT_THROW(make_differentiator<double>(spec, 1, least - 1), ProgramError);
 }
 
+TEST(GradientPlan, FewerThreadsAreTakenWhereMemoryIsShort) {
+    const ProgramSpec spec = make_program(kCases[0], 2, 7);
+    setenv("PHOTONLINK_THREADS", "4", 1);
+    const std::size_t most = make_differentiator<double>(spec, 4)->memory_bytes();
+    EXPECT_EQ(make_differentiator<double>(spec, 0)->threads(), 4u);
+    const std::size_t least = predict_gradient_bytes(spec, Precision::Float64);
+    EXPECT_EQ(make_differentiator<double>(spec, 0, least)->threads(), 1u);
+    EXPECT_THROW(make_differentiator<double>(spec, 4, least), ProgramError);
+    EXPECT_GT(most, least);
+    unsetenv("PHOTONLINK_THREADS");
+}
+
 TEST(GradientPlan, TakesOtherInterferometers) {
     const ProgramSpec spec = make_program(kCases[0], 2, 7);
     const ProgramSpec other = make_program(kCases[0], 2, 8);
@@ -132,7 +145,6 @@ TEST(GradientPlan, RefusesWhatHasNoDerivative) {
     phases[1] = 0;
     cotangents[2] = std::numeric_limits<double>::quiet_NaN();
     EXPECT_THROW(differentiate(*differentiator, spec, phases.data(), cotangents.data(), 1), ProgramError);
-    EXPECT_THROW(make_differentiator<double>(spec, 0), ProgramError);
     ProgramSpec noisy = spec;
     noisy.noise.transmittance = 0.9;
     EXPECT_THROW(make_differentiator<double>(noisy), ProgramError);

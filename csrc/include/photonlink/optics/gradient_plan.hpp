@@ -13,7 +13,8 @@ struct GradientPlan {
     u32 width;        // index into the profile's widths
     u32 lanes;        // of those kernels
     u32 kept_levels;  // photon numbers whose amplitudes are kept
-    u64 bytes;        // of all threads together
+    u32 threads;
+    u64 bytes;  // of all threads together
 
     /// Photon numbers whose amplitudes the way back needs; 0 for closed forms.
     static u32 levels(const ProgramSpec& spec);
@@ -24,6 +25,6 @@ template <class Real>
 GradientPlan plan_gradients(const ProgramSpec& spec, const KernelProfile& profile, const GradientOptions& options);
 
 /// Throws ProgramError unless the readout of the spec can be differentiated.
-void check_differentiable(const ProgramSpec& spec, const GradientOptions& options);
+void check_differentiable(const ProgramSpec& spec);
 
 }  // namespace photonlink::optics

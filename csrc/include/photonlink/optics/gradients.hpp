@@ -13,7 +13,8 @@ namespace photonlink::optics {
 
 struct GradientOptions {
     std::size_t memory_limit_bytes = 0;
-    u32 threads = 1;  // at most so many work on a batch; results do not depend on it
+    /// So many work on a batch; results do not depend on it. 0: as many as usable_threads() says and memory permits.
+    u32 threads = 1;
 };
 
 struct GradientBatch {
@@ -52,7 +53,8 @@ class Differentiator {
     /// Replaces the interferometers, layers + 1 times modes x modes elements; throws ProgramError unless unitary.
     virtual void set_interferometers(const Complex* matrices) = 0;
 
-    /// Throws ProgramError for a phase or cotangent that is not finite. One run at a time.
+    /// Throws ProgramError for a phase or cotangent that is not finite; results may have been written. One run at a
+    /// time.
     virtual void run(const GradientBatch& batch) = 0;
 };
 
