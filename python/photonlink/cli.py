@@ -1,4 +1,4 @@
-"""The ``photonlink`` command: demo, doctor and benchmarks.
+"""The ``photonlink`` command: demo, doctor, controller service and benchmarks.
 
 Exit codes: 0 success, 1 a typed error (its text says what to do), 2 wrong arguments, 130 interrupted.
 """
@@ -18,6 +18,7 @@ def _parser() -> argparse.ArgumentParser:
     from photonlink import __version__
     from photonlink.bench import command as bench
     from photonlink.demo import command as demo
+    from photonlink.qsc import command as qsc
 
     parser = argparse.ArgumentParser(
         prog="photonlink", description="Photonic quantum processors as real-time accelerators."
@@ -32,6 +33,9 @@ def _parser() -> argparse.ArgumentParser:
     doctor_parser = commands.add_parser("doctor", help="report versions, targets and what is missing and why")
     doctor_parser.add_argument("--json", action="store_true", help="print one JSON object")
     doctor_parser.set_defaults(execute=_doctor)
+
+    qsc_parser = commands.add_parser("qsc", help="run a controller as a service, ask it, end it")
+    qsc.add_arguments(qsc_parser)
 
     bench_parser = commands.add_parser("bench", help="measure beside the peers and the bare limit")
     bench.add_arguments(bench_parser)

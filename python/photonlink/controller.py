@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import threading
 import weakref
@@ -14,6 +15,8 @@ from photonlink._memory import half_of_memory
 from photonlink.errors import ProgramError, SessionClosed
 
 __all__ = ["Controller", "installed"]
+
+_log = logging.getLogger(__name__)
 
 _FAULTS = ("busy", "timeout", "dead")
 
@@ -82,9 +85,12 @@ class Controller:
         }
 
     def close(self) -> None:
-        """End the session, if any, and every thread of the controller. May be repeated; does nothing in a child."""
-        if os.getpid() == self._pid:
-            self._core.shutdown()
+        """End the session, if any, and every thread of the controller. May be repeated; does nothing in a child.
+
+        The wait for a processor that hangs is bounded: its thread is left behind then, with a warning in the log.
+        """
+        if os.getpid() == self._pid and not self._core.shutdown():
+            _log.warning("controller closed, but not ended: %s", self._core.status().cause)
 
     def __enter__(self) -> Controller:
         return self

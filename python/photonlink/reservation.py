@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from photonlink import _core, _options
 from photonlink._worker import interruptible
 from photonlink.controller import Controller, Lease
 from photonlink.errors import ProgramError
 from photonlink.program import Precision, Program
+from photonlink.qsc.client import is_service
 from photonlink.session import Session
 from photonlink.targets import overridden, require
 
@@ -23,8 +24,8 @@ def reserve(
     *,
     shots: int | None = None,
     seed: int = 0,
-    clock: Clock = "virtual",
-    preset: str = "article",
+    clock: Clock | None = None,
+    preset: str | None = None,
     precision: Precision = "float64",
     token_budget: int | None = None,
     idle_timeout: float | None = None,
@@ -32,6 +33,8 @@ def reserve(
     timeout: float | None = None,
     slots: int = 64,
     controller: Controller | None = None,
+    wait: float | None = None,
+    token: str | None = None,
 ) -> Session:
     """Reserve a processor, exclusively, and configure it with a program.
 
@@ -43,7 +46,9 @@ def reserve(
         seed: Of the sampling. Results depend on program, seed, and the number of datapoints sent before, not on how
             they were batched.
         clock: ``"virtual"`` adds up modelled time without waiting, ``"realtime"`` waits it out, ``"none"`` keeps none.
-        preset: Timing figures of the clock; :mod:`photonlink.presets` has them with their sources.
+            By default "virtual", or what a controller service was set up with.
+        preset: Timing figures of the clock; :mod:`photonlink.presets` has them with their sources. By default
+            "article", or what a controller service was set up with.
         precision: Of the simulation and of the results: ``"float64"`` or ``"float32"``.
         token_budget: Datapoints that the session may execute; further ones are refused.
         idle_timeout: Seconds without a request after which the processor is released.
@@ -53,6 +58,8 @@ def reserve(
         slots: Datapoints that can be in flight, 1 to 4096.
         controller: A private controller, instead of the one that target "sim" shares in this process;
             ``PHOTONLINK_TARGET`` does not apply then.
+        wait: Seconds to queue, in order of arrival, while another session holds a controller service.
+        token: Bearer token of a controller service; by default that of ``PHOTONLINK_QSC_TOKEN``.
 
     Returns:
         The session; use it in a ``with`` statement, or close it.
@@ -61,6 +68,8 @@ def reserve(
         ProgramError: The program, or an option, cannot be executed as given.
         TargetUnavailable: The target is unknown or cannot be used here.
         SessionBusy: Another session holds the controller; ``retry_after`` says for how long at most, if known.
+        LinkClosed: The controller has failed.
+        LedgerError: A controller service cannot keep account of the session.
 
     Examples:
         >>> import photonlink as phl
@@ -73,20 +82,40 @@ def reserve(
         raise ProgramError(f"program is a {type(program).__name__}, expected a photonlink.Program")
     used, asked = overridden(target) if controller is None else (target, None)
     require(used, shots)
-    fit = program.fit(preset)
+    _options.seconds("timeout", timeout)
+    slots = _options.integer("slots", slots, 1, 4096)
+    if is_service(used):
+        return _on_service(
+            used,
+            program,
+            asked=asked,
+            timeout=timeout,
+            token=token,
+            shots=shots,
+            seed=seed,
+            clock=clock,
+            preset=preset,
+            precision=precision,
+            token_budget=token_budget,
+            idle_timeout=idle_timeout,
+            max_duration=max_duration,
+            slots=slots,
+            wait=0.0 if wait is None else wait,
+        )
+    if wait is not None or token is not None:
+        raise ProgramError(f"wait and token belong to controller services, and target {used!r} is none", target=used)
+    fit = program.fit(preset or "article")
     options = _options.session_options(
         program,
         fit,
         shots=shots,
         seed=seed,
-        clock=clock,
+        clock=clock or "virtual",
         precision=precision,
         token_budget=token_budget,
         idle_timeout=idle_timeout,
         max_duration=max_duration,
     )
-    _options.seconds("timeout", timeout)
-    slots = _options.integer("slots", slots, 1, 4096)
     lease = Lease(controller)
     try:
         core = interruptible(
@@ -98,3 +127,12 @@ def reserve(
         lease.end()
         raise
     return Session(core, lease, program, options, target=used, asked=asked, fit=fit, timeout=timeout)
+
+
+def _on_service(
+    target: str, program: Program, *, asked: str | None, timeout: float | None, token: str | None, **wish: Any
+) -> Session:
+    from photonlink.qsc.opening import Wish
+    from photonlink.qsc.remote import reserve as reserve_service
+
+    return reserve_service(target, program, Wish(**wish), token=token, asked=asked, timeout=timeout)

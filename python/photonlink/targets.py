@@ -47,6 +47,12 @@ def _native() -> Target:
     return Target("sim", available=True, reason=None, detail="native photonic simulator in this process")
 
 
+def _service(name: str, detail: str) -> Target:
+    """Clients need nothing but the core; whether a service runs there is found out by the reservation."""
+    native = _native()
+    return Target(name, native.available, native.reason, detail if native.available else native.detail)
+
+
 def targets() -> list[Target]:
     """List every target with its availability and the reason when it is absent.
 
@@ -56,7 +62,7 @@ def targets() -> list[Target]:
     Examples:
         >>> import photonlink as phl
         >>> [target.name for target in phl.targets() if target.available]
-        ['sim']
+        ['sim', 'qsc://<host>:<port>', 'shm://<name>']
     """
     return [
         _native(),
@@ -64,8 +70,8 @@ def targets() -> list[Target]:
         _absent("perceval:slos", Unavailable.NOT_YET, "noiseless Perceval processor"),
         _absent("perceval:<preset>", Unavailable.NOT_YET, "noisy local Perceval processor"),
         _absent("quandela:<platform>", Unavailable.NOT_YET, "Quandela cloud", hardware=True),
-        _absent("qsc://<host>:<port>", Unavailable.NOT_YET, "controller service"),
-        _absent("shm://<name>", Unavailable.NOT_YET, "controller in another process"),
+        _service("qsc://<host>:<port>", "controller service; over shared memory, so on this machine"),
+        _service("shm://<name>", "controller service on this machine, by its name"),
     ]
 
 

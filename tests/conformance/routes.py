@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import photonlink as phl
+from photonlink.qsc.launching import ServiceProcess
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,31 @@ def _replayed(job: Job) -> Any:
         return np.stack(rows)
 
 
+@functools.cache
+def _service() -> ServiceProcess:
+    """One controller service for the whole run; it ends with the interpreter."""
+    folder = tempfile.TemporaryDirectory(prefix="photonlink-conformance-")
+    service = ServiceProcess("--ledger", f"{folder.name}/ledger.sqlite")
+    atexit.register(folder.cleanup)
+    atexit.register(service.__exit__, None, None, None)
+    return service
+
+
+def _on_service(job: Job) -> Any:
+    target, options = _service().target, {"shots": job.shots, "seed": job.seed, "precision": job.precision}
+    with phl.reserve(target, job.program, **options) as session:
+        return session.infer(job.x)
+
+
+def _on_service_with_reports(job: Job) -> Any:
+    target, options = f"shm://{_service().name}", {"shots": job.shots, "seed": job.seed, "precision": job.precision}
+    with phl.reserve(target, job.program, slots=3, **options) as session:
+        half = len(job.x) // 2
+        later = session.infer_async(job.x[:half], return_info=True)
+        parts = [later.result(60)[0], session.infer(job.x[half:], return_info=True)[0]]
+        return np.concatenate(parts)
+
+
 ROUTES = {
     "sim": Route("sim", _whole_batch),
     "sim-one-slot": Route("sim", _one_slot),
@@ -125,6 +154,8 @@ ROUTES = {
     "sim-futures": Route("sim", _futures),
     "sim-no-clock": Route("sim", _other_clock),
     "sim-saved-program": Route("sim", _saved_program),
+    "qsc": Route("qsc", _on_service),
+    "shm": Route("shm", _on_service_with_reports),
     "sim-from-device": Route("sim", _from_device, on_device=True),
     "sim-replayed": Route("sim", _replayed, on_device=True),
 }

@@ -1,0 +1,140 @@
+"""How a service is set up, checked before anything starts."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from photonlink.errors import ServiceError
+from photonlink.presets import preset
+from photonlink.qsc.protocol import DEFAULT_PORT
+
+__all__ = ["ServiceConfig", "default_ledger", "read_token"]
+
+_CLOCKS = ("virtual", "realtime", "none")
+_SHORTEST_TOKEN = 16
+
+
+def default_ledger() -> Path:
+    """The ledger of a service that was given none: in the user's state folder."""
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state) / "photonlink" / "ledger.sqlite"
+
+
+def read_token(path: Path) -> str:
+    """The bearer token in a file: its content without surrounding white space.
+
+    Raises:
+        ServiceError: The file cannot be read, or its content cannot be a token.
+    """
+    try:
+        token = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeError) as error:
+        raise ServiceError(f"token file {str(path)!r} cannot be read: {error}") from None
+    if len(token) < _SHORTEST_TOKEN or any(character.isspace() for character in token):
+        raise ServiceError(
+            f"token file {str(path)!r} holds {len(token)} characters, expected one word of {_SHORTEST_TOKEN} or more; "
+            "make one with: head -c 32 /dev/urandom | base64 > FILE"
+        )
+    return token
+
+
+@dataclass(frozen=True)
+class ServiceConfig:
+    """Set-up of a service.
+
+    Attributes:
+        ledger: SQLite database of the usage ledger.
+        processor: What executes programs; "sim" is the native simulator.
+        host: Address to listen on; one beyond loopback needs a token.
+        port: TCP port; 0 takes any free one.
+        name: Of the service on this machine, as in ``shm://name``.
+        token: Bearer token that clients must present, or ``None``.
+        clock: Clock of every session; ``None`` lets each client choose.
+        preset: Timing preset of every session; ``None`` lets each client choose.
+        slots: Most datapoints in flight that a session gets.
+        idle_timeout: Longest time without a request before a session is released, in seconds.
+        max_duration: Longest session, in seconds.
+        connect_timeout: Time between a reservation and the client's connection, in seconds.
+        drain: Time that a release may spend on requests accepted before it, in seconds.
+        queue: Reservations that may wait.
+        longest_wait: Most seconds that a reservation may wait.
+        max_program_bytes: Largest program that is read.
+        max_modes: Most modes of a program.
+        max_photons: Most photons of a program.
+        memory_limit: Bytes that simulating a program may need; ``None`` is half of the machine's memory.
+        ledger_records: Ended sessions that are held while the ledger database cannot be written.
+        log_level: "debug", "info", "warning" or "error".
+    """
+
+    ledger: Path
+    processor: str = "sim"
+    host: str = "127.0.0.1"
+    port: int = DEFAULT_PORT
+    name: str = field(default_factory=lambda: f"photonlink-{os.getpid()}")
+    token: str | None = field(default=None, repr=False)
+    clock: str | None = None
+    preset: str | None = None
+    slots: int = 64
+    idle_timeout: float = 300.0
+    max_duration: float = 3600.0
+    connect_timeout: float = 10.0
+    drain: float = 5.0
+    queue: int = 32
+    longest_wait: float = 60.0
+    max_program_bytes: int = 16 * 2**20
+    max_modes: int = 1024
+    max_photons: int = 64
+    memory_limit: int | None = None
+    ledger_records: int = 64
+    log_level: str = "info"
+
+    def __post_init__(self) -> None:
+        """Checks the fields.
+
+        Raises:
+            ServiceError: A field has a wrong value, or the address needs a token.
+            ProgramError: There is no such preset.
+        """
+        if self.processor != "sim":
+            raise ServiceError(f"processor is {self.processor!r}, expected 'sim', the one that this version has")
+        if self.clock is not None and self.clock not in _CLOCKS:
+            raise ServiceError(f"clock is {self.clock!r}, expected one of {', '.join(_CLOCKS)}")
+        if self.preset is not None:
+            preset(self.preset)
+        if re.fullmatch(r"[A-Za-z0-9._-]{1,64}", self.name) is None:
+            raise ServiceError(f"name is {self.name!r}, expected 1 to 64 letters, digits, dots, dashes and underscores")
+        self._check_numbers()
+        if self.token is None and not self.loopback:
+            raise ServiceError(
+                f"address {self.host!r} can be reached from other machines: pass a token file, or listen on 127.0.0.1"
+            )
+
+    def _check_numbers(self) -> None:
+        limits = {
+            "port": (0, 65535),
+            "slots": (1, 4096),
+            "queue": (0, 100_000),
+            "max_program_bytes": (1, 256 * 2**20),
+            "max_modes": (1, 2**24),
+            "max_photons": (1, 2**24),
+            "ledger_records": (1, 65536),
+        }
+        for name, (least, most) in limits.items():
+            if not least <= getattr(self, name) <= most:
+                raise ServiceError(f"{name} is {getattr(self, name)}, expected {least} to {most}")
+        for name in ("idle_timeout", "max_duration", "connect_timeout", "drain", "longest_wait"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ServiceError(f"{name} is {getattr(self, name)}, expected a positive number of seconds")
+
+    @property
+    def loopback(self) -> bool:
+        """Whether nobody beyond this machine can reach the address."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"

@@ -1,0 +1,118 @@
+"""A service in a process of its own, for tests and notebooks.
+
+Examples:
+    >>> import tempfile
+    >>> import numpy as np
+    >>> import photonlink as phl
+    >>> from photonlink.qsc.launching import ServiceProcess
+    >>> program = phl.Program.reservoir(4, 2, features=4)
+    >>> with tempfile.TemporaryDirectory() as folder, ServiceProcess("--ledger", f"{folder}/ledger.sqlite") as service:
+    ...     with phl.reserve(service.target, program) as session:
+    ...         session.infer(np.zeros((5, 4))).shape, session.info.link
+    ...     session.usage.tokens
+    ((5, 6), 'shared memory')
+    5
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from types import TracebackType
+from typing import Any
+
+from photonlink.errors import ServiceError
+
+__all__ = ["READY", "ServiceProcess"]
+
+READY = re.compile(r"PHOTONLINK_QSC_READY http=(\S+) shm=(\S+)\n")
+
+_START_SECONDS = 60.0
+_END_SECONDS = 30.0
+_MOST_SAID = 2**20
+
+
+class ServiceProcess:
+    """Runs ``photonlink qsc serve`` until the context ends.
+
+    Args:
+        arguments: Options of the command. Any free port is taken unless they name one.
+        popen: Further arguments of ``subprocess.Popen``.
+
+    Attributes:
+        target: ``qsc://host:port``.
+        name: Name of the service; ``shm://name`` reaches it too.
+        process: The process.
+
+    Raises:
+        ServiceError: It did not start; the message holds what it said.
+    """
+
+    def __init__(self, *arguments: str, **popen: Any) -> None:
+        command = [sys.executable, "-m", "photonlink.cli", "qsc", "serve", "--port", "0", *arguments]
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115 - close() does
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._said, **popen)
+        try:
+            address, self.name = self._wait_until_ready()
+        except BaseException:
+            self.kill()
+            raise
+        self.target = f"qsc://{address}"
+
+    def _wait_until_ready(self) -> tuple[str, str]:
+        assert self.process.stdout is not None
+        end = time.monotonic() + _START_SECONDS
+        line = b""
+        while not line.endswith(b"\n"):
+            readable, _, _ = select.select([self.process.stdout], [], [], max(0.0, end - time.monotonic()))
+            part = os.read(self.process.stdout.fileno(), 4096) if readable else b""
+            if not part:
+                raise ServiceError(f"the service did not start within {_START_SECONDS:g} s: {self.said()}")
+            line += part
+        ready = READY.fullmatch(line.decode())
+        if ready is None:
+            raise ServiceError(f"the service said {line!r} instead of where it is")
+        return ready[1], ready[2]
+
+    def said(self) -> str:
+        """Its log so far."""
+        return os.pread(self._said.fileno(), _MOST_SAID, 0).decode(errors="replace")  # the offset is the writer's
+
+    def stop(self) -> int:
+        """Ask it to end, and wait; returns its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(_END_SECONDS)
+
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        self.process.kill()
+        self.process.wait(_END_SECONDS)
+        self.close()
+
+    def close(self) -> None:
+        """Let go of its log and output; the process must have ended."""
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        self._said.close()
+
+    def __enter__(self) -> ServiceProcess:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if self.process.poll() is None:
+                self.stop()
+        finally:
+            if self.process.poll() is None:
+                self.process.kill()
+                self.process.wait(_END_SECONDS)
+            self.close()

@@ -1,0 +1,133 @@
+"""Runs a service: sockets, event loop, signals, and the line that says it can be used."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import resource
+import signal
+import socket
+import sys
+from typing import TYPE_CHECKING, Any
+
+from photonlink.errors import PhotonLinkError, ServiceError, TargetUnavailable, Unavailable
+from photonlink.qsc.config import ServiceConfig
+from photonlink.qsc.protocol import unix_name
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from photonlink.qsc.service import Service
+
+__all__ = ["require_packages", "serve"]
+
+_PACKAGES = ("fastapi", "uvicorn", "prometheus_client")
+_BACKLOG = 2048
+_LAST_ANSWERS_SECONDS = 10
+
+
+def require_packages() -> None:
+    """Raise TargetUnavailable (``NOT_INSTALLED``) unless the packages of the service are there."""
+    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise TargetUnavailable(
+            f"the controller service needs {', '.join(missing)}: pip install 'photonlink[qsc]'",
+            reason=Unavailable.NOT_INSTALLED,
+        )
+
+
+def _listen_tcp(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise ServiceError(f"cannot listen on {host}:{port}: {error}; choose another --port, 0 for any") from None
+    return listener
+
+
+def _listen_unix(name: str) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listener.bind(unix_name(name))
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise ServiceError(f"the name {name!r} cannot be had: {error}; choose another --name") from None
+    return listener
+
+
+def _make_server(service: Service, ready: str) -> uvicorn.Server:
+    import uvicorn
+
+    from photonlink.qsc.app import make_app
+
+    class Server(uvicorn.Server):
+        """Says when it is ready, and ends the service while it can still answer."""
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                print(ready, flush=True)
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            try:
+                await service.stop()
+            except PhotonLinkError:
+                logging.getLogger(__name__).exception("the service did not end well")
+            await super().shutdown(sockets)
+
+    def stop() -> None:
+        server.should_exit = True
+
+    config = uvicorn.Config(
+        make_app(service, stop),
+        http="h11",
+        loop="asyncio",
+        lifespan="off",
+        log_config=None,
+        access_log=service.config.log_level == "debug",
+        server_header=False,
+        proxy_headers=False,
+        backlog=_BACKLOG,
+        timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS,
+    )
+    server = Server(config)
+    return server
+
+
+def _allow_many_clients() -> None:
+    """As many open connections as the system permits."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _ignore(*_: Any) -> None:
+    """The server has acted on the signal already when it raises it again."""
+
+
+def serve(config: ServiceConfig) -> None:
+    """Serve until SIGTERM, SIGINT or a client's request for the end.
+
+    Raises:
+        TargetUnavailable: Packages are missing; the message names the extra.
+        ServiceError: The address or the name is taken.
+        LedgerError: The ledger cannot be opened.
+    """
+    require_packages()
+    logging.basicConfig(
+        stream=sys.stderr, level=config.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    from photonlink.qsc.service import Service
+
+    _allow_many_clients()
+    with _listen_tcp(config.host, config.port) as tcp, _listen_unix(config.name) as unix:
+        host, port = tcp.getsockname()[:2]
+        shown = f"[{host}]" if ":" in host else host
+        server = _make_server(Service(config), f"PHOTONLINK_QSC_READY http={shown}:{port} shm={config.name}")
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, _ignore)
+        server.run(sockets=[tcp, unix])

@@ -1,0 +1,304 @@
+"""The service behind the control plane: who may have the processor, and what happens to a session until it ends.
+
+It runs in one event loop. What may take long happens in threads; the native controller keeps its own lock and ends
+sessions by itself (idle, too long, client lost), so a watch per session notices the end, folds its counts into the
+ledger and lets the next client in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import hmac
+import logging
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from photonlink import _core
+from photonlink._memory import half_of_memory
+from photonlink.errors import LinkClosed, PhotonLinkError, ProgramError, ServiceError, SessionBusy, SessionClosed
+from photonlink.qsc import protocol
+from photonlink.qsc.config import ServiceConfig
+from photonlink.qsc.opening import Opened, Wish, open_session, read_program
+from photonlink.qsc.turnstile import Turnstile
+from photonlink.qsc.usage import SessionUsage, UsageLedger
+
+__all__ = ["Service"]
+
+_log = logging.getLogger(__name__)
+
+_WATCH_SECONDS = 0.02
+_RETRY_SECONDS = 1.0  # when nobody knows better
+
+
+async def _here() -> bool:
+    return False
+
+
+class _Session:
+    """The session that holds the lock, and its watch."""
+
+    def __init__(self, opened: Opened) -> None:
+        self.opened = opened
+        self.since = time.monotonic()
+        self.over = asyncio.Event()  # counts folded, lock given back
+        self.watch: asyncio.Task[None] | None = None
+
+
+class Service:
+    """One controller with its ledger, lock and limits.
+
+    Raises:
+        LedgerError: The ledger cannot be opened.
+    """
+
+    def __init__(self, config: ServiceConfig) -> None:
+        self.config = config
+        self.ledger = UsageLedger(config.ledger, records=config.ledger_records)
+        try:
+            self._controller = _core.Controller(
+                half_of_memory() if config.memory_limit is None else config.memory_limit,
+                drain_s=config.drain,
+                name=config.name,
+                ledger=self.ledger.counts,
+                first_session=self.ledger.next_session,
+            )
+        except BaseException:
+            self.ledger.close()
+            raise
+        self._turnstile = Turnstile(config.queue, self._busy)
+        self._session: _Session | None = None
+        self._draining = False
+        self._stopped = False
+        self._ledger_problem: str | None = None
+        self.outcomes: Counter[str] = Counter()
+
+    # ---- reservations
+
+    def _busy(self, why: str) -> SessionBusy:
+        retry_after = self._controller.status().retry_after_s
+        return SessionBusy(
+            f"controller {self.config.name!r} is busy: {why}; retry later, or pass wait=<seconds> to queue",
+            retry_after=_RETRY_SECONDS if retry_after is None else retry_after,
+        )
+
+    def _closing(self, what: str) -> SessionBusy:
+        return SessionBusy(f"controller {self.config.name!r} {what} and takes no new sessions")
+
+    async def reserve(
+        self,
+        body: Callable[[], Awaitable[bytes]],
+        wish: Wish,
+        gone: Callable[[], Awaitable[bool]] = _here,
+    ) -> dict[str, Any]:
+        """Take the lock, configure the processor, open the data plane.
+
+        Args:
+            body: Reads the program's bytes; not called for those who are refused at once.
+            wish: What is asked for.
+            gone: Whether the client has left; asked while it waits.
+
+        Returns:
+            The grant: session, lease, output_size, max_counts, what was granted, and the address of the data plane.
+
+        Raises:
+            SessionBusy: Held by others; the service is draining, stopping or in maintenance.
+            ProgramError: The program or an option cannot be executed, or is beyond the limits.
+            LedgerError: The counts could not be kept.
+            ProcessorError: The processor could not load the program.
+            LinkClosed: The controller has failed.
+        """
+        try:
+            if not 0 <= wish.wait <= self.config.longest_wait:
+                raise ProgramError(f"wait is {wish.wait:g} s, expected 0 to {self.config.longest_wait:g} s")
+            await self._turnstile.enter(wish.wait, gone)
+            session = await self._take(body, wish)
+        except PhotonLinkError as error:
+            self.outcomes["busy" if isinstance(error, SessionBusy) else "refused"] += 1
+            raise
+        self.outcomes["granted"] += 1
+        if await gone():
+            await self._end(session)
+            raise SessionClosed("the client left while it was served")
+        return {**session.opened.grant, "lease": session.opened.lease}
+
+    async def _take(self, body: Callable[[], Awaitable[bytes]], wish: Wish) -> _Session:
+        """From the turn to a session, or the turn given back."""
+        try:
+            program = await asyncio.to_thread(read_program, await body(), self.config)
+            await self._recover()
+            opened = await asyncio.to_thread(open_session, self._controller, self.config, program, wish)
+        except BaseException:
+            self._turnstile.leave()
+            raise
+        session = _Session(opened)
+        session.watch = asyncio.create_task(self._watch(session))
+        self._session = session
+        _log.info("session %d reserved, program %s", opened.session, opened.grant["digest"][:12])
+        return session
+
+    async def _recover(self) -> None:
+        """Try again what failed before: folding the ledger, and a controller in its error state."""
+        if self._ledger_problem is not None:
+            self._ledger_problem = await asyncio.to_thread(self.ledger.fold)
+        if self._controller.status().state == "error":
+            with contextlib.suppress(LinkClosed):  # it has still failed: the reservation says why
+                await asyncio.to_thread(self._controller.reset)
+
+    async def _watch(self, session: _Session) -> None:
+        """Until the session has ended, for whatever reason; then settle its accounts and let the next one in."""
+        number = session.opened.session
+        try:
+            while self._controller.status().session == number:
+                waited = time.monotonic() - session.since
+                if session.opened.data_plane.accepted == 0 and waited > self.config.connect_timeout:
+                    _log.warning("session %d: nobody connected within %.3g s", number, self.config.connect_timeout)
+                    await asyncio.to_thread(self._controller.release, number)
+                await asyncio.sleep(_WATCH_SECONDS)
+            await asyncio.to_thread(session.opened.data_plane.close)
+            self._ledger_problem = await asyncio.to_thread(self.ledger.fold)
+            _log.info("session %d ended: %s", number, self._controller.status().last_end)
+        finally:
+            self._session = None
+            session.over.set()
+            self._turnstile.leave()
+
+    async def _end(self, session: _Session, *, stopped: bool = False) -> None:
+        await asyncio.to_thread(self._controller.release, session.opened.session, stopped)
+        await session.over.wait()
+
+    def _leased(self, number: int, lease: str) -> _Session | None:
+        """The running session, if `number` is it and `lease` its secret; ``None`` if it has ended."""
+        session = self._session
+        if session is None or session.opened.session != number:
+            if self.ledger.find(number) is None:
+                raise SessionClosed(f"there never was a session {number} on this controller")
+            return None
+        if not hmac.compare_digest(session.opened.lease.encode(), lease.encode()):
+            raise SessionClosed(f"session {number} was reserved by somebody else: its lease is another")
+        return session
+
+    def renew(self, number: int, lease: str) -> None:
+        """Start the idle time of a session anew.
+
+        Raises:
+            SessionClosed: It has ended, never was, or the lease is not its own.
+        """
+        if self._leased(number, lease) is None:
+            raise SessionClosed(f"session {number} has ended: reserve a new one")
+        self._controller.renew(number)
+
+    async def release(self, number: int, lease: str) -> SessionUsage:
+        """End a session: what was accepted is finished, its usage is final. May be repeated.
+
+        Raises:
+            SessionClosed: It never was, or the lease is not its own.
+        """
+        session = self._leased(number, lease)
+        if session is not None:
+            await self._end(session)
+        return self.usage(number)
+
+    # ---- questions
+
+    def usage(self, number: int) -> SessionUsage:
+        """Usage of a session, running or ended.
+
+        Raises:
+            SessionClosed: It never was.
+        """
+        usage = self.ledger.find(number)
+        if usage is None:
+            raise SessionClosed(f"there never was a session {number} on this controller")
+        if usage.end is None:
+            with contextlib.suppress(SessionClosed):  # folded in this very moment
+                usage = dataclasses.replace(usage, wall_ns=self._controller.usage(number).wall_ns)
+        return usage
+
+    def status(self) -> dict[str, Any]:
+        """What the service is and does, as a JSON object."""
+        native, session = self._controller.status(), self._session
+        return {
+            "name": self.config.name,
+            "processor": native.processor,
+            "simulated": native.simulated,
+            "threads": getattr(native, "threads", 1),
+            "sampler": getattr(native, "sampler", None),
+            "state": native.state,
+            "cause": native.cause,
+            "session": None if session is None else self._describe(session),
+            "last_end": native.last_end,
+            "waiting": self._turnstile.waiting,
+            "maintenance": native.maintenance,
+            "draining": self._draining,
+            "ledger_problem": self._ledger_problem,
+            "clock": self.config.clock,
+            "preset": self.config.preset,
+            "calibration_age_seconds": native.calibration_age_s,
+            "uptime_seconds": native.uptime_s,
+            "retry_after": native.retry_after_s,
+            "limits": {
+                "slots": self.config.slots,
+                "idle_timeout": self.config.idle_timeout,
+                "max_duration": self.config.max_duration,
+                "longest_wait": self.config.longest_wait,
+                "program_bytes": self.config.max_program_bytes,
+                "modes": self.config.max_modes,
+                "photons": self.config.max_photons,
+            },
+            "transports": [{"kind": "shm", "machine": protocol.machine(), "user": protocol.user()}],
+        }
+
+    def _describe(self, session: _Session) -> dict[str, Any]:
+        return {
+            "session": session.opened.session,
+            "digest": session.opened.grant["digest"],
+            "seconds": time.monotonic() - session.since,
+            "connected": session.opened.data_plane.accepted > 0,
+        }
+
+    # ---- the operator
+
+    def request_maintenance(self) -> str:
+        """Ask for the processor: "active" now, or "requested" until the session has ended."""
+        return "active" if self._controller.request_maintenance() else "requested"
+
+    def finish_maintenance(self, *, calibrated: bool) -> None:
+        """Let clients in again.
+
+        Raises:
+            SessionBusy: `calibrated`, but a session runs: nothing can have been calibrated.
+        """
+        if calibrated:
+            self._controller.calibrate()
+        self._controller.finish_maintenance()
+
+    def drain(self, *, on: bool) -> None:
+        """Take no new sessions, or take them again; the running one is not touched."""
+        if self._stopped:
+            return
+        self._draining = on
+        if on:
+            self._turnstile.close(self._closing("is being drained"))
+        else:
+            self._turnstile.reopen()
+
+    async def stop(self) -> None:
+        """End everything: nobody is let in, the session finishes what was accepted, its counts are folded.
+
+        Raises:
+            ServiceError: The processor never came back; its thread is left behind.
+        """
+        self._stopped = self._draining = True
+        self._turnstile.close(self._closing("is being stopped"))
+        session = self._session
+        if session is not None:
+            await self._end(session, stopped=True)
+        ended = await asyncio.to_thread(self._controller.shutdown)
+        cause = self._controller.status().cause
+        await asyncio.to_thread(self.ledger.close)
+        if not ended:
+            raise ServiceError(f"controller {self.config.name!r} did not end: {cause}")
