@@ -102,11 +102,20 @@ void CliffordSampler::draw(u64 seed, u64 id, u32 shot, u32 attempt, u8* state) {
     // One block of the counter gives two numbers; block 0 of every shot belongs to the sampling of distributions.
     for (u32 pair = 0; pair < photons_; ++pair)
         shot_uniforms(seed, id, shot, 1 + attempt * photons_ + pair, uniforms_.data() + 2 * pair);
-    shuffle_photons(uniforms_.data());
+    draw(uniforms_.data(), state);
+}
+
+void CliffordSampler::send(const std::vector<u32>& photon_column) {
+    photon_column_ = photon_column;
+    photons_ = static_cast<u32>(photon_column.size());
+}
+
+void CliffordSampler::draw(const double* uniforms, u8* state) {
+    shuffle_photons(uniforms);
     std::fill(state, state + modes_, u8{0});
     for (u32 photon = 0; photon < photons_; ++photon) {
         weigh_modes(photon + 1);
-        rows_[photon] = pick_mode(uniforms_[photons_ + photon]);
+        rows_[photon] = pick_mode(uniforms[photons_ + photon]);
         ++state[rows_[photon]];
     }
 }

@@ -24,6 +24,8 @@ class AdjustedSimulator final : public Simulator {
     std::size_t preferred_batch() const override { return inner_->preferred_batch(); }
     std::size_t memory_bytes() const override { return inner_->memory_bytes(); }
     std::string kernel_profile() const override { return inner_->kernel_profile(); }
+    u32 threads() const override { return inner_->threads(); }
+    const char* sampler() const override { return inner_->sampler(); }
 
     void run(const SimulationBatch& batch) override {
         phases_.resize(batch.rows * sites_);

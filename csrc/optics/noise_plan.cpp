@@ -180,6 +180,7 @@ NoisePlan plan_noise(const ProgramSpec& spec) {
     for (const u32 expected : spec.input)
         if (expected > 0) plan.sources.emplace_back(noise, expected, spec.interference);
     if (plan.clicks && plan.space == Space::Fock) plan.space = Space::Unbunched;
+    if (plan.space == Space::DualRail) plan.least = photons;  // one in each pair, and no fewer
     if (plan.least == plan.most) {
         // Every photon must arrive. If each must click, too, none shares a mode, and counting would show the same.
         std::size_t source = 0;
@@ -192,7 +193,6 @@ NoisePlan plan_noise(const ProgramSpec& spec) {
     plan.complete = spec.readout.space == Space::Fock &&
                     (plan.least == 0 || (plan.least == plan.most && noise.detectors == Detectors::Resolving));
     plan.most = most_photons(plan.space, spec.modes, plan.most);
-    if (plan.space == Space::DualRail) plan.least = plan.most = spec.modes / 2;
     return plan;
 }
 

@@ -7,6 +7,8 @@
 #include <variant>
 
 #include "noise_adjusted.hpp"
+#include "noise_report.hpp"
+#include "noise_sampled.hpp"
 #include "photonlink/optics/noise_closed_form.hpp"
 #include "photonlink/optics/noise_mixture.hpp"
 #include "photonlink/optics/noise_readout.hpp"
@@ -35,13 +37,15 @@ u64 distribution_bytes(const ProgramSpec& spec, const NoisePlan& plan, u32 lanes
 std::string count(u64 value) { return value == kSaturated ? "more than 2^64" : std::to_string(value); }
 
 [[noreturn]] void refuse(const ProgramSpec& spec, const NoisePlan& plan, u64 bytes, std::size_t limit) {
-    throw ProgramError("the exact distribution of " + std::to_string(spec.photons()) + " noisy photons in " +
-                       std::to_string(spec.modes) + " modes mixes " + count(mixture_configurations(plan)) +
-                       " configurations of the sources over " + count(kept_states(spec, plan)) +
-                       " detected states and takes " + count(bytes) + " bytes and up to " +
-                       count(mixture_operations(spec, plan)) + " operations per datapoint, but the limits are " +
-                       std::to_string(limit) + " bytes and " + count(kMostOperations) +
-                       " operations; use fewer photons or modes, a smaller space, or raise the limit");
+    throw ProgramError(
+        "the exact distribution of " + std::to_string(spec.photons()) + " noisy photons in " +
+        std::to_string(spec.modes) + " modes mixes " + count(mixture_configurations(plan)) +
+        " configurations of the sources over " + count(kept_states(spec, plan)) + " detected states and takes " +
+        count(bytes) + " bytes and up to " + count(mixture_operations(spec, plan)) +
+        " operations per datapoint, but the limits are " + std::to_string(limit) + " bytes and " +
+        count(kMostOperations) +
+        " operations; ask for shots, which need no distribution, use fewer photons or modes or a smaller "
+        "space, or raise the limit");
 }
 
 /// What only readouts of a distribution need.
@@ -109,8 +113,6 @@ class NoisySimulator final : public Simulator {
     void finish_row(const SimulationBatch& batch, std::size_t row, const double* mixture, u32 lanes);
     double renormalise();
     void sample(const SimulationBatch& batch, std::size_t row, RowReport& report);
-    void publish(const SimulationBatch& batch, std::size_t row, const RowReport& report) const;
-    RowReport& report_of(const SimulationBatch& batch, std::size_t row);
 
     std::shared_ptr<const ProgramSpec> spec_;
     NoisePlan plan_;
@@ -188,19 +190,12 @@ void NoisySimulator::run(const SimulationBatch& batch) {
     }
 }
 
-RowReport& NoisySimulator::report_of(const SimulationBatch& batch, std::size_t row) {
-    RowReport& report = batch.reports != nullptr ? batch.reports[row] : scratch_;
-    report = RowReport{1.0, std::move(report.observables), {}, {}, {}};
-    report.observables.resize(outputs_);
-    return report;
-}
-
 void NoisySimulator::finish_closed_form(const SimulationBatch& batch, std::size_t row, const double* columns,
                                         u32 lanes) {
-    RowReport& report = report_of(batch, row);
+    RowReport& report = fresh_report(batch, row, outputs_, scratch_);
     report.kept_fraction = plan_.kept_scale;
     closed_form_.evaluate(columns, columns + lanes, lanes, report.observables.data());
-    publish(batch, row, report);
+    publish(batch, row, report, precision_);
 }
 
 /// Divides the distribution by its mass and returns that. As without noise, what rounding leaves on states that cannot
@@ -218,13 +213,13 @@ void NoisySimulator::finish_row(const SimulationBatch& batch, std::size_t row, c
     std::vector<double>& distribution = distribution_->row;
     for (std::size_t state = 0; state < distribution.size(); ++state)
         distribution[state] = mixture == nullptr ? 0.0 : mixture[state * lanes];
-    RowReport& report = report_of(batch, row);
+    RowReport& report = fresh_report(batch, row, outputs_, scratch_);
     report.kept_fraction = renormalise() * plan_.kept_scale;
     if (batch.shots > 0)
         sample(batch, row, report);
     else
         distribution_->readout.exact(distribution.data(), report.observables.data());
-    publish(batch, row, report);
+    publish(batch, row, report, precision_);
 }
 
 void NoisySimulator::sample(const SimulationBatch& batch, std::size_t row, RowReport& report) {
@@ -234,21 +229,8 @@ void NoisySimulator::sample(const SimulationBatch& batch, std::size_t row, RowRe
             space_name(spec_->readout.space) + " space; change the phases, the noise or min_detected_photons");
     distribution_->sampler.draw(distribution_->row.data(), batch.seed, batch.ids[row], batch.shots, report.state_index,
                                 report.counts);
-    if (batch.reports != nullptr) report.standard_errors.resize(outputs_);
     distribution_->readout.estimate(report.state_index, report.counts, batch.shots, report.observables.data(),
-                                    batch.reports != nullptr ? report.standard_errors.data() : nullptr);
-}
-
-void NoisySimulator::publish(const SimulationBatch& batch, std::size_t row, const RowReport& report) const {
-    if (batch.kept_fractions != nullptr) batch.kept_fractions[row] = report.kept_fraction;
-    void* const out = batch.observables == nullptr ? nullptr : batch.observables[row];
-    if (out == nullptr) return;
-    const std::vector<double>& values = report.observables;
-    if (precision_ == Precision::Float64)
-        std::copy(values.begin(), values.end(), static_cast<double*>(out));
-    else
-        std::transform(values.begin(), values.end(), static_cast<float*>(out),
-                       [](double value) { return static_cast<float>(value); });
+                                    report.standard_errors.empty() ? nullptr : report.standard_errors.data());
 }
 
 /// The noiseless program that shows the same distribution when every photon arrives and interferes.
@@ -257,6 +239,10 @@ std::shared_ptr<const ProgramSpec> ideal_program(const ProgramSpec& spec, const 
     ideal->noise = NoiseSpec{};
     ideal->readout.space = plan.space;
     return ideal;
+}
+
+bool mixture_fits(const ProgramSpec& spec, const NoisePlan& plan, std::size_t memory_limit) {
+    return mixture_operations(spec, plan) <= kMostOperations && distribution_bytes(spec, plan, 1) <= memory_limit;
 }
 
 bool is_ideal(const ProgramSpec& spec, const NoisePlan& plan) {
@@ -272,6 +258,8 @@ std::unique_ptr<Simulator> create_noisy_simulator(std::shared_ptr<const ProgramS
     std::unique_ptr<Simulator> inner;
     if (is_ideal(*spec, plan))
         inner = Simulator::create(ideal_program(*spec, plan), precision, memory_limit_bytes, sampled);
+    else if (sampled && !mixture_fits(*spec, plan, memory_limit_bytes))
+        inner = sampled_simulator(spec, std::move(plan), precision, memory_limit_bytes);
     else
         inner = std::make_unique<NoisySimulator>(spec, std::move(plan), precision, memory_limit_bytes, sampled);
     if (!has_phase_noise(*spec) && kept_scale == 1.0) return inner;
@@ -281,8 +269,9 @@ std::unique_ptr<Simulator> create_noisy_simulator(std::shared_ptr<const ProgramS
 std::size_t predict_noisy_bytes(const ProgramSpec& spec, Precision precision, bool sampled) {
     const NoisePlan plan = plan_noise(spec);
     if (is_ideal(spec, plan)) return predict_bytes(*ideal_program(spec, plan), precision, sampled);
-    return sampled || !has_noisy_closed_form(spec, plan) ? distribution_bytes(spec, plan, 1)
-                                                         : fixed_bytes(spec, plan, 1);
+    if (!sampled && has_noisy_closed_form(spec, plan)) return fixed_bytes(spec, plan, 1);
+    const u64 exact = distribution_bytes(spec, plan, 1);
+    return sampled ? std::min(exact, predict_sampled_bytes(spec, plan)) : exact;
 }
 
 std::string noise_method(const ProgramSpec& spec, bool sampled) {

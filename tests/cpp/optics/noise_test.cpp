@@ -258,6 +258,43 @@ TEST(Noise, ResultsDoNotDependOnTheBatch) {
     }
 }
 
+/// Where the distribution does not fit, configurations of the sources are drawn: samples are those of the distribution
+/// all the same, whatever the batch.
+TEST(Noise, SampledSourcesFollowTheDistribution) {
+    constexpr u32 kShots = 20'000;
+    for (const NoiseSpec& noise : {kNoises[1], kNoises[2], kNoises[3], kNoises[5]})
+        for (const Space space : {Space::Fock, Space::Unbunched, Space::DualRail}) {
+            ProgramSpec spec =
+                random_program(6, {1, 0, 1, 0, 1, 0}, 1, {ReadoutKind::Probabilities, space, Grouping::None, 0}, 41);
+            spec.noise = noise;
+            spec.noise.min_detected = 2;
+            const std::vector<double> phases = random_phases(spec, 1, 2);
+            RowReport exact;
+            RunOptions options;
+            options.reports = &exact;
+            const std::vector<double> p = run<double>(*make_simulator<double>(spec), phases.data(), 1, options);
+            const u64 id = 9;
+            RowReport sampled;
+            options = {kShots, 3, &id, &sampled};
+            const std::unique_ptr<Simulator> simulator =
+                Simulator::create(std::make_shared<const ProgramSpec>(spec), Precision::Float64,
+                                  predict_bytes(spec, Precision::Float64, true), true);
+            ASSERT_STREQ(simulator->sampler(), "sampled_sources");
+            run<double>(*simulator, phases.data(), 1, options);
+            EXPECT_NEAR(sampled.kept_fraction, exact.kept_fraction, 0.05 * exact.kept_fraction);
+            std::vector<double> counts(p.size());
+            for (std::size_t i = 0; i < sampled.counts.size(); ++i) counts[sampled.state_index[i]] = sampled.counts[i];
+            double chi_square = 0, freedom = 0;
+            for (std::size_t i = 0; i < p.size(); ++i) {
+                if (kShots * p[i] < 10) continue;
+                chi_square += std::pow(counts[i] - kShots * p[i], 2) / (kShots * p[i]);
+                ++freedom;
+            }
+            EXPECT_GT(freedom, 5);
+            EXPECT_LT(chi_square, freedom + 4 * std::sqrt(2 * freedom));  // 4 standard deviations; the seed is fixed
+        }
+}
+
 TEST(Noise, SourceModesAddUpToOne) {
     for (const NoiseSpec& noise : kNoises)
         for (u32 expected = 1; expected <= 4; ++expected) {

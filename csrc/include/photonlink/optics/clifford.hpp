@@ -25,6 +25,12 @@ class CliffordSampler {
     /// independent, for callers that reject some.
     void draw(u64 seed, u64 id, u32 shot, u32 attempt, u8* state);
 
+    /// Draws other photons from now on: the column of each, of which there are no more than the program has photons.
+    void send(const std::vector<u32>& photon_column);
+
+    /// The same from two uniforms per photon.
+    void draw(const double* uniforms, u8* state);
+
   private:
     void shuffle_photons(const double* uniforms);
     void weigh_modes(u32 photons);

@@ -19,8 +19,8 @@ std::unique_ptr<Simulator> create_noisy_simulator(std::shared_ptr<const ProgramS
 /// Of predict_bytes() for such a spec.
 std::size_t predict_noisy_bytes(const ProgramSpec& spec, Precision precision, bool sampled);
 
-/// How exact or `sampled` results of a checked spec are simulated, in words for people: "none", "ideal", "closed form" or
-/// "exact mixture".
+/// How exact or `sampled` results of a checked spec are simulated where memory permits, in words for people: "none",
+/// "ideal", "closed form" or "exact mixture". Where that does not fit, Simulator::sampler() says "sampled_sources".
 std::string noise_method(const ProgramSpec& spec, bool sampled);
 
 }  // namespace photonlink::optics
