@@ -113,13 +113,18 @@ PHL_HD T read_words(const void* from) {
     return value;
 }
 
+/// The header of a request for datapoint or call `id`; returns where its arguments lie.
+PHL_HD u64* write_header(u8* frame, u32 function, u32 arg_len, u64 id) {
+    const wire::RequestHeader header{wire::kRequestMagic, function, arg_len, static_cast<u32>(id), 0};
+    platform::copy_words<sizeof header>(frame, &header);
+    return static_cast<u64*>(wire::payload(static_cast<void*>(frame)));
+}
+
 /// Header, key and counts; the phases lie between them.
 PHL_HD void write_frame(const Link& link, u8* frame, u64 id) {
     const u32 arg_len = wire::infer_arg_len(link.phases(), sizeof(double));
     const u32 function = link.result_bytes == sizeof(double) ? wire::kInfer : wire::kInferMixed;
-    const wire::RequestHeader header{wire::kRequestMagic, function, arg_len, static_cast<u32>(id), 0};
-    platform::copy_words<sizeof header>(frame, &header);
-    u64* const arguments = static_cast<u64*>(wire::payload(static_cast<void*>(frame)));
+    u64* const arguments = write_header(frame, function, arg_len, id);
     arguments[0] = link.key;
     arguments[1] = link.phases();
     arguments[2 + link.phases()] = link.outputs;

@@ -31,23 +31,17 @@ PHL_HD constexpr u64 echo_check(u64 number) {
 
 PHL_HD bool is_echo(const Link& link, const link::Ticket& ticket, u64 number) {
     const void* const frame = link.port.response_frame(ticket);
-    wire::ResponseHeader header;
-    if (wire::parse_response(frame, link.port.geometry().slot_bytes, &header) != wire::ParseError::None) return false;
-    u64 words[3];
-    if (header.status != 0 || header.result_len != sizeof words) return false;
+    const auto header = read_words<wire::ResponseHeader>(frame);
+    if (wire::check_response(header, link.port.geometry().slot_bytes) != wire::ParseError::None) return false;
+    struct Answer {
+        u64 count;
+        u64 number;
+        u64 check;
+    };
+    if (header.status != 0 || header.result_len != sizeof(Answer)) return false;
     if (header.request_id != static_cast<u32>(number)) return false;
-    platform::copy_bytes(words, wire::payload(frame), sizeof words);
-    return words[0] == 2 * sizeof(u64) && words[1] == number && words[2] == echo_check(number);
-}
-
-/// Claims a slot, waiting for one until `deadline_ns`.
-PHL_HD CallStatus claim(Link& link, u64 deadline_ns, link::Ticket* ticket) {
-    link::BackoffState backoff(link.backoff);
-    for (;;) {
-        const CallStatus status = of_link(link.port.claim_free(ticket));
-        if (status != CallStatus::Full) return status;
-        if (backoff.step() && platform::clock_ns() >= deadline_ns) return CallStatus::Timeout;
-    }
+    const auto words = read_words<Answer>(wire::payload(frame));
+    return words.count == 2 * sizeof(u64) && words.number == number && words.check == echo_check(number);
 }
 
 }  // namespace detail
@@ -63,12 +57,12 @@ PHL_HD void echo_calls(Link link, u64 first, u64 calls, u64 deadline_ns, u32* sa
     for (u64 call = 0; call < calls && seen.ended == 0; ++call) {
         const u64 number = first + call;
         const u64 begin = ticks();
-        link::Ticket ticket;
-        CallStatus status = detail::claim(link, deadline_ns, &ticket);
+        const detail::Claim claim = detail::claim_slot(link, deadline_ns);
+        const link::Ticket ticket = claim.ticket;
+        CallStatus status = claim.status == CallStatus::Full ? CallStatus::Timeout : claim.status;
         if (status == CallStatus::Ok) {
             u8* const frame = static_cast<u8*>(link.port.request_frame(ticket));
-            wire::write_request(frame, wire::kEcho, kEchoArgBytes, static_cast<u32>(number), 0);
-            u64* const words = static_cast<u64*>(wire::payload(static_cast<void*>(frame)));
+            u64* const words = detail::write_header(frame, wire::kEcho, kEchoArgBytes, number);
             words[0] = link.key;
             words[1] = 2 * sizeof(u64);
             words[2] = number;
