@@ -48,14 +48,22 @@ py::array_t<double> as_array(const std::vector<double>& values) {
     return py::array_t<double>(static_cast<py::ssize_t>(values.size()), values.data());
 }
 
-/// The destructor may wait for the device.
-void destroy(DeviceLink* link) {
+/// Lets go of an object whose destructor may wait for the device or for other threads.
+template <class T>
+void destroy(std::shared_ptr<T>& object) {
     if (Py_IsInitialized() != 0 && PyGILState_Check() != 0) {
         const py::gil_scoped_release released;
-        delete link;
+        object.reset();
     } else {
-        delete link;
+        object.reset();
     }
+}
+
+/// For Python: a pointer that is dropped by destroy().
+template <class T>
+std::shared_ptr<T> for_python(std::shared_ptr<T> object) {
+    T* const raw = object.get();
+    return {raw, [object = std::move(object)](T*) mutable { destroy(object); }};
 }
 
 std::shared_ptr<DeviceLink> open(int device, u32 slots, u32 slot_bytes, u64 result_bytes, u64 requests, u64 responses,
@@ -73,7 +81,7 @@ std::shared_ptr<DeviceLink> open(int device, u32 slots, u32 slot_bytes, u64 resu
                             row_timeout,
                             kernel_limit};
     const py::gil_scoped_release released;
-    return {new DeviceLink(config), destroy};
+    return for_python(std::make_shared<DeviceLink>(config));
 }
 
 void bind_availability(py::module_& module) {
@@ -151,8 +159,9 @@ void bind_link(py::module_& module) {
             "submit",
             [](DeviceLink& link, u64 features, u32 feature_bytes, i64 feature_stride, u64 out, i64 out_stride,
                u64 statuses, u64 rows, double timeout, u64 stream) {
-                return link.submit(batch_of(features, feature_bytes, feature_stride, out, out_stride, statuses, rows),
-                                   timeout, stream_of(stream));
+                return for_python(
+                    link.submit(batch_of(features, feature_bytes, feature_stride, out, out_stride, statuses, rows),
+                                timeout, stream_of(stream)));
             },
             "features"_a, "feature_bytes"_a, "feature_stride"_a, "out"_a, "out_stride"_a, "statuses"_a, "rows"_a,
             "timeout"_a, "stream"_a, ReleaseGil())

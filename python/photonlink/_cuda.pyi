@@ -165,7 +165,7 @@ class PingPongReport:
     @property
     def seconds(self) -> float: ...
 
-def devices() -> list[dict[str, object]]:
+def devices() -> list[dict[str, typing.Any]]:
     """
     What each GPU is and can do; empty without GPU.
     """
