@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+import time
 import types
 from typing import Any, ClassVar
 
@@ -117,6 +118,7 @@ def stand_in(state: str = "ok") -> types.ModuleType:
             self.calls: list[tuple[Any, ...]] = []
             self.failures: list[Failure] = []
             self.graphs = self.fails = False
+            self.busy = False  # whether streams still work
             self.closes: list[bool] = [True]
             module.links.append(self)
 
@@ -142,7 +144,9 @@ def stand_in(state: str = "ok") -> types.ModuleType:
 
         def synchronize(self, stream: int, timeout: float) -> bool:
             self._note("synchronize", stream, timeout)
-            return timeout > 0.01
+            if self.busy:
+                time.sleep(timeout)
+            return not self.busy
 
         def captured(self) -> bool:
             return self.graphs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +23,9 @@ KERNEL_LIMIT_SECONDS = 1.0
 
 # How much of the limit a launch is planned to take: a processor may be slower than its model.
 _PLANNED_SHARE = 0.5
+
+# How long a wait on the host may keep Python from handling signals.
+_SIGNAL_SECONDS = 0.1
 
 # Memory that kernels or captured graphs may still touch belongs to the process from then on.
 _kept: list[Any] = []
@@ -247,14 +251,19 @@ class DeviceLink:
             LinkTimeout: It has not within `timeout` seconds.
             DeviceError: CUDA reports an error of earlier work.
         """
-        with guarded(self._context.target):
-            done = self._open().synchronize(stream, timeout)
-        if not done:
-            raise LinkTimeout(
-                f"the work on the stream did not end within {timeout:g} s: pass a longer timeout=",
-                target=self._context.target,
-                elapsed=timeout,
-            )
+        native = self._open()
+        end = time.monotonic() + timeout
+        left = timeout
+        while left > 0:
+            with guarded(self._context.target):
+                if native.synchronize(stream, min(left, _SIGNAL_SECONDS)):
+                    return
+            left = end - time.monotonic()  # signal handlers have run meanwhile
+        raise LinkTimeout(
+            f"the work on the stream did not end within {timeout:g} s: pass a longer timeout=",
+            target=self._context.target,
+            elapsed=timeout,
+        )
 
     def close(self, grace: float, limit: float) -> None:
         """Let launches in flight end for up to `grace` seconds, then make them end, and let go of the device."""
