@@ -7,6 +7,7 @@
 #include "arrays.hpp"
 #include "bind.hpp"
 #include "photonlink/optics/basis.hpp"
+#include "photonlink/optics/machine_peak.hpp"
 #include "photonlink/optics/simulator.hpp"
 #include "photonlink/optics/slos_kernel.hpp"
 
@@ -202,6 +203,22 @@ void bind_bases(py::module_& module) {
         },
         py::arg("modes"), py::arg("photons"), py::arg("space"), "The basis in order, (states, modes) uint8.");
     module.def(
+        "states_at",
+        [](u32 modes, u32 photons, const std::string& space, const Array<u32>& positions) {
+            const Basis basis(parse(kSpaces, space, "space"), modes, photons);
+            const std::vector<u32> ranks = to_vector(positions, "positions");
+            std::vector<u8> states(ranks.size() * modes);
+            for (std::size_t i = 0; i < ranks.size(); ++i) {
+                if (ranks[i] >= basis.size())
+                    throw ProgramError("position " + std::to_string(ranks[i]) + " lies beyond the " +
+                                       std::to_string(basis.size()) + " states of the basis");
+                basis.unrank(ranks[i], states.data() + i * modes);
+            }
+            return to_matrix(states, modes);
+        },
+        py::arg("modes"), py::arg("photons"), py::arg("space"), py::arg("positions"),
+        "States at positions of the basis, (positions, modes) uint8, without listing the others.");
+    module.def(
         "click_patterns",
         [](u32 modes, u32 photons, const std::string& name) {
             const Space space = parse(kSpaces, name, "space");
@@ -215,12 +232,16 @@ void bind_bases(py::module_& module) {
 void bind_simulator(py::module_& module) {
     py::class_<BoundSimulator>(module, "Simulator")
         .def(py::init([](std::shared_ptr<ProgramSpec> spec, const std::string& name, std::size_t memory_limit,
-                         bool sampled) {
+                         bool sampled, u32 threads) {
                  const Precision precision = parse(kPrecisions, name, "precision");
                  const py::gil_scoped_release release;
-                 return BoundSimulator{Simulator::create(spec, precision, memory_limit, sampled), spec, precision};
+                 return BoundSimulator{Simulator::create(spec, precision, memory_limit, sampled, threads), spec,
+                                       precision};
              }),
-             py::arg("spec"), py::arg("precision"), py::arg("memory_limit"), py::arg("sampled") = false)
+             py::arg("spec"), py::arg("precision"), py::arg("memory_limit"), py::arg("sampled") = false,
+             py::arg("threads") = 0)
+        .def_property_readonly("threads", [](const BoundSimulator& s) { return s.simulator->threads(); })
+        .def_property_readonly("sampler", [](const BoundSimulator& s) { return s.simulator->sampler(); })
         .def_property_readonly("output_size", [](const BoundSimulator& s) { return s.simulator->output_size(); })
         .def_property_readonly("basis_size", [](const BoundSimulator& s) { return s.simulator->basis_size(); })
         .def_property_readonly("preferred_batch",
@@ -239,6 +260,11 @@ void bind_simulator(py::module_& module) {
     module.def(
         "simd_profile", [] { return std::string(select_kernel_profile().name); },
         "The SIMD profile that simulators take now: the fastest, or the one that PHOTONLINK_SIMD names.");
+    module.def(
+        "multiply_add_peak",
+        [](const std::string& precision) { return multiply_add_peak(parse(kPrecisions, precision, "precision")); },
+        py::arg("precision"), py::call_guard<py::gil_scoped_release>(),
+        "Flops per second of one core that does nothing but multiply-adds, in the SIMD profile in use.");
     module.def(
         "simd_profiles",
         [] {

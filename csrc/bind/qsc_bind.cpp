@@ -84,6 +84,7 @@ void bind_vocabulary(py::module_& module) {
         .def(py::init<>())
         .def_readwrite("shots", &qsc::SessionOptions::shots)
         .def_readwrite("seed", &qsc::SessionOptions::seed)
+        .def_readwrite("threads", &qsc::SessionOptions::threads)
         .def_property(
             "precision",
             [](const qsc::SessionOptions& o) {
@@ -111,6 +112,8 @@ void bind_vocabulary(py::module_& module) {
         .def_property_readonly("state", [](const qsc::Status& s) { return qsc::to_string(s.state); })
         .def_property_readonly("processor", [](const qsc::Status& s) { return s.processor.name; })
         .def_property_readonly("simulated", [](const qsc::Status& s) { return s.processor.simulated; })
+        .def_property_readonly("threads", [](const qsc::Status& s) { return s.processor.threads; })
+        .def_property_readonly("sampler", [](const qsc::Status& s) { return s.processor.sampler; })
         .def_readonly("name", &qsc::Status::name)
         .def_readonly("session", &qsc::Status::session)
         .def_readonly("digest", &qsc::Status::digest)

@@ -34,6 +34,7 @@ struct RowDouble4 : Double4 {
 };
 
 #include "clifford_kernel.inl"
+#include "peak_kernel.inl"
 #include "row_kernel.inl"
 
 constexpr RowKernels<float> kRowFloat32[] = {row_kernels<RowFloat8, 4>(), row_kernels<RowFloat8, 2>(),
@@ -50,8 +51,19 @@ bool supported() { return __builtin_cpu_supports("avx2") && __builtin_cpu_suppor
 
 }  // namespace
 
-const KernelProfile kAvx2Profile{
-    "avx2", supported,   kFloat32,    3, kFloat64,
-    3,      kRowFloat32, kRowFloat64, 3, all_minors<Double4, Double4, Double2, Scalar<double>>};
+const KernelProfile kAvx2Profile{"avx2",
+                                 supported,
+                                 kFloat32,
+                                 3,
+                                 kFloat64,
+                                 3,
+                                 kRowFloat32,
+                                 kRowFloat64,
+                                 3,
+                                 all_minors<Double4, Double4, Double2, Scalar<double>>,
+                                 multiply_adds<Float8>,
+                                 kRoundFlops<Float8>,
+                                 multiply_adds<Double4>,
+                                 kRoundFlops<Double4>};
 
 }  // namespace photonlink::optics

@@ -33,6 +33,7 @@ struct RowDouble8 : Double8 {
 };
 
 #include "clifford_kernel.inl"
+#include "peak_kernel.inl"
 #include "row_kernel.inl"
 
 constexpr RowKernels<float> kRowFloat32[] = {row_kernels<RowFloat16, 4>(), row_kernels<RowFloat16, 2>(),
@@ -52,8 +53,19 @@ bool supported() {
 
 }  // namespace
 
-const KernelProfile kAvx512Profile{
-    "avx512", supported,   kFloat32,    4, kFloat64,
-    4,        kRowFloat32, kRowFloat64, 3, all_minors<Double8, Double4, Double2, Scalar<double>>};
+const KernelProfile kAvx512Profile{"avx512",
+                                   supported,
+                                   kFloat32,
+                                   4,
+                                   kFloat64,
+                                   4,
+                                   kRowFloat32,
+                                   kRowFloat64,
+                                   3,
+                                   all_minors<Double8, Double4, Double2, Scalar<double>>,
+                                   multiply_adds<Float16>,
+                                   kRoundFlops<Float16>,
+                                   multiply_adds<Double8>,
+                                   kRoundFlops<Double8>};
 
 }  // namespace photonlink::optics

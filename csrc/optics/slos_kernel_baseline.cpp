@@ -12,6 +12,7 @@ namespace {
 
 #include "baseline_vectors.hpp"
 #include "clifford_kernel.inl"
+#include "peak_kernel.inl"
 #include "slos_kernel.inl"
 
 constexpr SlosKernels<float> kFloat32[] = {kernels<Vector<float>, Vector<double>>(),
@@ -22,19 +23,35 @@ constexpr SlosKernels<double> kFloat64[] = {kernels<Vector<double>, Vector<doubl
 }  // namespace
 
 #if defined(__aarch64__)
-const KernelProfile kBaselineProfile{
-    "neon",   [] { return true; },
-    kFloat32, 2,
-    kFloat64, 2,
-    nullptr,  nullptr,
-    0,        all_minors<Vector<double>, Vector<double>, Vector<double>, Scalar<double>>};
+const KernelProfile kBaselineProfile{"neon",
+                                     [] { return true; },
+                                     kFloat32,
+                                     2,
+                                     kFloat64,
+                                     2,
+                                     nullptr,
+                                     nullptr,
+                                     0,
+                                     all_minors<Vector<double>, Vector<double>, Vector<double>, Scalar<double>>,
+                                     multiply_adds<Vector<float>>,
+                                     kRoundFlops<Vector<float>>,
+                                     multiply_adds<Vector<double>>,
+                                     kRoundFlops<Vector<double>>};
 #else
-const KernelProfile kBaselineProfile{
-    "baseline", [] { return true; },
-    kFloat32,   2,
-    kFloat64,   2,
-    nullptr,    nullptr,
-    0,          all_minors<Vector<double>, Vector<double>, Vector<double>, Scalar<double>>};
+const KernelProfile kBaselineProfile{"baseline",
+                                     [] { return true; },
+                                     kFloat32,
+                                     2,
+                                     kFloat64,
+                                     2,
+                                     nullptr,
+                                     nullptr,
+                                     0,
+                                     all_minors<Vector<double>, Vector<double>, Vector<double>, Scalar<double>>,
+                                     multiply_adds<Vector<float>>,
+                                     kRoundFlops<Vector<float>>,
+                                     multiply_adds<Vector<double>>,
+                                     kRoundFlops<Vector<double>>};
 #endif
 
 }  // namespace photonlink::optics

@@ -125,7 +125,7 @@ void Controller::Impl::check_options(const SessionOptions& options) const {
 // Outside the lock: loading may take long, and status() must answer meanwhile. State::Reserved keeps others out.
 void Controller::Impl::load_program(std::shared_ptr<const optics::ProgramSpec> program, const SessionOptions& options) {
     const u64 started_ns = platform::clock_ns();
-    processor_->configure(std::move(program), RunOptions{options.shots, options.seed, options.precision});
+    processor_->configure(std::move(program), RunOptions{options.shots, options.seed, options.precision, options.threads});
     wait_for_configuration(options, started_ns);
 }
 

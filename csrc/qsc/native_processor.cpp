@@ -17,6 +17,8 @@ class NativeProcessor : public Processor {
         ProcessorInfo info;
         info.name = "native-slos";
         info.max_batch = simulator_ ? std::clamp<std::size_t>(simulator_->preferred_batch(), 1, kMostRows) : kMostRows;
+        if (simulator_) info.threads = simulator_->threads();
+        if (simulator_) info.sampler = simulator_->sampler();
         return info;
     }
 
@@ -24,7 +26,8 @@ class NativeProcessor : public Processor {
         simulator_.reset();  // the old tables are not needed while the new ones are built
         // What sampling needs is built now, so that a refusal comes here and not with the first datapoint.
         const bool sampled = options.shots > 0;
-        simulator_ = optics::Simulator::create(std::move(spec), options.precision, memory_limit_, sampled);
+        simulator_ =
+            optics::Simulator::create(std::move(spec), options.precision, memory_limit_, sampled, options.threads);
     }
 
     std::size_t output_size() const override { return simulator_->output_size(); }

@@ -121,6 +121,12 @@ struct KernelProfile {
     u32 row_count;
     /// Minors of a rows x (rows + 1) complex matrix, up to a common factor: out[c] is the permanent without column c.
     void (*minors)(u32 rows, const double* matrix, double* out);
+    /// Rounds of multiply-adds and nothing else, for multiply_add_peak(), and the flops in a round. `result` has room
+    /// for one vector.
+    void (*multiply_adds32)(u64 rounds, float factor, float* result);
+    u32 round_flops32;
+    void (*multiply_adds64)(u64 rounds, double factor, double* result);
+    u32 round_flops64;
 
     template <class Real>
     const SlosKernels<Real>* widths() const {

@@ -14,12 +14,15 @@ struct ProcessorInfo {
     bool simulated = true;
     bool supports_exact = true;  // hardware has no exact results: shots=None is refused there
     std::size_t max_batch = 1;   // hardware 1
+    u32 threads = 1;             // that a batch is executed with at most, once configured
+    std::string sampler;         // how samples are drawn, once configured; see optics::Simulator::sampler()
 };
 
 struct RunOptions {
     u32 shots = 0;  // kept samples per datapoint; 0 = exact
     u64 seed = 0;
     optics::Precision precision = optics::Precision::Float64;
+    u32 threads = 0;  // of a simulator, at most; 0 = see optics::usable_threads()
 };
 
 /// Thrown by run() when the processor is lost for good: the session ends and the controller goes into its error state.

@@ -16,6 +16,7 @@ struct SessionOptions {
     u32 shots = 0;  // kept samples per datapoint; 0 = exact
     u64 seed = 0;
     optics::Precision precision = optics::Precision::Float64;
+    u32 threads = 0;  // of a simulator, at most; 0 = see optics::usable_threads()
     ClockMode clock = ClockMode::Virtual;
     TimingModel timing;
     std::optional<u64> token_budget;
