@@ -125,7 +125,8 @@ void Controller::Impl::check_options(const SessionOptions& options) const {
 // Outside the lock: loading may take long, and status() must answer meanwhile. State::Reserved keeps others out.
 void Controller::Impl::load_program(std::shared_ptr<const optics::ProgramSpec> program, const SessionOptions& options) {
     const u64 started_ns = platform::clock_ns();
-    processor_->configure(std::move(program), RunOptions{options.shots, options.seed, options.precision, options.threads});
+    processor_->configure(std::move(program),
+                          RunOptions{options.shots, options.seed, options.precision, options.threads});
     wait_for_configuration(options, started_ns);
 }
 
@@ -274,10 +275,12 @@ Controller::Controller(std::unique_ptr<Processor> processor, ControllerOptions o
 
 Controller::~Controller() {
     // In a forked child there is nothing to end and nobody to join; the memory goes with the process.
-    if (impl_->inherited())
+    if (impl_->inherited()) {
         static_cast<void>(impl_.release());
-    else if (!impl_->shutdown())
+    } else if (!impl_->shutdown()) {
+        impl_->let_go();
         leave_behind(impl_.release());
+    }
 }
 
 Controller::Impl& Controller::impl() const {

@@ -40,6 +40,8 @@ class Controller::Impl {
     void calibrate();
     void reset();
     bool shutdown();
+    /// After a shutdown that left a thread behind: nobody will wait for it, so this object must stay.
+    void let_go();
 
     /// Threads do not survive a fork: in a child nothing may be locked or joined.
     bool inherited() const { return fork_guard_.inherited(); }

@@ -42,6 +42,9 @@ class Dispatcher {
     /// closed. The first reason stays.
     void stop(EndReason reason);
 
+    /// Nobody will ever wait for the thread: this object must then stay as long as the process.
+    void let_go() { thread_.detach(); }
+
     bool ended() const { return ended_.load(std::memory_order_acquire); }
     /// After ended(): the reason of stop(), or DispatcherDied.
     EndReason end_reason() const { return end_reason_; }

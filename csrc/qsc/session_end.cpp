@@ -124,6 +124,11 @@ bool Controller::Impl::shutdown() {
     return !left_behind_;
 }
 
+void Controller::Impl::let_go() {
+    const Lock lock(mutex_);
+    if (stuck_) stuck_->let_go();
+}
+
 void Controller::Impl::supervise() {
     Lock lock(mutex_);
     for (;;) {

@@ -61,6 +61,14 @@ def idle(target):
         time.sleep(0.01)
 
 
+def executed(target, number, tokens):
+    """Wait until a session has executed so many datapoints."""
+    deadline = time.monotonic() + FOREVER
+    while usage_of(target, number)["tokens"] < tokens:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 # ---- the same as in process
 
 
@@ -237,8 +245,8 @@ session.infer(np.ones((100_000, 6)) * np.arange(100_000)[:, None], timeout=600)
 def test_a_killed_client_frees_the_lock_and_the_next_is_served(shared, program, x):
     with subprocess.Popen([sys.executable, "-c", CLIENT, shared.target], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "reserved\n"
-        time.sleep(0.3)  # into the call
         number = ControlClient(shared.target).call("GET", "/status")["session"]["session"]
+        executed(shared.target, number, 3)
         process.kill()
         process.wait(FOREVER)
         with phl.reserve(shared.target, program, wait=FOREVER) as session:
@@ -256,6 +264,8 @@ def test_a_killed_service_is_noticed_and_its_counts_are_exact(ledger, program, x
     service.kill()
     with pytest.raises(LinkClosed):
         session.infer(x, timeout=FOREVER)
+    with pytest.raises(LinkClosed, match="no controller service answers"):
+        session.usage  # noqa: B018
     with pytest.raises(LinkClosed, match="ledger"):
         session.close()
     assert session.closed
@@ -277,7 +287,7 @@ def test_killed_mid_request_every_delivered_answer_is_counted(ledger, program):
         session = phl.reserve(service.target, program, shots=10, clock="realtime", slots=1)
         number = session_number(session)
         future = session.infer_async(rows, timeout=FOREVER)
-        time.sleep(0.3 + 0.3 * chosen.random())
+        executed(service.target, number, chosen.randint(2, 20))
         service.kill()
         lost = future.exception(FOREVER)
         assert isinstance(lost, LinkClosed)
@@ -296,7 +306,7 @@ def test_sigterm_finishes_what_was_accepted(ledger, program):
         session = phl.reserve(service.target, program, shots=10, clock="realtime", slots=4)
         number = session_number(session)
         future = session.infer_async(rows, timeout=FOREVER)
-        time.sleep(0.5)
+        executed(service.target, number, 5)
         assert service.stop() == 0
         ended = future.exception(FOREVER)
         assert isinstance(ended, (SessionClosed, LinkClosed))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NoReturn, cast
@@ -62,6 +61,11 @@ class _Status:
     calibration_age_s: float
     cause: str
 
+    @classmethod
+    def of(cls, body: dict[str, Any]) -> _Status:
+        names = ("processor", "simulated", "threads", "sampler", "calibration_age_seconds", "cause")
+        return cls(*(body[name] for name in names))
+
 
 def _gone(*_: Any) -> NoReturn:
     raise SessionClosed("the session is closed: reserve a new one")
@@ -70,8 +74,9 @@ def _gone(*_: Any) -> NoReturn:
 class _Remote:
     """What a Session needs of a native session and of its controller, over both planes."""
 
-    def __init__(self, client: ControlClient, grant: dict[str, Any], link: _core.ShmSession) -> None:
+    def __init__(self, client: ControlClient, grant: dict[str, Any], link: _core.ShmSession, status: _Status) -> None:
         self._client = client
+        self._status = status
         self._lease = str(grant["lease"])
         self._path = f"/sessions/{int(grant['session'])}"
         self._link: _core.ShmSession | None = link
@@ -100,12 +105,12 @@ class _Remote:
         """The release has ended it."""
 
     def status(self) -> _Status:
+        """As it was at the reservation, with the present cause of trouble."""
         try:
-            body = self._client.call("GET", "/status")
+            cause = str(self._client.call("GET", "/status")["cause"])
         except PhotonLinkError as error:
-            return _Status("unknown", True, 0, None, math.nan, str(error))
-        names = ("processor", "simulated", "threads", "sampler", "calibration_age_seconds", "cause")
-        return _Status(*(body[name] for name in names))
+            cause = str(error)
+        return replace(self._status, cause=cause)
 
     # As a session.
 
@@ -116,7 +121,10 @@ class _Remote:
         return self._link.open_device_port()
 
     def usage(self) -> _Used:
-        self._last = _Used.of(self._client.call("GET", self._path))
+        try:
+            self._last = _Used.of(self._client.call("GET", self._path))
+        except TargetUnavailable as error:  # it was there when the session began
+            raise LinkClosed(str(error), target=error.target) from None
         return self._last
 
     def close(self) -> _Used:
@@ -257,7 +265,7 @@ def _connect(
             max_counts=grant["max_counts"],
             precision=wish.precision,
         )
-        remote = _Remote(client, grant, link)
+        remote = _Remote(client, grant, link, _Status.of(client.call("GET", "/status")))
         return ServiceSession(remote, program, options, target=target, asked=asked, fit=fit, timeout=timeout)
     except BaseException:
         try:
