@@ -355,7 +355,7 @@ def test_unknown_target_lists_the_known_ones(program):
     assert refused.value.reason is Unavailable.UNKNOWN
 
 
-@pytest.mark.parametrize("target", ["sim:cuda", "perceval:slos", "perceval:belenos", "qsc://host:1", "shm://a"])
+@pytest.mark.parametrize("target", ["sim:cuda", "perceval:slos", "perceval:belenos"])
 def test_absent_targets_say_why(program, target):
     with pytest.raises(TargetUnavailable, match="cannot be used") as refused:
         phl.reserve(target, program, shots=10)
