@@ -45,6 +45,7 @@ __all__: list[str] = [
     "kept_click_patterns",
     "kept_size",
     "kept_states",
+    "multiply_add_peak",
     "noise_method",
     "output_size",
     "phase_degree",
@@ -53,6 +54,7 @@ __all__: list[str] = [
     "probability_of_enough",
     "simd_profile",
     "simd_profiles",
+    "states_at",
 ]
 
 class Encoding:
@@ -172,6 +174,7 @@ class Simulator:
         precision: str,
         memory_limit: typing.SupportsInt | typing.SupportsIndex,
         sampled: bool = False,
+        threads: typing.SupportsInt | typing.SupportsIndex = 0,
     ) -> None: ...
     def run(
         self,
@@ -203,6 +206,10 @@ class Simulator:
     def output_size(self) -> int: ...
     @property
     def preferred_batch(self) -> int: ...
+    @property
+    def sampler(self) -> str: ...
+    @property
+    def threads(self) -> int: ...
 
 class Differentiator:
     def __init__(
@@ -489,6 +496,10 @@ class SessionOptions:
     @shots.setter
     def shots(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None: ...
     @property
+    def threads(self) -> int: ...
+    @threads.setter
+    def threads(self, arg0: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    @property
     def token_budget(self) -> int | None: ...
     @token_budget.setter
     def token_budget(self, arg0: typing.SupportsInt | typing.SupportsIndex | None) -> None: ...
@@ -527,11 +538,15 @@ class ControllerStatus:
     @property
     def retry_after_s(self) -> float | None: ...
     @property
+    def sampler(self) -> str: ...
+    @property
     def session(self) -> int: ...
     @property
     def simulated(self) -> bool: ...
     @property
     def state(self) -> str: ...
+    @property
+    def threads(self) -> int: ...
     @property
     def uptime_s(self) -> float: ...
 
@@ -775,6 +790,11 @@ def kept_states(spec: ProgramSpec) -> numpy.typing.NDArray[numpy.uint8]:
     Detected states of kept events in order, (states, modes) uint8.
     """
 
+def multiply_add_peak(precision: str) -> float:
+    """
+    Flops per second of one core that does nothing but multiply-adds, in the SIMD profile in use.
+    """
+
 def noise_method(spec: ProgramSpec, sampled: bool) -> str:
     """
     How noise is simulated, in words.
@@ -815,4 +835,14 @@ def simd_profile() -> str:
 def simd_profiles() -> list[str]:
     """
     SIMD profiles that this machine can run, fastest first.
+    """
+
+def states_at(
+    modes: typing.SupportsInt | typing.SupportsIndex,
+    photons: typing.SupportsInt | typing.SupportsIndex,
+    space: str,
+    positions: typing.Annotated[numpy.typing.ArrayLike, numpy.uint32],
+) -> numpy.typing.NDArray[numpy.uint8]:
+    """
+    States at positions of the basis, (positions, modes) uint8, without listing the others.
     """

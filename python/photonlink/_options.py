@@ -60,6 +60,7 @@ def session_options(
     token_budget: int | None,
     idle_timeout: float | None,
     max_duration: float | None,
+    threads: int | None = None,
 ) -> _core.SessionOptions:
     """The native options of a session.
 
@@ -71,6 +72,7 @@ def session_options(
     options = _core.SessionOptions()
     options.shots = 0 if shots is None else integer("shots", shots, 1, 2**32 - 1)
     options.seed = integer("seed", seed, 0, 2**64 - 1)
+    options.threads = 0 if threads is None else integer("threads", threads, 1, 1024)
     options.precision = _one_of("precision", precision, _PRECISIONS)
     options.clock = getattr(_core.ClockMode, _one_of("clock", clock, _CLOCKS))
     options.token_budget = None if token_budget is None else integer("token_budget", token_budget, 0, 2**63 - 1)

@@ -32,9 +32,15 @@ def describe(columns: list[NDArray[Any]], session: SessionInfo, *, exact: bool, 
 
 def expand_samples(program: Program, info: InferInfo, shots: int) -> NDArray[np.uint8]:
     """Counts as (B, shots, modes) photons per mode, sorted by basis state."""
-    basis = _core.kept_states(program.spec)
     rows = info.counts or []
     samples = np.empty((len(rows), shots, program.modes), np.uint8)
     for row, counts in enumerate(rows):
-        samples[row] = np.repeat(basis[counts.index], counts.count, axis=0)
+        samples[row] = np.repeat(_states_at(program, counts), counts.count, axis=0)
     return samples
+
+
+def _states_at(program: Program, counts: Counts) -> NDArray[np.uint8]:
+    """The states that were seen, out of a basis that may be too large to list."""
+    if program.noisy:
+        return _core.kept_states_at(program.spec, counts.index)
+    return _core.states_at(program.modes, program.photons, program.readout.space, counts.index)

@@ -92,6 +92,9 @@ class SessionInfo:
         kernel_profile: SIMD profile of the simulator.
         slots: Datapoints that can be in flight.
         calibration_age_seconds: Time since the last calibration, ``None`` where nothing is calibrated.
+        threads: Threads that a batch may be simulated with.
+        sampler: How samples are drawn: "inverse_cdf" (from the distribution) or "clifford_clifford_2017" (without one,
+            where it does not fit into memory); ``None`` for exact results.
         noise_method: How the noise of the program is simulated: "none" (it has none), "ideal" (its photons are only
             fewer, its phases only different), "closed form", "exact mixture" (of all configurations of the sources), or
             "sampled sources" (a configuration is drawn per shot; unbiased, and the kept fraction is an estimate).
@@ -110,6 +113,8 @@ class SessionInfo:
     kernel_profile: str
     slots: int
     calibration_age_seconds: float | None
+    threads: int
+    sampler: str | None
     noise_method: str
 
     def __getitem__(self, name: str) -> Any:

@@ -32,6 +32,7 @@ def reserve(
     max_duration: float | None = None,
     timeout: float | None = None,
     slots: int = 64,
+    threads: int | None = None,
     controller: Controller | None = None,
     wait: float | None = None,
     token: str | None = None,
@@ -56,6 +57,9 @@ def reserve(
         timeout: Default deadline of a call in seconds. By default each datapoint may take its modelled time, times
             the number in flight, plus 30 s.
         slots: Datapoints that can be in flight, 1 to 4096.
+        threads: Threads that the simulator may use, at most; by default the environment variable
+            ``PHOTONLINK_THREADS``, or else every CPU of this process's affinity mask. It uses no more than pay, and
+            results do not depend on their number.
         controller: A private controller, instead of the one that target "sim" shares in this process;
             ``PHOTONLINK_TARGET`` does not apply then.
         wait: Seconds to queue, in order of arrival, while another session holds a controller service.
@@ -115,6 +119,7 @@ def reserve(
         token_budget=token_budget,
         idle_timeout=idle_timeout,
         max_duration=max_duration,
+        threads=threads,
     )
     lease = Lease(controller)
     try:

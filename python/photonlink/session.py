@@ -98,7 +98,9 @@ class Session(DeviceCalls):
             kernel_profile=_core.simd_profile(),
             slots=core.slots,
             calibration_age_seconds=status.calibration_age_s,
-            noise_method=_core.noise_method(program.spec, options.shots > 0),
+            threads=status.threads,
+            sampler=status.sampler if options.shots > 0 else None,
+            noise_method=_noise_method(program, options.shots > 0, status.sampler),
         )
         self._worker = Worker("photonlink-async")
         self._close_lock = threading.Lock()
@@ -379,6 +381,12 @@ class Session(DeviceCalls):
         self._require_own_process()
         if self._final is not None:
             raise SessionClosed("the session is closed: reserve a new one", target=self._info.target)
+
+
+def _noise_method(program: Program, sampled: bool, sampler: str | None) -> str:
+    if sampler == "sampled_sources":
+        return "sampled sources"
+    return _core.noise_method(program.spec, sampled)
 
 
 _open: weakref.WeakSet[Session] = weakref.WeakSet()

@@ -1,13 +1,13 @@
-"""``photonlink bench optics``: the native simulator beside Perceval's SLOS backend and MerLin.
+"""``photonlink bench optics``: the native simulator beside its peers and the bare limits of the machine.
 
-Everyone computes the same thing: the full Fock-space distribution of Haar, phases, Haar for each row of phases.
-Agreement is checked before anything is timed.
+Everyone computes the same thing: the full Fock-space distribution of Haar, phases, Haar for each row of phases, or
+samples of it. Agreement is checked before anything is timed.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -17,17 +17,25 @@ from numpy.typing import NDArray
 import photonlink as phl
 from photonlink._memory import half_of_memory
 from photonlink._reservoir import spaced_state
+from photonlink.bench.optics_limits import GIGA, exact_flops, level_bytes, limits, peak_memory_mib
+from photonlink.bench.optics_peers import Runner, Task, peers
+from photonlink.bench.optics_samples import SAMPLED_SIZES, compare_samples
+from photonlink.bench.optics_scaling import SCALED_SIZES, scaling
+from photonlink.bench.timing import median_us_per_row
 from photonlink.errors import PhotonLinkError
-from photonlink.unitary import haar_unitary
+
+__all__ = ["SIZES", "render", "run"]
 
 SIZES = ((6, 3), (8, 4), (10, 5), (12, 6), (16, 8))
-BATCHES = (1, 32, 256)
-PEER_SECONDS = 4.0  # a peer that needs longer for a batch is timed on fewer rows, and the result says so
-REPEATS = 5
+BATCHES = (1, 32, 256, 1024)
+PEER_SECONDS = 2.0  # a peer that needs longer for a batch is timed on fewer rows, and the result says so
+SHORTEST_SECONDS = 0.2
 AGREEMENT = {"float32": 5e-6, "float64": 1e-9}
+REFERENCE = "photonlink float64"
+OURS = "photonlink float32"
+MOST_RESULT_BYTES = 1 << 30  # larger batches are left out
 
 Floats = NDArray[Any]
-Runner = Callable[[Floats], Floats]
 
 
 @dataclass(frozen=True)
@@ -40,137 +48,103 @@ class Case:
     who: str
     microseconds: float
     rows_timed: int
+    gflops: float | None  # of the flops that the algorithm needs; None for peers
 
 
-def _median_us_per_row(run: Runner, phases: Floats, *, limit: float) -> tuple[float, int]:
-    """Median microseconds per row; shrinks the batch when one call would take longer than ``limit`` seconds."""
-    rows = len(phases)
-    started = time.perf_counter()
-    run(phases[:1])
-    single = time.perf_counter() - started
-    if single * rows > limit:
-        rows = max(1, int(limit / single))
-    part = np.ascontiguousarray(phases[:rows])
-    run(part)
-    durations: list[float] = []
-    begun = time.perf_counter()
-    while len(durations) < REPEATS and (len(durations) < 2 or time.perf_counter() - begun < limit):
-        started = time.perf_counter()
-        run(part)
-        durations.append(time.perf_counter() - started)
-    return 1e6 * float(np.median(durations)) / rows, rows
-
-
-def _circuit(modes: int, seed: int) -> tuple[Any, list[NDArray[np.complex128]]]:
-    """Haar, one phase per mode named px0.., Haar; as a Perceval circuit and as its two matrices."""
-    import perceval as pcvl
-
-    unitaries = [haar_unitary(modes, seed), haar_unitary(modes, seed + 1)]
-    circuit = pcvl.Circuit(modes)
-    circuit.add(0, pcvl.Unitary(pcvl.Matrix(unitaries[0])))
-    for mode in range(modes):
-        circuit.add(mode, pcvl.PS(pcvl.P(f"px{mode}")))
-    circuit.add(0, pcvl.Unitary(pcvl.Matrix(unitaries[1])))
-    return circuit, unitaries
-
-
-def _ours(program: phl.Program, precision: str) -> Runner:
+def _direct(program: phl.Program, precision: str, threads: int) -> Runner:
+    """The bare simulator, results into memory that is there already."""
     from photonlink import _core
 
-    simulator = _core.Simulator(program.spec, precision, half_of_memory())
+    simulator = _core.Simulator(program.spec, precision, half_of_memory(), threads=threads)
     return lambda phases: simulator.run(phases)
 
 
-def _perceval(unitaries: list[NDArray[np.complex128]], state: list[int]) -> Runner:
-    """Perceval's backend in its own best idiom: one backend, a new unitary per datapoint, all probabilities at once."""
-    import perceval as pcvl
-
-    backend = pcvl.SLOSBackend()
-    first, last = unitaries
-
-    def run(phases: Floats) -> Floats:
-        rows = []
-        for row in phases:
-            backend.set_circuit(pcvl.Unitary(pcvl.Matrix(last @ (np.exp(1j * row)[:, None] * first))))
-            backend.set_input_state(pcvl.BasicState(state))
-            rows.append(np.asarray(backend.all_prob()))
-        return np.array(rows)
-
-    return run
-
-
-def _merlin(circuit: Any, state: list[int]) -> Runner | None:
-    """MerLin's layer without gradients, or None when MerLin is not installed."""
-    try:
-        import merlin
-        import torch
-    except ImportError:
-        return None
-    torch.set_num_threads(1)
-    layer = merlin.QuantumLayer(
-        input_size=len(state),
-        circuit=circuit,
-        input_state=state,
-        input_parameters=["px"],
-        trainable_parameters=[],
-        measurement_strategy=merlin.MeasurementStrategy.probs(computation_space=merlin.ComputationSpace.FOCK),
-    ).eval()
-
-    def run(phases: Floats) -> Floats:
-        with torch.no_grad():
-            result: Floats = layer(torch.as_tensor(phases, dtype=torch.float32)).numpy()
-            return result
-
-    return run
+@contextmanager
+def _runners(task: Task, *, with_peers: bool) -> Iterator[dict[str, Runner]]:
+    """Everybody who computes the task, by name; a session is open meanwhile."""
+    program = phl.Program.from_perceval(
+        task.circuit(), input_state=task.state, input_parameters=["px"], readout=phl.Readout.probs(space="fock")
+    )
+    runners = {
+        OURS: _direct(program, "float32", task.threads),
+        "photonlink float32, 1 thread": _direct(program, "float32", 1),
+        REFERENCE: _direct(program, "float64", task.threads),
+    }
+    with phl.reserve("sim", program, clock="none", precision="float32", threads=task.threads) as session:
+        runners["photonlink float32, session"] = session.infer
+        if with_peers:
+            runners |= {peer.name: peer.build(task) for peer in peers() if peer.installed}
+        yield runners
 
 
-def run(sizes: tuple[tuple[int, int], ...] = SIZES, batches: tuple[int, ...] = BATCHES) -> dict[str, Any]:
+def run(
+    sizes: tuple[tuple[int, int], ...] = SIZES,
+    batches: tuple[int, ...] = BATCHES,
+    *,
+    threads: int = 2,
+    quick: bool = False,
+) -> dict[str, Any]:
     """Measure all cases.
 
+    Args:
+        sizes: (modes, photons) of the programs.
+        batches: Rows per call.
+        threads: Threads that everyone may use.
+        quick: Sample and scale small sizes only.
+
     Returns:
-        ``cases``: one entry per (modes, photons, batch, who); ``ratios``: peers over ours (float32) for each size.
+        ``limits`` of the machine; ``cases``, one entry per (modes, photons, batch, who); ``ratios``, peers over ours
+        (float32); ``samples``; ``scaling``; ``absent``, the peers that are not installed; and ``peak_memory_mib`` of
+        the process.
+
+    Raises:
+        PhotonLinkError: A peer computes something else.
     """
+    bare = limits()
     cases: list[Case] = []
     for modes, photons in sizes:
-        state = list(spaced_state(modes, photons))
-        circuit, unitaries = _circuit(modes, seed=modes)
-        program = phl.Program.from_perceval(
-            circuit, input_state=state, input_parameters=["px"], readout=phl.Readout.probs(space="fock")
-        )
-        runners: dict[str, Runner | None] = {
-            "photonlink float32": _ours(program, "float32"),
-            "photonlink float64": _ours(program, "float64"),
-            "perceval SLOS": _perceval(unitaries, state),
-            "merlin float32": _merlin(circuit, state),
-        }
+        task = Task.haar(list(spaced_state(modes, photons)), threads)
+        states = phl.Readout.probs(space="fock").output_size(modes, photons)
         phases = np.random.default_rng(1).uniform(0, 2 * np.pi, size=(max(batches), modes))
-        _check_agreement(runners, phases[:2])
-        for batch in batches:
-            for who, runner in runners.items():
-                if runner is not None:
-                    microseconds, rows = _median_us_per_row(runner, phases[:batch], limit=PEER_SECONDS)
-                    cases.append(Case(modes, photons, batch, who, microseconds, rows))
-    return {"simulated": True, "cases": [asdict(case) for case in cases], "ratios": _ratios(cases)}
+        with _runners(task, with_peers=True) as runners:
+            _check_agreement(runners, phases[:2])
+            for batch in batches:
+                if 8 * batch * states > MOST_RESULT_BYTES:
+                    continue
+                cases += [_case(task, who, runner, phases[:batch]) for who, runner in runners.items()]
+    return {
+        "simulated": True,
+        "threads": threads,
+        "limits": bare,
+        "absent": [peer.name for peer in peers() if not peer.installed],
+        "cases": [asdict(case) for case in cases],
+        "ratios": _ratios(cases),
+        "samples": compare_samples(threads, SAMPLED_SIZES[:1] if quick else SAMPLED_SIZES),
+        "scaling": scaling(threads, SCALED_SIZES[:3] if quick else SCALED_SIZES),
+        "peak_memory_mib": peak_memory_mib(),
+    }
 
 
-def _check_agreement(runners: dict[str, Runner | None], phases: Floats) -> None:
-    reference = runners["photonlink float64"]
-    assert reference is not None
-    expected = reference(phases)
+def _case(task: Task, who: str, runner: Runner, phases: Floats) -> Case:
+    microseconds, rows = median_us_per_row(runner, phases, limit=PEER_SECONDS, shortest=SHORTEST_SECONDS)
+    gflops = exact_flops(task.modes, task.photons) / microseconds * 1e6 / GIGA if who.startswith("photonlink") else None
+    return Case(task.modes, task.photons, len(phases), who, microseconds, rows, gflops)
+
+
+def _check_agreement(runners: dict[str, Runner], phases: Floats) -> None:
+    expected = runners[REFERENCE](phases)
     for who, runner in runners.items():
-        if runner is None:
-            continue
         worst = float(np.abs(runner(phases) - expected).max())
         tolerance = AGREEMENT["float32" if "float32" in who else "float64"]
         if not worst <= tolerance:
             raise PhotonLinkError(
-                f"{who} differs from photonlink float64 by {worst:.2e} (tolerance {tolerance:.0e}): nothing was timed, "
+                f"{who} differs from {REFERENCE} by {worst:.2e} (tolerance {tolerance:.0e}): nothing was timed, "
                 "since the timings would not compare the same computation"
             )
 
 
 def _ratios(cases: list[Case]) -> list[dict[str, Any]]:
-    ours = {(c.modes, c.photons, c.batch): c.microseconds for c in cases if c.who == "photonlink float32"}
+    ours = {(c.modes, c.photons, c.batch): c.microseconds for c in cases if c.who == OURS}
     return [
         {
             "modes": c.modes,
@@ -185,24 +159,44 @@ def _ratios(cases: list[Case]) -> list[dict[str, Any]]:
 
 
 def render(report: dict[str, Any]) -> str:
-    """The report as a table: one line per size and batch."""
-    people = list(dict.fromkeys(case["who"] for case in report["cases"]))
+    """The report as tables: one line per size, batch and program; then samples, and how cost grows."""
+    peak = report["limits"]["peak_gflops"]["float32"]
+    bare = report["limits"]
+    machine = (
+        f"one core, {bare['profile']}: {peak:.0f} GFLOP/s of float32 multiply-adds, {bare['copy_gbytes']:.1f} GB/s"
+    )
     lines = [
-        "microseconds per datapoint, full Fock distribution, one thread (simulated optics); in brackets: times ours",
-        f"{'modes,photons':<15}{'batch':>6}" + "".join(f"{who:>26}" for who in people),
+        f"{machine} copying; {report['threads']} threads each (simulated optics)",
+        f"{'full Fock distribution':<24}{'batch':>6}{'us per datapoint':>40}{'ours is faster':>16}{'of one core':>13}",
     ]
-    sizes = dict.fromkeys((c["modes"], c["photons"], c["batch"]) for c in report["cases"])
-    for modes, photons, batch in sizes:
-        row = {
-            c["who"]: c for c in report["cases"] if (c["modes"], c["photons"], c["batch"]) == (modes, photons, batch)
-        }
-        base = row["photonlink float32"]["microseconds"]
-        cells = []
-        for who in people:
-            value = row[who]["microseconds"]
-            fewer = "*" if row[who]["rows_timed"] < batch else ""
-            cells.append(f"{value:>16.2f}{fewer:<1}({value / base:>6.1f})")
-        lines.append(f"({modes},{photons})".ljust(15) + f"{batch:>6}" + "".join(f"{cell:>26}" for cell in cells))
-    if any(c["rows_timed"] < c["batch"] for c in report["cases"]):
-        lines.append("* timed on fewer rows, because a whole batch takes longer than the time limit per case")
+    ours = {(c["modes"], c["photons"], c["batch"]): c["microseconds"] for c in report["cases"] if c["who"] == OURS}
+    for case in report["cases"]:
+        size = (case["modes"], case["photons"], case["batch"])
+        share = f"{case['gflops'] / peak:.0%}" if case["gflops"] and "1 thread" in case["who"] else ""
+        fewer = "*" if case["rows_timed"] < case["batch"] else " "
+        cell = f"{case['who']:<29}{case['microseconds']:>10.2f}{fewer}"
+        lines.append(
+            f"({size[0]},{size[1]})".ljust(24)
+            + f"{size[2]:>6}{cell:>40}{case['microseconds'] / ours[size]:>15.1f}x{share:>13}"
+        )
+    lines += [
+        "* timed on fewer rows, because a whole batch takes longer than the time limit per case",
+        *_render_rest(report),
+    ]
     return "\n".join(lines)
+
+
+def _render_rest(report: dict[str, Any]) -> list[str]:
+    lines = ["", f"{'samples of one datapoint':<24}{'shots':>6}{'milliseconds':>40}"]
+    for row in report["samples"]:
+        cell = f"{row['who']:<29}{row['milliseconds']:>10.3f} "
+        lines.append(f"({row['modes']},{row['photons']})".ljust(24) + f"{row['shots']:>6}{cell:>40}")
+    lines += ["", f"{'how cost grows, float32':<24}{'batch':>6}{'us':>14}{'GFLOP/s':>10}{'level KiB':>12}"]
+    for row in report["scaling"]:
+        kib = level_bytes(row["modes"], row["photons"], 4) / 1024
+        lines.append(
+            f"({row['modes']},{row['photons']})".ljust(24)
+            + f"{row['batch']:>6}{row['microseconds']:>14.2f}{row['gflops']:>10.1f}{kib:>12.0f}"
+        )
+    absent = ", ".join(report["absent"]) or "nobody"
+    return [*lines, "", f"not installed: {absent}; peak memory of the process {report['peak_memory_mib']:.0f} MiB"]

@@ -148,6 +148,9 @@ TEST(Threads, TheFirstFailureIsReported) {
 }
 
 TEST(Threads, AForkedChildHasItsOwn) {
+#if defined(__SANITIZE_THREAD__)
+    GTEST_SKIP() << "ThreadSanitizer ends a forked child that starts threads";
+#endif
     const ProgramSpec spec = random_program(12, spread(12, 6), 1, {ReadoutKind::Probabilities, Space::Fock}, 1);
     const std::vector<double> phases = random_phases(spec, 64, 2);
     const auto simulator = with_threads<float>(spec, 3);
