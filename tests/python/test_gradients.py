@@ -299,3 +299,14 @@ def test_shift_refusals():
     with phl.reserve("sim", phase_program(rounded)) as session:
         shifted = parameter_shift(session, np.ones(6), np.arange(20.0), program=rounded)
     assert np.abs(shifted.features - value_and_vjp(rounded, np.ones(6), np.arange(20.0)).features).max() < 1e-9
+
+
+def test_benchmark_compares_the_same_computation():
+    pytest.importorskip("merlin")
+    from photonlink.bench import gradients
+
+    report = gradients.run(((4, 2, 3),), threads=1)
+    assert [case["who"] for case in report["cases"]] == ["photonlink float32", "photonlink float64", "merlin float32"]
+    assert all(case["microseconds"] > 0 and case["batch"] == 3 for case in report["cases"])
+    assert report["cases"][0]["ratio"] == 1
+    assert "(4,2)" in gradients.render(report)

@@ -20,7 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     optics.add_argument("--quick", action="store_true", help="only sizes up to (10,5)")
     optics.set_defaults(execute=_optics)
 
-    for benchmark in (link, optics):
+    gradients = benchmarks.add_parser("gradients", help="forward and backward passes beside MerLin")
+    gradients.add_argument("--quick", action="store_true", help="only small sizes and batches")
+    gradients.add_argument("--threads", type=int, default=2, help="threads that each program may use (default 2)")
+    gradients.set_defaults(execute=_gradients)
+
+    for benchmark in (link, optics, gradients):
         benchmark.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -42,6 +47,14 @@ def _link(arguments: argparse.Namespace) -> int:
 
     report = link.run(arguments.rounds)
     return _show(arguments, report, link.render(report))
+
+
+def _gradients(arguments: argparse.Namespace) -> int:
+    from photonlink.bench import gradients
+
+    sizes = gradients.SIZES[:2] if arguments.quick else gradients.SIZES
+    report = gradients.run(sizes, threads=arguments.threads)
+    return _show(arguments, report, gradients.render(report))
 
 
 def _optics(arguments: argparse.Namespace) -> int:
