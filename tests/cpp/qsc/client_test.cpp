@@ -30,7 +30,7 @@ struct TestEncoding {
     std::vector<double> offset{0, 1, 2};
 
     EncodingView view() const {
-        return {kPhases, kPhases, row_begin.data(), term_feature.data(), term_weight.data(), offset.data(), false};
+        return {kPhases, kPhases, row_begin.data(), term_feature.data(), term_weight.data(), offset.data(), false, 0};
     }
 };
 
