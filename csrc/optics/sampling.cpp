@@ -11,18 +11,23 @@ u64 Sampler::predict_bytes(u64 basis_size) { return saturating_mul(basis_size, s
 
 Sampler::Sampler(std::size_t basis_size) : prefix_(basis_size), histogram_(basis_size) {}
 
-/// First state whose prefix sum exceeds `mass`, by a search without jumps: half of them would be mispredicted.
-u32 Sampler::locate(double mass) const {
-    const double* base = prefix_.data();
+/// First state whose prefix sum exceeds each of the masses, by searches without jumps, half of which would be
+/// mispredicted. Side by side, they wait for memory together.
+void Sampler::locate(const double* masses, u32* states) const {
+    const double* base[kAtATime];
+    std::fill(base, base + kAtATime, prefix_.data());
     for (std::size_t size = prefix_.size(); size > 1;) {
         const std::size_t half = size / 2;
-        base += half * static_cast<std::size_t>(base[half - 1] <= mass);  // a product: compilers turn ?: into a jump
+        for (u32 i = 0; i < kAtATime; ++i)  // a product: compilers turn ?: into a jump
+            base[i] += half * static_cast<std::size_t>(base[i][half - 1] <= masses[i]);
         size -= half;
     }
-    std::size_t state = static_cast<std::size_t>(base - prefix_.data());
-    while (state > 0 && prefix_[state - 1] == prefix_[state])
-        --state;  // mass rounded up to the total: skip empty states
-    return static_cast<u32>(state);
+    for (u32 i = 0; i < kAtATime; ++i) {
+        std::size_t state = static_cast<std::size_t>(base[i] - prefix_.data());
+        while (state > 0 && prefix_[state - 1] == prefix_[state])
+            --state;  // mass rounded up to the total: skip empty states
+        states[i] = static_cast<u32>(state);
+    }
 }
 
 template <class Real>
@@ -39,13 +44,19 @@ void Sampler::add(const Real* probabilities, std::size_t states) {
 void Sampler::draw(u64 seed, u64 id, u32 shots, std::vector<u32>& states, std::vector<u32>& counts) {
     const double total = prefix_.back();
     states.clear();
-    for (u32 shot = 0; shot < shots; shot += 2) {
-        double uniforms[2];
-        sampling_uniforms(seed, id, shot / 2, uniforms);
-        for (u32 i = 0; i < 2 && shot + i < shots; ++i) {
-            const u32 state = locate(uniforms[i] * total);
-            if (histogram_[state]++ == 0) states.push_back(state);
+    for (u32 first = 0, count = 0; first < shots; first += count) {
+        count = std::min(kAtATime, shots - first);
+        double masses[kAtATime] = {};
+        for (u32 i = 0; i < count; i += 2) {
+            double uniforms[2];
+            sampling_uniforms(seed, id, (first + i) / 2, uniforms);
+            masses[i] = uniforms[0] * total;
+            masses[i + 1] = uniforms[1] * total;
         }
+        u32 drawn[kAtATime];
+        locate(masses, drawn);
+        for (u32 i = 0; i < count; ++i)
+            if (histogram_[drawn[i]]++ == 0) states.push_back(drawn[i]);
     }
     collect(states, counts);
 }

@@ -33,7 +33,8 @@ class Sampler {
               std::vector<u32>& counts);
 
   private:
-    u32 locate(double mass) const;
+    static constexpr u32 kAtATime = 8;  // draws that are located side by side
+    void locate(const double* masses, u32* states) const;
     void collect(std::vector<u32>& states, std::vector<u32>& counts);
 
     std::size_t known_ = 0;       // states added so far
