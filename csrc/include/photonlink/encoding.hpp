@@ -13,7 +13,8 @@ class Encoding {
   public:
     /// `row_begin` has phases + 1 ascending entries from 0 to the number of terms. Throws optics::ProgramError if the
     /// arrays do not fit together, a term names a feature that does not exist, a number is not finite, or `dac_bits` is
-    /// above kMaxDacBits. `dac_bits` 0 leaves phases continuous; else they are wrapped and rounded to 2*pi / 2^dac_bits.
+    /// above kMaxDacBits. `dac_bits` 0 leaves phases continuous; else they are wrapped and rounded to 2*pi /
+    /// 2^dac_bits.
     Encoding(u32 features, std::vector<u32> row_begin, std::vector<u32> term_feature, std::vector<double> term_weight,
              std::vector<double> offset, bool wrap, u32 dac_bits = 0);
 
