@@ -89,6 +89,8 @@ def reserve(
     _options.seconds("timeout", timeout)
     slots = _options.integer("slots", slots, 1, 4096)
     if is_service(used):
+        if threads is not None:
+            raise ProgramError(f"threads belong to a simulator in this process; {used!r} has its own", target=used)
         return _on_service(
             used,
             program,

@@ -225,6 +225,8 @@ def test_another_machine_or_user_is_named_before_anything_is_reserved(shared, pr
 def test_options_of_services_are_refused_elsewhere(program):
     with pytest.raises(ProgramError, match="wait and token"):
         phl.reserve("sim", program, token="x" * 20)
+    with pytest.raises(ProgramError, match="threads"):
+        phl.reserve("qsc://127.0.0.1:1", program, threads=2)
     names = [target.name for target in phl.targets() if target.available]
     assert "qsc://<host>:<port>" in names
 
