@@ -16,8 +16,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     link.add_argument("--device", action="store_true", help="called from a GPU, beside a bare mapped-memory ping-pong")
     link.set_defaults(execute=_link)
 
-    optics = benchmarks.add_parser("optics", help="exact distributions beside Perceval and MerLin")
+    optics = benchmarks.add_parser("optics", help="distributions and samples beside the peers and the machine's limits")
     optics.add_argument("--quick", action="store_true", help="only sizes up to (10,5)")
+    optics.add_argument("--threads", type=int, default=2, help="threads that each program may use (default 2)")
     optics.set_defaults(execute=_optics)
 
     gradients = benchmarks.add_parser("gradients", help="forward and backward passes beside MerLin")
@@ -60,5 +61,6 @@ def _gradients(arguments: argparse.Namespace) -> int:
 def _optics(arguments: argparse.Namespace) -> int:
     from photonlink.bench import optics
 
-    report = optics.run(sizes=optics.SIZES[:3] if arguments.quick else optics.SIZES)
+    sizes = optics.SIZES[:3] if arguments.quick else optics.SIZES
+    report = optics.run(sizes, threads=arguments.threads, quick=arguments.quick)
     return _show(arguments, report, optics.render(report))
