@@ -58,6 +58,22 @@ void bind_noise(py::module_& module) {
         },
         py::arg("spec"), "Detected states of kept events in order, (states, modes) uint8.");
     module.def(
+        "kept_states_at",
+        [](const ProgramSpec& spec, const Array<u32>& positions) {
+            const NoisePlan plan = checked_plan(spec);
+            const SectorOrder order(plan.space, spec.modes, plan.least, plan.most);
+            const std::vector<u32> ranks = to_vector(positions, "positions");
+            std::vector<u8> states(ranks.size() * spec.modes);
+            for (std::size_t i = 0; i < ranks.size(); ++i) {
+                if (ranks[i] >= order.size())
+                    throw ProgramError("position " + std::to_string(ranks[i]) + " lies outside the " +
+                                       std::to_string(order.size()) + " states of kept events");
+                order.unrank(ranks[i], states.data() + i * spec.modes);
+            }
+            return to_matrix(states, spec.modes);
+        },
+        py::arg("spec"), py::arg("positions"), "States at these positions of kept_states(), (positions, modes) uint8.");
+    module.def(
         "kept_click_patterns",
         [](const ProgramSpec& spec) {
             const NoisePlan plan = checked_plan(spec);

@@ -58,6 +58,25 @@ std::vector<u8> sector_states(Space space, u32 modes, u32 least, u32 most) {
     return out;
 }
 
+SectorOrder::SectorOrder(Space space, u32 modes, u32 least, u32 most) : modes_(modes), least_(least) {
+    for (u32 photons = least; photons <= most; ++photons) sectors_.emplace_back(space, modes, photons);
+    first_.resize(sectors_.size());
+    for (std::size_t k = sectors_.size() - 1; k-- > 0;)
+        first_[k] = saturating_add(first_[k + 1], sectors_[k + 1].size());  // more photons come first
+}
+
+u64 SectorOrder::rank(const u8* state) const {
+    u32 photons = 0;
+    for (u32 mode = 0; mode < modes_; ++mode) photons += state[mode];
+    return first_[photons - least_] + sectors_[photons - least_].rank(state);
+}
+
+void SectorOrder::unrank(u64 rank, u8* state) const {
+    std::size_t k = sectors_.size() - 1;
+    while (k > 0 && first_[k - 1] <= rank) --k;
+    sectors_[k].unrank(rank - first_[k], state);
+}
+
 /// Patterns of `modes` modes that `clicked` clicks elsewhere leave room for.
 u64 ClickOrder::between(u32 modes, u32 clicked) const {
     u64 total = 0;

@@ -62,6 +62,7 @@ SourceSampler::SourceSampler(const ProgramSpec& spec, const NoisePlan& plan, con
       modes_(spec.modes),
       blocks_(static_cast<u32>(plan.sources.size() + 1) / 2 + most_photons(plan) + 1),
       cumulative_(plan.sources.size() * spec.modes),
+      order_(plan.space, spec.modes, plan.least, plan.most),
       clifford_(boson_sampler_spec(spec, plan), most_shared(plan), profile) {
     const std::size_t inputs = plan.sources.size();
     // enough[k]: probability that the inputs behind this one deliver k photons or more
@@ -83,12 +84,6 @@ SourceSampler::SourceSampler(const ProgramSpec& spec, const NoisePlan& plan, con
         }
         enough = with_this;
     }
-    for (u32 photons = plan.least; photons <= plan.most; ++photons) {
-        sectors_.emplace_back(plan.space, modes_, photons);
-        first_.push_back(0);
-    }
-    for (std::size_t k = sectors_.size() - 1; k-- > 0;)
-        first_[k] = saturating_add(first_[k + 1], sectors_[k + 1].size());  // more photons come first
     shared_.reserve(most_photons(plan));
     own_.reserve(most_photons(plan));
 }
@@ -143,12 +138,6 @@ bool SourceSampler::draw(u64 seed, u64 id, u32 shot, u32 attempt, u8* state) {
         seen += state[mode];
     }
     return seen >= plan_.least && seen <= plan_.most && lies_in(plan_.space, state, modes_);
-}
-
-u64 SourceSampler::position(const u8* state) const {
-    u32 seen = 0;
-    for (u32 mode = 0; mode < modes_; ++mode) seen += state[mode];
-    return first_[seen - plan_.least] + sectors_[seen - plan_.least].rank(state);
 }
 
 }  // namespace photonlink::optics

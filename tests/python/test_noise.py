@@ -255,15 +255,84 @@ def test_samples_pass_chi_square_against_perceval(detectors):
     shots = 200_000
     with phl.reserve("sim", program, shots=shots, seed=12) as session:
         _, info = session.infer(np.zeros(0), return_info=True)
+    statistic, freedom = chi_square(program, info.counts[0], theirs)
+    assert statistic < freedom + 4 * np.sqrt(2 * freedom)  # 4 standard deviations; the seed is fixed
+
+
+def little_memory(program: phl.Program) -> phl.Controller:
+    """A controller on which the program's distribution does not fit."""
+    return phl.Controller(memory_limit=program.predict_bytes(sampled=True))
+
+
+def chi_square(program: phl.Program, counts: phl.Counts, theirs: dict[tuple[int, ...], float]) -> tuple[float, int]:
+    """Statistic and degrees of freedom; states that are expected less than 10 times count together."""
     observed = np.zeros(program.output_size)
-    observed[info.counts[0].index] = info.counts[0].count
-    expected = shots * np.array([theirs.get(key, 0.0) for key in program.output_keys])
+    observed[counts.index] = counts.count
+    expected = observed.sum() * np.array([theirs.get(key, 0.0) for key in program.output_keys])
     common = expected > 10
     statistic = ((observed - expected)[common] ** 2 / expected[common]).sum()
     rest = observed[~common].sum(), expected[~common].sum()
-    statistic += (rest[0] - rest[1]) ** 2 / rest[1]
-    freedom = common.sum()
+    if rest[1] > 0:
+        statistic += (rest[0] - rest[1]) ** 2 / rest[1]
+    else:
+        assert rest[0] == 0
+    return float(statistic), int(common.sum())
+
+
+@pytest.mark.parametrize("noise", [SETTINGS[0], SETTINGS[6], SETTINGS[7]], ids=str)
+@pytest.mark.parametrize("detectors", ["pnr", "threshold"])
+@pytest.mark.parametrize("least", [0, 3])
+def test_sampled_sources_pass_chi_square_against_perceval(noise, detectors, least):
+    state = INPUTS[6, 3]
+    noise = {**noise, "indistinguishability": 0.7}
+    described = experiment(haar_unitary(6, seed=8), state, noise, detectors, least)
+    theirs, kept = by_processor(described)
+    program = program_of(described)
+    shots = 30_000
+    with (
+        little_memory(program) as controller,
+        phl.reserve("sim", program, shots=shots, seed=3, controller=controller) as session,
+    ):
+        _, info = session.infer(np.zeros(0), return_info=True)
+        assert info.noise_method == session.info.noise_method == "sampled sources"
+    statistic, freedom = chi_square(program, info.counts[0], theirs)
     assert statistic < freedom + 4 * np.sqrt(2 * freedom)  # 4 standard deviations; the seed is fixed
+    assert info.kept_fraction[0] == pytest.approx(kept, rel=0.03)
+
+
+@pytest.mark.parametrize("kind", ["probabilities", "mode_expectations", "correlators", "click_patterns"])
+@pytest.mark.parametrize("space", ["fock", "unbunched"])
+def test_sampled_sources_estimate_every_readout_for_any_batch(kind, space):
+    noise = phl.Noise(transmittance=0.6, indistinguishability=0.8, g2=0.1, phase_imprecision=0.05)
+    program = phl.Program.reservoir(
+        6, 3, 6, seed=4, readout=phl.Readout(kind, space), noise=noise, min_detected_photons=2
+    )
+    x = np.random.default_rng(6).uniform(0, 6, (3, 6))
+    exact = program.simulate(x)
+    with (
+        little_memory(program) as controller,
+        phl.reserve("sim", program, shots=4000, seed=1, controller=controller) as session,
+    ):
+        y, info = session.infer(x, return_info=True)
+    assert info.noise_method == "sampled sources"
+    assert (abs(y - exact) < 5 * info.standard_errors + 5e-3).all()
+    with (
+        little_memory(program) as controller,
+        phl.reserve("sim", program, shots=4000, seed=1, controller=controller) as session,
+    ):
+        np.testing.assert_array_equal(np.stack([session.infer(row) for row in x]), y)
+
+
+def test_a_chip_whose_distribution_is_out_of_reach_is_sampled():
+    readout = phl.Readout.samples("unbunched")
+    noise = phl.Noise.preset("belenos")
+    program = phl.Program.reservoir(24, 12, 24, seed=1, readout=readout, noise=noise, min_detected_photons=6)
+    with phl.reserve("sim", program, shots=20, seed=1) as session:
+        samples, info = session.infer(np.zeros(24), return_info=True)
+    assert samples.shape == (20, 24)
+    assert (samples.sum(1).min(), samples.max()) == (6, 1)
+    assert info.noise_method == "sampled sources"
+    assert 0 < info.kept_fraction[0] < 1
 
 
 @pytest.mark.parametrize("precision", ["float64", "float32"])

@@ -295,6 +295,21 @@ TEST(Noise, SampledSourcesFollowTheDistribution) {
         }
 }
 
+TEST(Noise, SectorOrderNumbersTheListOfSectors) {
+    for (const Space space : {Space::Fock, Space::Unbunched, Space::DualRail}) {
+        const u32 least = space == Space::DualRail ? 3 : 1, most = space == Space::Fock ? 5 : 3;
+        const SectorOrder order(space, 6, least, most);
+        const std::vector<u8> states = sector_states(space, 6, least, most);
+        ASSERT_EQ(order.size() * 6, states.size());
+        u8 state[6];
+        for (u64 rank = 0; rank < order.size(); ++rank) {
+            EXPECT_EQ(order.rank(states.data() + rank * 6), rank);
+            order.unrank(rank, state);
+            EXPECT_TRUE(std::equal(state, state + 6, states.data() + rank * 6)) << "rank " << rank;
+        }
+    }
+}
+
 TEST(Noise, SourceModesAddUpToOne) {
     for (const NoiseSpec& noise : kNoises)
         for (u32 expected = 1; expected <= 4; ++expected) {

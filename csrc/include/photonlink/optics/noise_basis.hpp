@@ -46,6 +46,24 @@ class SectorBasis {
 /// States of the sectors `most` to `least`, row-major, in the order of SectorBasis.
 std::vector<u8> sector_states(Space space, u32 modes, u32 least, u32 most);
 
+/// Positions in that list, without the list.
+class SectorOrder {
+  public:
+    SectorOrder(Space space, u32 modes, u32 least, u32 most);
+
+    /// States of all sectors; saturates.
+    u64 size() const { return saturating_add(first_.front(), sectors_.front().size()); }
+    u64 rank(const u8* state) const;
+    /// Writes modes occupation numbers; `rank` is below size().
+    void unrank(u64 rank, u8* state) const;
+
+  private:
+    u32 modes_;
+    u32 least_;
+    std::vector<Basis> sectors_;  // by photons - least
+    std::vector<u64> first_;      // rank of the first state of each
+};
+
 /// Patterns of `least` to `most` clicks in descending lexicographic order.
 class ClickOrder {
   public:

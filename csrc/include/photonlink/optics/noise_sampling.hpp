@@ -4,8 +4,8 @@
 
 #include <vector>
 
-#include "photonlink/optics/basis.hpp"
 #include "photonlink/optics/clifford.hpp"
+#include "photonlink/optics/noise_basis.hpp"
 #include "photonlink/optics/noise_plan.hpp"
 
 namespace photonlink::optics {
@@ -26,7 +26,7 @@ class SourceSampler {
     bool draw(u64 seed, u64 id, u32 shot, u32 attempt, u8* state);
 
     /// Position of a kept state among all of them.
-    u64 position(const u8* state) const;
+    u64 position(const u8* state) const { return order_.rank(state); }
 
   private:
     struct Delivery {
@@ -44,8 +44,7 @@ class SourceSampler {
     u32 blocks_;                                                  // of two uniforms that an attempt may take
     std::vector<std::vector<std::vector<Delivery>>> deliveries_;  // by input, and by photons that are still needed
     std::vector<double> cumulative_;  // inputs x modes, of the photons in states of their own
-    std::vector<Basis> sectors_;      // kept ones, by photons - least
-    std::vector<u64> first_;          // position of each sector
+    SectorOrder order_;
     CliffordSampler clifford_;
     std::vector<u32> shared_;    // columns of the photons in the shared state
     std::vector<u32> own_;       // of the others
