@@ -45,6 +45,7 @@ __all__: list[str] = [
     "kept_click_patterns",
     "kept_size",
     "kept_states",
+    "kept_states_at",
     "multiply_add_peak",
     "noise_method",
     "output_size",
@@ -788,6 +789,13 @@ def kept_size(spec: ProgramSpec) -> int:
 def kept_states(spec: ProgramSpec) -> numpy.typing.NDArray[numpy.uint8]:
     """
     Detected states of kept events in order, (states, modes) uint8.
+    """
+
+def kept_states_at(
+    spec: ProgramSpec, positions: typing.Annotated[numpy.typing.ArrayLike, numpy.uint32]
+) -> numpy.typing.NDArray[numpy.uint8]:
+    """
+    States at these positions of kept_states(), (positions, modes) uint8.
     """
 
 def multiply_add_peak(precision: str) -> float:
