@@ -16,14 +16,16 @@ namespace {
 /// Work that a helper must have, to be worth waking: a sleeping thread takes some ten microseconds to come.
 constexpr double kLeastHelperNs = 100e3;
 
-/// Nanoseconds of one core per datapoint, roughly: what decides how many threads pay.
-double estimated_row_ns(const ProgramSpec& spec, const SlosNeeds& needs, u32 shots) {
-    constexpr double kMultiplyAddsPerNs = 10, kNsPerShot = 50;
+constexpr double kNsPerShot = 50;
+
+/// Nanoseconds of one core per datapoint without its samples, roughly: what decides how many threads pay.
+double estimated_row_ns(const ProgramSpec& spec, bool distribution) {
+    constexpr double kMultiplyAddsPerNs = 10;
     double multiply_adds =
         4.0 * spec.modes * spec.modes * spec.photons() * static_cast<double>(spec.interferometers.size());
-    for (u32 k = 1; needs.distribution && k <= spec.photons(); ++k)
+    for (u32 k = 1; distribution && k <= spec.photons(); ++k)
         multiply_adds += 4.0 * k * static_cast<double>(state_count(spec.readout.space, spec.modes, k));
-    return multiply_adds / kMultiplyAddsPerNs + kNsPerShot * shots;
+    return multiply_adds / kMultiplyAddsPerNs;
 }
 
 /// The blocks of one batch, as workers take them.
@@ -86,6 +88,7 @@ class SlosSimulator final : public Simulator {
 
     std::size_t memory_limit_;
     u32 most_threads_;
+    double row_ns_ = 0;
     SlosShared<Real> shared_;
     std::vector<std::unique_ptr<SlosWorker<Real>>> workers_;
     ThreadPool pool_;
@@ -102,7 +105,8 @@ SlosSimulator<Real>::SlosSimulator(std::shared_ptr<const ProgramSpec> spec, std:
     build({sampled || !has_closed_form(*shared_.spec), sampled});
 }
 
-/// Lays everything out anew. What was there goes first, but stays if the new layout is refused.
+/// Lays everything out anew. What was there goes first, but stays if the new layout is refused. If memory runs out half
+/// way there are no workers, and the next run tries again.
 template <class Real>
 void SlosSimulator<Real>::build(const SlosNeeds& needs) {
     const ProgramSpec& spec = *shared_.spec;
@@ -114,19 +118,22 @@ void SlosSimulator<Real>::build(const SlosNeeds& needs) {
     workers_.clear();
     shared_.needs = needs;
     shared_.layout = layout;
+    row_ns_ = estimated_row_ns(spec, needs.distribution);
     if (needs.distribution && !shared_.readout) shared_.readout = std::make_unique<const ReadoutMap>(spec);
     if (layout.rows > 0 && !shared_.row_plan) {
         const double scale = SweepColumns<Real>(spec, Interferometer(spec, 1).occupation(), 1).scale();
         shared_.row_plan =
             std::make_shared<const RowPlan<Real>>(spec, shared_.profile->template rows<Real>()->chunk, scale);
     }
-    for (u32 t = 0; t < layout.threads; ++t) workers_.push_back(std::make_unique<SlosWorker<Real>>(shared_));
+    std::vector<std::unique_ptr<SlosWorker<Real>>> workers;
+    for (u32 t = 0; t < layout.threads; ++t) workers.push_back(std::make_unique<SlosWorker<Real>>(shared_));
+    workers_ = std::move(workers);
 }
 
 template <class Real>
 u32 SlosSimulator<Real>::threads_that_pay(const SimulationBatch& batch) const {
-    const SlosNeeds needs{batch.shots > 0 || shared_.needs.distribution, false};
-    const double work = estimated_row_ns(*shared_.spec, needs, batch.shots) * static_cast<double>(batch.rows);
+    if (shared_.layout.threads == 1 || batch.rows == 1) return 1;
+    const double work = (row_ns_ + kNsPerShot * batch.shots) * static_cast<double>(batch.rows);
     const double shares = std::min(work / kLeastHelperNs, static_cast<double>(batch.rows));
     return std::clamp(static_cast<u32>(std::min(shares, 1e6)), 1u, shared_.layout.threads);
 }
@@ -143,7 +150,8 @@ std::size_t SlosSimulator<Real>::block_rows(std::size_t rows, u32 threads) const
 template <class Real>
 void SlosSimulator<Real>::run(const SimulationBatch& batch) {
     check_batch(*shared_.spec, batch);
-    if (batch.shots > 0 && !shared_.needs.sampled) build({true, true});
+    const bool sampled = shared_.needs.sampled || batch.shots > 0;
+    if (workers_.empty() || sampled != shared_.needs.sampled) build({sampled || shared_.needs.distribution, sampled});
     const u32 threads = threads_that_pay(batch);
     for (u32 t = 0; t < threads && batch.reports == nullptr; ++t) workers_[t]->reserve(batch.shots);
     if (threads == 1) return workers_[0]->run(batch, 0, batch.rows);
