@@ -73,9 +73,9 @@ class Assembler:
         interference: bool,
         wrap: bool,
         dac_bits: int,
-        noise: Noise | None,
-        detectors: Detectors,
-        min_detected_photons: int | None,
+        noise: Noise | None = None,
+        detectors: Detectors = "pnr",
+        min_detected_photons: int | None = None,
     ) -> Built:
         """What ``make``, the constructor of Program, makes of the components; ``features`` gives their order."""
         index = {name: k for k, name in enumerate(features)}
