@@ -83,8 +83,8 @@ class Differentiator:
         memory_limit: Bytes that all threads may use; by default half of the machine's memory. Amplitudes of all photon
             numbers are kept for the way back if that fits. Otherwise :attr:`kept_levels` of them are, the others are
             computed again; with less memory still, fewer datapoints are computed side by side. Results are the same.
-        threads: Threads over rows; by default PHOTONLINK_THREADS, or one per usable CPU, or fewer where memory is short.
-            Results do not depend on it.
+        threads: Threads over rows; by default PHOTONLINK_THREADS, or one per usable CPU, or fewer where memory is
+            short. Results do not depend on it.
 
     Raises:
         ProgramError: The readout has no derivatives, the program is noisy, or nothing fits the limit.

@@ -95,10 +95,10 @@ class TrainableProgram:
         wrap: bool = False,
         dac_bits: int = 0,
     ) -> TrainableProgram:
-        """A trainable program from a Perceval circuit; other arguments and errors are those of Program.from_perceval.
+        """A trainable program from a Perceval circuit, without noise; for the rest see ``Program.from_perceval``.
 
         Args:
-            circuit: A ``perceval.Circuit``, or a unitary ``Experiment`` or ``Processor``.
+            circuit: A ``perceval.Circuit``, or a unitary, noiseless ``Experiment`` or ``Processor``.
             input_state: Photons per mode.
             input_parameters: Prefixes of the names of parameters that features set.
             trainable_parameters: Prefixes of the names of trainable parameters. As in MerLin, they are ordered prefix
@@ -114,6 +114,12 @@ class TrainableProgram:
         from photonlink import _perceval
 
         inputs, trained = _prefixes(input_parameters), _prefixes(trainable_parameters)
+        around = _perceval.surroundings(circuit)
+        if around.detectors != "pnr" or not (around.noise is None or around.noise.ideal):
+            raise ProgramError(
+                "the experiment has noise or threshold detectors, with which there are no exact derivatives: remove "
+                "them, and give them to trainable.program(values).replace(...) where noisy results are wanted"
+            )
         state = _perceval.occupation(input_state)
         assembler, names = _perceval.assemble(
             circuit, inputs + trained, make=lambda modes: _TrainableAssembler(modes, trained)
@@ -127,7 +133,18 @@ class TrainableProgram:
         def make(**fields: Any) -> Program:
             return Program(**{**fields, "interferometers": native.compose(np.zeros(len(parameters)))})
 
-        base = assembler.build(make, state, features, readout, interference=interference, wrap=wrap, dac_bits=dac_bits)
+        base = assembler.build(
+            make,
+            state,
+            features,
+            readout,
+            interference=interference,
+            wrap=wrap,
+            dac_bits=dac_bits,
+            noise=None,
+            detectors="pnr",
+            min_detected_photons=None,
+        )
         return cls(base, parameters, components, _perceval.values(circuit, parameters))
 
     @property

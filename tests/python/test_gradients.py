@@ -225,6 +225,29 @@ def test_shifts_of_an_exact_session_are_exact(readout, space, interference):
     assert np.abs(shifted.features - exact.features).max() < 1e-9
 
 
+@pytest.mark.parametrize("readout", [phl.Readout.mode_expectations("fock"), phl.Readout.probs("unbunched")])
+def test_shifts_of_a_noisy_program_are_exact(readout):
+    """Numerator and kept fraction of lossy, partly distinguishable photons, sometimes one too many."""
+    noise = phl.Noise(brightness=0.9, transmittance=0.8, indistinguishability=0.85, g2=0.05)
+    program = phl.Program.layered(4, [1, 0, 1, 0]).haar(1).phases(["a", "b"]).haar(2).phases(["a"], modes=[2]).haar(3)
+    program = program.build(readout, noise=noise)
+    rng = np.random.default_rng(10)
+    x, cotangent = rng.uniform(-3, 3, (2, 2)), rng.normal(size=(2, program.output_size))
+    with phl.reserve("sim", phase_program(program), controller=phl.Controller()) as session:
+        shifted = parameter_shift(session, x, cotangent, program=program)
+    assert shifted.settings_per_phase == 8  # up to four photons
+    differences = central(lambda at: (program.simulate(at) * cotangent).sum(), x)
+    assert np.abs(shifted.features - differences).max() < 1e-7
+    with pytest.raises(ProgramError, match="parameter shift"):
+        value_and_vjp(program, x, cotangent)
+
+
+def test_rounded_phases_cannot_be_shifted():
+    program = phl.Program.reservoir(4, 2, features=4, noise=phl.Noise(phase_imprecision=0.1))
+    with phl.reserve("sim", program) as session, pytest.raises(ProgramError, match="rounded to a grid"):
+        parameter_shift(session, np.zeros(4), np.zeros(6))
+
+
 def test_settings_per_phase():
     for readout, settings in [
         (phl.Readout.probs("fock"), 6),
