@@ -121,6 +121,7 @@ bool Controller::Impl::shutdown() {
         left_behind_ = left;
     }
     if (supervisor_.joinable()) supervisor_.join();
+    if (!left_behind_) processor_.reset();  // nobody is at it, and its threads end with it
     return !left_behind_;
 }
 

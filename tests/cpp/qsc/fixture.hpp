@@ -89,7 +89,11 @@ class TestProcessor : public Processor {
     explicit TestProcessor(std::shared_ptr<Record> record) : record_(std::move(record)) {}
 
     ProcessorInfo info() const override {
-        return {"test", true, record_->settings.supports_exact, record_->settings.max_batch};
+        ProcessorInfo info;
+        info.name = "test";
+        info.supports_exact = record_->settings.supports_exact;
+        info.max_batch = record_->settings.max_batch;
+        return info;
     }
     void configure(std::shared_ptr<const optics::ProgramSpec> spec, const RunOptions& options) override {
         if (record_->settings.on_configure) record_->settings.on_configure();

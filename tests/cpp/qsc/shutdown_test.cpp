@@ -77,6 +77,35 @@ TEST(Shutdown, DoesNotWaitForAProgramThatIsNeverLoaded) {
     EXPECT_TRUE(controller.shutdown());
 }
 
+/// Has threads of its own, as a simulator may.
+class BusyProcessor : public TestProcessor {
+  public:
+    using TestProcessor::TestProcessor;
+    ~BusyProcessor() override {
+        stop_ = true;
+        thread_.join();
+    }
+
+  private:
+    std::atomic<bool> stop_{false};
+    std::thread thread_{[this] {
+        while (!stop_) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }};
+};
+
+TEST(Shutdown, EndsTheThreadsOfTheProcessorToo) {
+    const std::size_t before = threads_at_rest();
+    Controller controller(std::make_unique<BusyProcessor>(std::make_shared<Record>(ProcessorSettings{})));
+    EXPECT_EQ(thread_count(), before + 1);
+    const SessionGrant grant = controller.reserve(test_program(), {});
+    EXPECT_TRUE(controller.shutdown());
+    expect_threads(before);
+    EXPECT_TRUE(controller.shutdown());
+    EXPECT_EQ(controller.status().processor.name, "test");
+    EXPECT_THROW(controller.reserve(test_program(), {}), ControllerFailed);
+    EXPECT_THROW(controller.attach(grant.session, Caller().attachment()), ControllerFailed);
+}
+
 TEST(Stop, FinishesWhatWasAcceptedAndSaysWhy) {
     ProcessorSettings settings;
     settings.gated = true;

@@ -60,9 +60,9 @@ class Controller {
     /// Leaves State::Error. Throws Busy inside a session, ControllerFailed if the dispatcher never came back.
     void reset();
 
-    /// Ends the session, if any, and every thread; afterwards each call that needs them throws ControllerFailed. False
-    /// if the processor did not come back within DispatcherOptions::drain_s + processor_grace_s: its thread is left
-    /// behind, and status() says so.
+    /// Ends the session, if any, every thread and the processor; afterwards each call that needs them throws
+    /// ControllerFailed. False if the processor did not come back within DispatcherOptions::drain_s +
+    /// processor_grace_s: its thread is left behind, and status() says so.
     bool shutdown();
 
   private:
