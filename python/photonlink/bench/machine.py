@@ -8,7 +8,18 @@ import platform
 from importlib import metadata
 from pathlib import Path
 
-PACKAGES = ("photonlink", "numpy", "perceval-quandela", "exqalibur", "merlinquantum", "torch", "cupy-cuda13x")
+PACKAGES = (
+    "photonlink",
+    "numpy",
+    "perceval-quandela",
+    "exqalibur",
+    "merlinquantum",
+    "torch",
+    "piquasso",
+    "lightworks",
+    "thewalrus",
+    "cupy-cuda13x",
+)
 
 
 def machine() -> dict[str, object]:

@@ -73,7 +73,8 @@ def _runners(task: Task, *, with_peers: bool) -> Iterator[dict[str, Runner]]:
     with phl.reserve("sim", program, clock="none", precision="float32", threads=task.threads) as session:
         runners["photonlink float32, session"] = session.infer
         if with_peers:
-            runners |= {peer.name: peer.build(task) for peer in peers() if peer.installed}
+            able = [peer for peer in peers() if peer.installed and peer.most_states >= program.output_size]
+            runners |= {peer.name: peer.build(task) for peer in able}
         yield runners
 
 

@@ -6,7 +6,9 @@ A peer that is not installed is left out, and the report says so.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -72,6 +74,7 @@ class Peer:
     module: str
     precision: str
     build: Callable[[Task], Runner]
+    most_states: int = 1 << 32  # larger distributions would take it minutes
 
     @property
     def installed(self) -> bool:
@@ -171,6 +174,68 @@ def _merlin_graph(precision: str) -> Callable[[Task], Runner]:
     return build
 
 
+def _piquasso(task: Task) -> Runner:
+    """Piquasso's simulator of passive circuits: a program of a state and a matrix per datapoint."""
+    piquasso = importlib.import_module("piquasso")
+
+    simulator = piquasso.PassiveSimulator(d=task.modes, config=piquasso.Config(cutoff=task.photons + 1))
+    states = math.comb(task.modes + task.photons - 1, task.photons)
+
+    def run(phases: Floats) -> Floats:
+        rows = []
+        for row in phases:
+            with piquasso.Program() as program:
+                piquasso.Q(all) | piquasso.NumberState(task.state)
+                piquasso.Q(all) | piquasso.Interferometer(task.unitary(row))
+            probabilities = np.asarray(simulator.execute(program).state.fock_probabilities)
+            rows.append(probabilities[-states:])  # fewer photons come first
+        return np.array(rows)
+
+    return run
+
+
+def _lightworks(task: Task) -> Runner:
+    """The SLOS backend of Lightworks, which gives a dict by state."""
+    lightworks = importlib.import_module("lightworks")
+    backend = importlib.import_module("lightworks.emulator.backends.slos").SLOSBackend()
+    state = lightworks.State(task.state)
+    order = [lightworks.State([int(n) for n in each]) for each in _basis(task)]
+
+    def run(phases: Floats) -> Floats:
+        rows = []
+        for row in phases:
+            circuit = lightworks.Unitary(task.unitary(row))._build()
+            found = backend.full_probability_distribution(circuit, state)
+            rows.append([found.get(each, 0.0) for each in order])
+        return np.array(rows)
+
+    return run
+
+
+def _thewalrus(task: Task) -> Runner:
+    """One permanent per state, by The Walrus."""
+    thewalrus = importlib.import_module("thewalrus")
+
+    columns = np.flatnonzero(task.state)
+    modes_of = [np.repeat(np.arange(task.modes), each) for each in _basis(task)]
+    norms = np.array([math.prod(math.factorial(int(n)) for n in each) for each in _basis(task)])
+
+    def run(phases: Floats) -> Floats:
+        rows = []
+        for row in phases:
+            matrix = task.unitary(row)[:, columns]
+            rows.append(np.array([abs(thewalrus.perm(matrix[modes])) ** 2 for modes in modes_of]) / norms)
+        return np.array(rows)
+
+    return run
+
+
+def _basis(task: Task) -> NDArray[np.uint8]:
+    from photonlink import _core
+
+    return _core.basis_states(task.modes, task.photons, "fock")
+
+
 def peers() -> tuple[Peer, ...]:
     """Every peer, installed or not."""
     return (
@@ -179,4 +244,7 @@ def peers() -> tuple[Peer, ...]:
         Peer("merlin float32", "merlin", "float32", _merlin("float32")),
         Peer("merlin float64", "merlin", "float64", _merlin("float64")),
         Peer("merlin graph float32", "merlin", "float32", _merlin_graph("float32")),
+        Peer("piquasso", "piquasso", "float64", _piquasso, most_states=20_000),
+        Peer("lightworks SLOS", "lightworks", "float64", _lightworks, most_states=20_000),
+        Peer("thewalrus permanents", "thewalrus", "float64", _thewalrus, most_states=20_000),
     )
