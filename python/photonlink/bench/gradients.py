@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from photonlink.errors import PhotonLinkError, TargetUnavailable
+from photonlink.errors import PhotonLinkError, TargetUnavailable, Unavailable
 from photonlink.gradients import Differentiator, TrainableProgram
 from photonlink.program import spaced_state
 from photonlink.readout import Readout
@@ -74,7 +74,8 @@ def _merlin(modes: int, photons: int, threads: int) -> Runner:
         import torch
     except ImportError:
         raise TargetUnavailable(
-            "the benchmark of gradients compares with MerLin, which is not installed: pip install photonlink[merlin]"
+            "the benchmark of gradients compares with MerLin, which is not installed: pip install photonlink[merlin]",
+            reason=Unavailable.NOT_INSTALLED,
         ) from None
     torch.set_num_threads(threads)
     layer = merlin.QuantumLayer(
