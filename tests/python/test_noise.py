@@ -162,6 +162,23 @@ def test_spaces_keep_their_states_of_what_detectors_show(space, detectors):
     assert kept_fraction(program) == pytest.approx(kept * share, rel=1e-9)
 
 
+def test_a_processor_brings_its_surroundings_along():
+    described = experiment(haar_unitary(4, seed=2), [1, 0, 1, 0], {}, "threshold", 1)
+    described.noise = None
+    processor = pcvl.Processor("SLOS", described, noise=pcvl.NoiseModel(transmittance=0.7, g2=0.05))
+    readout = phl.Readout.probs("fock")
+    program = phl.Program.from_perceval(processor, [1, 0, 1, 0], [], readout)
+    assert (program.noise, program.detectors, program.min_detected_photons) == (
+        phl.Noise(transmittance=0.7, g2=0.05),
+        "threshold",
+        1,
+    )
+    result = {tuple(state): p for state, p in processor.probs(precision=1e-30)["results"].items()}
+    assert largest_difference(as_distribution(program), result) < TOLERANCE
+    other = phl.Program.from_perceval(processor, [1, 0, 1, 0], [], readout, noise=phl.Noise(), detectors="pnr")
+    assert (other.noise, other.detectors, other.min_detected_photons) == (None, "pnr", 1)
+
+
 def test_keys_come_by_falling_photon_number():
     program = phl.Program.reservoir(
         3, 2, 1, readout=phl.Readout.probs("fock"), noise=phl.Noise(transmittance=0.5), min_detected_photons=0
