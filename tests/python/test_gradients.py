@@ -2,6 +2,8 @@
 
 import itertools
 import pickle
+import re
+from pathlib import Path
 
 import numpy as np
 import perceval as pcvl
@@ -333,3 +335,12 @@ def test_benchmark_compares_the_same_computation():
     assert all(case["microseconds"] > 0 and case["batch"] == 3 for case in report["cases"])
     assert report["cases"][0]["ratio"] == 1
     assert "(4,2)" in gradients.render(report)
+
+
+def test_documented_examples_run():
+    text = (Path(__file__).parents[2] / "docs" / "gradients.md").read_text()
+    namespace = {}
+    for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
+        exec(block, namespace)
+    assert namespace["shifted"].tokens == 1 + 4 * 6
+    assert namespace["vjp"].parameters.shape == (2,)
