@@ -12,7 +12,7 @@ inline __attribute__((always_inline)) void sum_chunk(const RowView& level, u32 c
         const typename V::Pattern pattern = V::load_pattern(level.patterns + u64{entry->pattern} * V::lanes);
         const typename V::Real* const weight = column + u64{entry->mode} * Rows * (A == Arithmetic::Complex ? 2 : 1);
         const typename V::Real* run = parents + entry->parent;
-#pragma GCC unroll 4
+#pragma GCC unroll 2
         for (u32 r = 0; r < Rows; ++r, run += 2 * parent_stride) {
             const typename V::Type w_re = V::splat(weight[r]);
             const typename V::Type parent_re = V::arrange(pattern, V::load_unaligned(run));

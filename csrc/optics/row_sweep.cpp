@@ -6,7 +6,7 @@ namespace photonlink::optics {
 namespace {
 
 constexpr u32 kMostLanes = 16;  // of any vector
-constexpr u32 kMostRows = 4;    // of any kernel
+constexpr u32 kMostRows = 2;    // of any kernel
 
 /// States that one of the two level buffers must hold, whole vectors, and one more that a load may reach into. Levels
 /// alternate so that the last but one lies in buffer 1; the last level is never stored.
@@ -94,7 +94,7 @@ void RowSweep<Real>::finish(const RowKernels<Real>& kernels, const SweepColumns<
     run(begin, begin + whole, out);
     if (states % chunk == 0) return;
     Real tails[kMostRows][kMostLanes];  // the last vector may be longer than what the caller has room for
-    Real* const tail[kMostRows] = {tails[0], tails[1], tails[2], tails[3]};
+    Real* const tail[kMostRows] = {tails[0], tails[1]};
     run(begin + whole, begin + whole + 1, tail);
     for (u32 row = 0; row < kernels.rows; ++row)
         std::copy(tails[row], tails[row] + states % chunk, out[row] + whole * chunk);

@@ -37,10 +37,8 @@ struct RowDouble4 : Double4 {
 #include "peak_kernel.inl"
 #include "row_kernel.inl"
 
-constexpr RowKernels<float> kRowFloat32[] = {row_kernels<RowFloat8, 4>(), row_kernels<RowFloat8, 2>(),
-                                             row_kernels<RowFloat8, 1>()};
-constexpr RowKernels<double> kRowFloat64[] = {row_kernels<RowDouble4, 4>(), row_kernels<RowDouble4, 2>(),
-                                              row_kernels<RowDouble4, 1>()};
+constexpr RowKernels<float> kRowFloat32[] = {row_kernels<RowFloat8, 2>(), row_kernels<RowFloat8, 1>()};
+constexpr RowKernels<double> kRowFloat64[] = {row_kernels<RowDouble4, 2>(), row_kernels<RowDouble4, 1>()};
 
 constexpr SlosKernels<float> kFloat32[] = {kernels<Float8, Double4>(), kernels<Float4, Double4>(),
                                            kernels<Scalar<float>, Scalar<double>>()};
@@ -59,7 +57,7 @@ const KernelProfile kAvx2Profile{"avx2",
                                  3,
                                  kRowFloat32,
                                  kRowFloat64,
-                                 3,
+                                 2,
                                  all_minors<Double4, Double4, Double2, Scalar<double>>,
                                  multiply_adds<Float8>,
                                  kRoundFlops<Float8>,

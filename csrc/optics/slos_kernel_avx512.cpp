@@ -36,10 +36,8 @@ struct RowDouble8 : Double8 {
 #include "peak_kernel.inl"
 #include "row_kernel.inl"
 
-constexpr RowKernels<float> kRowFloat32[] = {row_kernels<RowFloat16, 4>(), row_kernels<RowFloat16, 2>(),
-                                             row_kernels<RowFloat16, 1>()};
-constexpr RowKernels<double> kRowFloat64[] = {row_kernels<RowDouble8, 4>(), row_kernels<RowDouble8, 2>(),
-                                              row_kernels<RowDouble8, 1>()};
+constexpr RowKernels<float> kRowFloat32[] = {row_kernels<RowFloat16, 2>(), row_kernels<RowFloat16, 1>()};
+constexpr RowKernels<double> kRowFloat64[] = {row_kernels<RowDouble8, 2>(), row_kernels<RowDouble8, 1>()};
 
 constexpr SlosKernels<float> kFloat32[] = {kernels<Float16, Double8>(), kernels<Float8, Double8>(),
                                            kernels<Float4, Double4>(), kernels<Scalar<float>, Scalar<double>>()};
@@ -61,7 +59,7 @@ const KernelProfile kAvx512Profile{"avx512",
                                    4,
                                    kRowFloat32,
                                    kRowFloat64,
-                                   3,
+                                   2,
                                    all_minors<Double8, Double4, Double2, Scalar<double>>,
                                    multiply_adds<Float16>,
                                    kRoundFlops<Float16>,

@@ -18,7 +18,7 @@ struct SlosLayout {
     u32 threads = 1;
 
     /// Lanes that interferometers are composed in, at most; not every profile can compose two.
-    u32 composed_lanes() const { return std::max(lanes, rows > 1 ? std::max(rows, 4u) : 1u); }
+    u32 composed_lanes() const { return std::max(lanes, rows > 1 ? 4u : 1u); }
 };
 
 /// True if the readout is the distribution itself, which is written to the caller's row and nowhere else.

@@ -72,7 +72,8 @@ class SlosSimulator final : public Simulator {
     std::size_t output_size() const override { return shared_.outputs; }
     std::size_t basis_size() const override { return shared_.basis_size; }
     std::size_t preferred_batch() const override {
-        return std::size_t{std::max(shared_.layout.lanes, shared_.layout.rows)} * shared_.layout.threads;
+        constexpr u32 kTurns = 4;  // blocks of rows that a thread takes, so that all end at about the same time
+        return std::size_t{std::max(shared_.layout.lanes, kTurns * shared_.layout.rows)} * shared_.layout.threads;
     }
     std::size_t memory_bytes() const override {
         return layout_bytes<Real>(*shared_.spec, *shared_.profile, shared_.needs, shared_.layout);

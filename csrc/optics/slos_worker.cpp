@@ -8,7 +8,7 @@ namespace photonlink::optics {
 namespace {
 
 constexpr u32 kMaxLanes = 16;  // of any kernel profile
-constexpr u32 kMaxRows = 4;
+constexpr u32 kMaxRows = 2;
 
 /// Datapoints up to which vectors over their states beat vectors over datapoints, whose lanes would be mostly idle.
 constexpr std::size_t kFewRows = 12;

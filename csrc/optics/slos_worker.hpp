@@ -75,7 +75,7 @@ class SlosWorker {
     std::optional<SweepColumns<Real>> row_columns_;
     std::vector<Real> tiles_;
     std::optional<Sampler> sampler_;
-    RowReport scratch_[4];  // for rows whose caller wants no report, as many as may pass at a time
+    RowReport scratch_[2];  // for rows whose caller wants no report, as many as may pass at a time
 };
 
 }  // namespace photonlink::optics
