@@ -371,17 +371,25 @@ def test_counts_that_could_not_be_folded_survive_a_kill(ledger, program, x, tmp_
         assert usage_of(service.target, 2)["end"] == "released"
 
 
+def freeze(process):
+    """Stop every thread of a process, and wait until each stands still."""
+    process.send_signal(signal.SIGSTOP)
+    deadline = time.monotonic() + FOREVER
+    tasks = Path(f"/proc/{process.pid}/task")
+    while any((task / "stat").read_text().rsplit(")", 1)[1].split()[0] != "T" for task in tasks.iterdir()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def test_a_frozen_service_is_a_timeout(ledger, program, x):
-    with ServiceProcess(*ledger) as service:
-        session = phl.reserve(service.target, program)
+    with ServiceProcess(*ledger) as service, phl.reserve(service.target, program) as session:
         session.infer(x)
-        service.process.send_signal(signal.SIGSTOP)
+        freeze(service.process)
         try:
             with pytest.raises((LinkTimeout, LinkClosed)):
                 session.infer(x, timeout=FOREVER)
         finally:
             service.process.send_signal(signal.SIGCONT)
-        session.close()
 
 
 def test_a_forked_child_cannot_use_the_session(shared):
