@@ -52,7 +52,7 @@ class Case:
 
 
 def _direct(program: phl.Program, precision: str, threads: int) -> Runner:
-    """The bare simulator, results into memory that is there already."""
+    """The bare simulator: a batch per call, results in a new array."""
     from photonlink import _core
 
     simulator = _core.Simulator(program.spec, precision, half_of_memory(), threads=threads)
