@@ -57,7 +57,7 @@ struct ProgramSpec {
     ReadoutSpec readout;
     bool interference = true;  // false: fully distinguishable photons (probabilities add instead of amplitudes)
     NoiseSpec noise;
-    std::string digest;        // of the whole Program, encoding included; compared, never parsed
+    std::string digest;  // of the whole Program, encoding included; compared, never parsed
 
     u32 photons() const {
         u32 total = 0;
