@@ -168,17 +168,17 @@ def render(report: dict[str, Any]) -> str:
     )
     lines = [
         f"{machine} copying; {report['threads']} threads each (simulated optics)",
-        f"{'full Fock distribution':<24}{'batch':>6}{'us per datapoint':>40}{'ours is faster':>16}{'of one core':>13}",
+        f"{'full Fock distribution':<24}{'batch':>6}{'us per datapoint':>42}{'ours is faster':>16}{'of one core':>13}",
     ]
     ours = {(c["modes"], c["photons"], c["batch"]): c["microseconds"] for c in report["cases"] if c["who"] == OURS}
     for case in report["cases"]:
         size = (case["modes"], case["photons"], case["batch"])
         share = f"{case['gflops'] / peak:.0%}" if case["gflops"] and "1 thread" in case["who"] else ""
         fewer = "*" if case["rows_timed"] < case["batch"] else " "
-        cell = f"{case['who']:<29}{case['microseconds']:>10.2f}{fewer}"
+        cell = f"  {case['who']:<29}{case['microseconds']:>10.2f}{fewer}"
         lines.append(
             f"({size[0]},{size[1]})".ljust(24)
-            + f"{size[2]:>6}{cell:>40}{case['microseconds'] / ours[size]:>15.1f}x{share:>13}"
+            + f"{size[2]:>6}{cell:>42}{case['microseconds'] / ours[size]:>15.1f}x{share:>13}"
         )
     lines += [
         "* timed on fewer rows, because a whole batch takes longer than the time limit per case",
@@ -188,10 +188,10 @@ def render(report: dict[str, Any]) -> str:
 
 
 def _render_rest(report: dict[str, Any]) -> list[str]:
-    lines = ["", f"{'samples of one datapoint':<24}{'shots':>6}{'milliseconds':>40}"]
+    lines = ["", f"{'samples of one datapoint':<24}{'shots':>6}{'milliseconds':>42}"]
     for row in report["samples"]:
-        cell = f"{row['who']:<29}{row['milliseconds']:>10.3f} "
-        lines.append(f"({row['modes']},{row['photons']})".ljust(24) + f"{row['shots']:>6}{cell:>40}")
+        cell = f"  {row['who']:<29}{row['milliseconds']:>10.3f} "
+        lines.append(f"({row['modes']},{row['photons']})".ljust(24) + f"{row['shots']:>6}{cell:>42}")
     lines += ["", f"{'how cost grows, float32':<24}{'batch':>6}{'us':>14}{'GFLOP/s':>10}{'level KiB':>12}"]
     for row in report["scaling"]:
         kib = level_bytes(row["modes"], row["photons"], 4) / 1024
