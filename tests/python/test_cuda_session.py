@@ -638,9 +638,14 @@ def test_synchronize_is_bounded(native, session):
 def test_a_signal_ends_a_wait(native, session):
     session.device_link()
     native.links[0].busy = True
+    # A shell starts background jobs with the signal ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        session.synchronize(0, timeout=30.0)
-    timer.join()
-    native.links[0].busy = False
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            session.synchronize(0, timeout=30.0)
+    finally:
+        timer.join()
+        signal.signal(signal.SIGINT, before)
+        native.links[0].busy = False
