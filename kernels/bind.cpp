@@ -25,10 +25,10 @@ T* pointer(u64 address) {
 
 cudaStream_t stream_of(u64 handle) { return pointer<CUstream_st>(handle); }
 
-RawBatch batch_of(u64 features, u32 feature_bytes, i64 feature_stride, u64 out, i64 out_stride, u64 statuses,
-                  u64 rows) {
+RawBatch batch_of(u64 features, u32 feature_bytes, i64 feature_stride, u64 out, i64 out_stride, u64 statuses, u64 rows,
+                  u64 first_row = 0) {
     return {pointer<const void>(features), feature_bytes, feature_stride, pointer<void>(out), out_stride,
-            pointer<u32>(statuses),        rows};
+            pointer<u32>(statuses),        rows,          first_row};
 }
 
 py::dict as_dict(const Device& device) {
@@ -149,12 +149,14 @@ void bind_link(py::module_& module) {
         .def(
             "infer",
             [](DeviceLink& link, u64 features, u32 feature_bytes, i64 feature_stride, u64 out, i64 out_stride,
-               u64 statuses, u64 rows, double timeout, u64 stream) {
-                link.infer(batch_of(features, feature_bytes, feature_stride, out, out_stride, statuses, rows), timeout,
-                           stream_of(stream));
+               u64 statuses, u64 rows, double timeout, u64 stream, u64 first_row) {
+                link.infer(
+                    batch_of(features, feature_bytes, feature_stride, out, out_stride, statuses, rows, first_row),
+                    timeout, stream_of(stream));
             },
             "features"_a, "feature_bytes"_a, "feature_stride"_a, "out"_a, "out_stride"_a, "statuses"_a, "rows"_a,
-            "timeout"_a, "stream"_a, ReleaseGil())
+            "timeout"_a, "stream"_a, "first_row"_a = 0, ReleaseGil(),
+            "One launch. A failure's row counts from `first_row`: batches may be split over several launches.")
         .def(
             "submit",
             [](DeviceLink& link, u64 features, u32 feature_bytes, i64 feature_stride, u64 out, i64 out_stride,

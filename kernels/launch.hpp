@@ -19,6 +19,7 @@ struct RawBatch {
     i64 out_stride;
     u32* statuses;
     u64 rows;
+    u64 first_row = 0;  // see device::Batch
 };
 
 /// The element size of results is link.result_bytes.

@@ -46,7 +46,8 @@ device::Batch<Real, Out> typed(const RawBatch& raw) {
             static_cast<Out*>(raw.out),
             raw.out_stride,
             raw.statuses,
-            raw.rows};
+            raw.rows,
+            raw.first_row};
 }
 
 /// Calls `body(Real(), Out())` with the types of these sizes.

@@ -103,7 +103,11 @@ class DeviceLink:
         rows: typing.SupportsInt | typing.SupportsIndex,
         timeout: typing.SupportsFloat | typing.SupportsIndex,
         stream: typing.SupportsInt | typing.SupportsIndex,
-    ) -> None: ...
+        first_row: typing.SupportsInt | typing.SupportsIndex = 0,
+    ) -> None:
+        """
+        One launch. A failure's row counts from `first_row`: batches may be split over several launches.
+        """
     def submit(
         self,
         features: typing.SupportsInt | typing.SupportsIndex,

@@ -136,7 +136,7 @@ def test_one_launch_on_the_given_stream(native, session, dtype):
     statuses = DlpackArray(np.zeros(4, np.uint32))
     assert session.infer(x, out=out, stream=77, statuses=statuses) is out
     (link,) = native.links
-    expected = (address(x), np.dtype(dtype).itemsize, WIDTH, address(out), SIZE, address(statuses), 4, 1.0, 77)
+    expected = (address(x), np.dtype(dtype).itemsize, WIDTH, address(out), SIZE, address(statuses), 4, 1.0, 77, 0)
     assert link.calls == [("infer", *expected)]
     assert x.streams == out.streams == statuses.streams == [77]
     assert link.config["slots"] == 16
@@ -187,11 +187,12 @@ def test_long_acquisitions_take_several_launches(native, program):
         assert len(calls) == -(-rows // 16)
         assert max(call[7] for call in calls) == 16
         first = 0
-        for _, features, _, _, results, _, states, count, _, stream in calls:
+        for _, features, _, _, results, _, states, count, _, stream, first_row in calls:
             assert features == address(x) + first * WIDTH * 8
             assert results == address(out) + first * SIZE * 8
             assert states == address(statuses) + first * 4
             assert stream == 5
+            assert first_row == first
             first += count
 
 
@@ -370,7 +371,7 @@ def test_cuda_array_interface(native, session):
     memory, results = np.zeros((4, 2 * WIDTH), np.float32), np.zeros((4, SIZE))
     x, out = InterfaceArray(memory[:, :WIDTH]), InterfaceArray(results)
     session.infer(x, out=out)
-    expected = (memory.ctypes.data, 4, 2 * WIDTH, results.ctypes.data, SIZE, 0, 4, 1.0, 0)
+    expected = (memory.ctypes.data, 4, 2 * WIDTH, results.ctypes.data, SIZE, 0, 4, 1.0, 0, 0)
     assert native.links[0].calls == [("infer", *expected)]
 
 
@@ -380,7 +381,7 @@ def test_an_interface_names_the_stream_that_writes_the_array(native, session):
     session.infer(x, out=out)
     session.infer(x, out=out, stream=55)
     session.infer(x, out=out, stream=56)
-    names = [(call[0], call[-1] if call[0] == "infer" else call[1]) for call in native.links[0].calls]
+    names = [(call[0], call[9] if call[0] == "infer" else call[1]) for call in native.links[0].calls]
     assert names == [("infer", 55), ("infer", 55), ("synchronize", 55), ("infer", 56)]
 
 
@@ -420,7 +421,7 @@ class _Protocol:
 )
 def test_streams_of_every_library(native, session, stream, handle):
     session.infer(*arrays(), stream=stream)
-    assert native.links[0].calls[0][-1] == handle
+    assert native.links[0].calls[0][9] == handle
 
 
 @pytest.mark.parametrize("stream", [-1, "default", 1.5, True, object()])
@@ -471,7 +472,7 @@ def test_the_frameworks_current_stream_and_memory(native, session, cupy):
     y = session.infer(x)
     assert type(y) is cupy.Array
     assert (y.array.shape, y.array.dtype) == ((4, SIZE), np.float64)
-    assert native.links[0].calls[0][-1] == 33
+    assert native.links[0].calls[0][9] == 33
     # -1: no handshake on the stream that the array lives on.
     assert x.streams == y.streams == [-1]
     assert session.infer(cupy.Array(np.zeros(WIDTH))).array.shape == (SIZE,)

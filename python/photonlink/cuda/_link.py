@@ -210,7 +210,7 @@ class DeviceLink:
         with guarded(self._context.target):
             for first in range(0, rows, self.rows_per_launch):
                 count = min(self.rows_per_launch, rows - first)
-                self._open().infer(*_batch(x, y, statuses, first), count, timeout, stream)
+                self._open().infer(*_batch(x, y, statuses, first), count, timeout, stream, first)
 
     def submit(self, x: DeviceView, y: DeviceView, statuses: DeviceView | None, timeout: float, stream: int) -> Any:
         """Launch the first half of a call that leaves the device free meanwhile."""

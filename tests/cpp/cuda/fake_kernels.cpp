@@ -21,7 +21,8 @@ device::Batch<double, double> typed(const RawBatch& raw) {
             static_cast<double*>(raw.out),
             raw.out_stride,
             raw.statuses,
-            raw.rows};
+            raw.rows,
+            raw.first_row};
 }
 
 }  // namespace

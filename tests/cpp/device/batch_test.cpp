@@ -90,13 +90,15 @@ TEST(Batch, RefusedRowsAreLatchedWithTheirReason) {
         publish(handle, arrival, header_for(seen, wire::Status::BudgetSpent, 0), nullptr, 0);
     });
     LaunchWords words{};
-    run_infer(port.link(), rows.batch(), {1, 3, 2}, &words);
+    auto batch = rows.batch();
+    batch.first_row = 100;
+    run_infer(port.link(), batch, {1, 3, 2}, &words);
     for (u64 row = 0; row < rows.rows; ++row) rows.expect_row(row, row < 5 ? CallStatus::Ok : CallStatus::Refused);
     Failure failure{};
     ASSERT_TRUE(take_failure(&port.side.latch, &failure));
     EXPECT_EQ(failure.status, CallStatus::Refused);
     EXPECT_EQ(failure.wire_status, static_cast<i32>(wire::Status::BudgetSpent));
-    EXPECT_EQ(failure.row, 5u);
+    EXPECT_EQ(failure.row, 105u);
     EXPECT_EQ(failure.id, 5u);
     EXPECT_EQ(port.side.words.failed_rows, 15u);
 }

@@ -21,6 +21,7 @@ struct Batch {
     i64 out_stride;        // values from row to row
     u32* statuses;         // CallStatus of each row; may be null
     u64 rows;
+    u64 first_row = 0;  // what a failure calls row 0: a caller may split its batch over several launches
 };
 
 /// How one group takes part in a batch: rows `first`, `first + stride`, and so on.
@@ -94,8 +95,8 @@ PHL_HD void finish_row(const Group& group, const Link& link, const Batch<Real, O
     if (!group.leader()) return;
     const u64 reason = outcome.status == CallStatus::Closed ? link.port.server_close_reason() : 0;
     const u64 id = share.first_id == kNoId ? kNoId : share.first_id + row;
-    latch_failure(link,
-                  Failure{outcome.status, outcome.wire_status, row, id, reason, platform::clock_ns() - share.began_ns});
+    latch_failure(link, Failure{outcome.status, outcome.wire_status, batch.first_row + row, id, reason,
+                                platform::clock_ns() - share.began_ns});
 }
 
 /// True once the call has no time left; the same for all threads.

@@ -24,7 +24,7 @@ inline constexpr u32 kLinkVersion = 1;
 struct Failure {
     CallStatus status;
     i32 wire_status;   // of CallStatus::Refused
-    u64 row;           // in its call
+    u64 row;           // in its call, Batch::first_row included
     u64 id;            // 64-bit datapoint id
     u64 close_reason;  // of CallStatus::Closed
     u64 elapsed_ns;    // since the call began
