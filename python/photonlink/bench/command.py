@@ -18,6 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     optics = benchmarks.add_parser("optics", help="distributions and samples beside the peers and the machine's limits")
     optics.add_argument("--quick", action="store_true", help="only sizes up to (10,5)")
+    optics.add_argument(
+        "--sizes", nargs="+", type=_size, metavar="M,N", help="modes and photons of the distributions instead"
+    )
     optics.add_argument("--threads", type=int, default=2, help="threads that each program may use (default 2)")
     optics.set_defaults(execute=_optics)
 
@@ -28,6 +31,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
     for benchmark in (link, optics, gradients):
         benchmark.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _size(text: str) -> tuple[int, int]:
+    """``"12,6"`` as (12, 6); argparse reports a ValueError in its own words."""
+    modes, photons = (int(number) for number in text.split(","))
+    if not 1 <= photons <= modes:
+        raise ValueError(text)
+    return modes, photons
 
 
 def _show(arguments: argparse.Namespace, report: dict[str, Any], text: str) -> int:
@@ -61,6 +72,6 @@ def _gradients(arguments: argparse.Namespace) -> int:
 def _optics(arguments: argparse.Namespace) -> int:
     from photonlink.bench import optics
 
-    sizes = optics.SIZES[:3] if arguments.quick else optics.SIZES
-    report = optics.run(sizes, threads=arguments.threads, quick=arguments.quick)
+    sizes = arguments.sizes or (optics.SIZES[:3] if arguments.quick else optics.SIZES)
+    report = optics.run(tuple(sizes), threads=arguments.threads, quick=arguments.quick)
     return _show(arguments, report, optics.render(report))
