@@ -167,6 +167,7 @@ TEST_F(CudaLink, ASplitCallIsCapturedWholeOrNotAtAll) {
     fake::Graph graph = fake::end_capture(stream);
     EXPECT_THROW(link.collect(*left, kPatience, stream), std::invalid_argument);
     link.collect(*eager, kPatience, stream);
+    ASSERT_TRUE(link.synchronize(stream, kPatience));
     graph.pop_back();  // the submit whose collect was refused
     for (u32 replays = 0; replays < 3; ++replays) {
         std::fill(rows.y.begin(), rows.y.end(), DoubleRows::kMark);
