@@ -35,7 +35,15 @@ from photonlink._memory import half_of_memory
 from photonlink._options import integer
 from photonlink.errors import ProgramError
 from photonlink.program import Precision, Program
-from photonlink.shift import ShiftCost, ShiftGradient, feature_gradients, parameter_shift, phase_program, shift_cost
+from photonlink.shift import (
+    ShiftCost,
+    ShiftGradient,
+    checked_cotangent,
+    feature_gradients,
+    parameter_shift,
+    phase_program,
+    shift_cost,
+)
 from photonlink.trainable import TrainableProgram
 
 __all__ = [
@@ -170,7 +178,7 @@ class Differentiator:
         rows = np.asarray(x, np.float64)
         phases = self._program.encode(rows)
         single = rows.ndim == 1
-        weights = self._cotangent(cotangent, single, len(phases))
+        weights = checked_cotangent(cotangent, self._dtype, single, len(phases), self._program.output_size)
         with self._lock:
             values = self._set(parameters)
             value, by_phase, by_matrix = self._core.run(
@@ -187,14 +195,6 @@ class Differentiator:
             interferometers=by_matrix if interferometers else None,
             parameters=by_parameter,
         )
-
-    def _cotangent(self, cotangent: ArrayLike, single: bool, rows: int) -> NDArray[Any]:
-        weights = np.asarray(cotangent, self._dtype)
-        size = self._program.output_size
-        expected = (size,) if single else (rows, size)
-        if weights.shape != expected:
-            raise ProgramError(f"cotangent has shape {weights.shape}, expected that of the observables, {expected}")
-        return weights[None] if single else weights
 
     def _set(self, parameters: ArrayLike | None) -> NDArray[np.float64] | None:
         """Puts the interferometers of these parameter values in place."""

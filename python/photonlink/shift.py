@@ -19,9 +19,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from photonlink import _core
 from photonlink.encoding import Encoding
@@ -165,7 +166,7 @@ def parameter_shift(
     feature, weight = _levers(session.program, program)
     features = np.asarray(x, np.float64)
     base = wanted.encode(features) if program is not None else np.atleast_2d(features)
-    weights = _checked_cotangent(cotangent, features.ndim == 1, len(base), wanted.output_size)
+    weights = checked_cotangent(cotangent, np.float64, features.ndim == 1, len(base), wanted.output_size)
     shifts, coefficients = _rule(_core.phase_degree(wanted.spec))
     values = np.empty_like(weights)
     by_phase = np.empty((len(base), len(feature)))
@@ -201,6 +202,15 @@ def feature_gradients(program: Program, by_phase: Floats) -> Floats:
     phase = np.repeat(np.arange(len(terms)), terms)
     np.add.at(out.T, encoding.term_feature, (by_phase[:, phase] * encoding.term_weight).T)
     return out
+
+
+def checked_cotangent(cotangent: ArrayLike, dtype: DTypeLike, single: bool, rows: int, outputs: int) -> NDArray[Any]:
+    """The cotangent as (rows, outputs), if it has the shape of the observables of so many rows, or of a single one."""
+    weights = np.asarray(cotangent, dtype)
+    expected = (outputs,) if single else (rows, outputs)
+    if weights.shape != expected:
+        raise ProgramError(f"cotangent has shape {weights.shape}, expected that of the observables, {expected}")
+    return np.atleast_2d(weights)
 
 
 @dataclass(frozen=True)
@@ -270,11 +280,3 @@ def _levers(carrier: Program, program: Program | None) -> tuple[NDArray[np.uint3
             "photonlink.gradients.phase_program(program) and pass program=program"
         )
     return encoding.term_feature, encoding.term_weight
-
-
-def _checked_cotangent(cotangent: ArrayLike, single: bool, rows: int, outputs: int) -> Floats:
-    weights = np.asarray(cotangent, np.float64)
-    expected = (outputs,) if single else (rows, outputs)
-    if weights.shape != expected:
-        raise ProgramError(f"cotangent has shape {weights.shape}, expected that of the observables, {expected}")
-    return np.atleast_2d(weights)
