@@ -22,6 +22,17 @@ struct RawBatch {
     u64 first_row = 0;  // see device::Batch
 };
 
+template <class Real, class Out>
+device::Batch<Real, Out> typed(const RawBatch& raw) {
+    return {static_cast<const Real*>(raw.features),
+            raw.feature_stride,
+            static_cast<Out*>(raw.out),
+            raw.out_stride,
+            raw.statuses,
+            raw.rows,
+            raw.first_row};
+}
+
 /// The element size of results is link.result_bytes.
 cudaError_t launch_infer(const device::Link& link, const RawBatch& batch, device::LaunchWords* words,
                          const device::Launch& launch, cudaStream_t stream);

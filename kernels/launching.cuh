@@ -5,7 +5,7 @@
 
 namespace photonlink::cuda {
 
-// One parallel preload function per file that holds kernels.
+// One per file that holds kernels, for preload_kernels().
 cudaError_t preload_infer();
 cudaError_t preload_split();
 cudaError_t preload_encode();
@@ -37,17 +37,6 @@ inline cudaError_t first_error(std::initializer_list<cudaError_t> codes) {
     for (const cudaError_t code : codes)
         if (code != cudaSuccess) return code;
     return cudaSuccess;
-}
-
-template <class Real, class Out>
-device::Batch<Real, Out> typed(const RawBatch& raw) {
-    return {static_cast<const Real*>(raw.features),
-            raw.feature_stride,
-            static_cast<Out*>(raw.out),
-            raw.out_stride,
-            raw.statuses,
-            raw.rows,
-            raw.first_row};
 }
 
 /// Calls `body(Real(), Out())` with the types of these sizes.

@@ -1,4 +1,5 @@
-// The library's kernels on the made-up runtime: the same portable bodies, a thread per group.
+// The library's kernels on the made-up runtime: the same portable bodies, a thread per group. The tests' batches have
+// features and results of double precision.
 #include <thread>
 
 #include "fake_cuda.hpp"
@@ -14,22 +15,11 @@ void run_groups(u64 groups, const std::function<void(u64)>& body) {
     for (std::thread& thread : threads) thread.join();
 }
 
-/// The tests' batches have features and results of double precision.
-device::Batch<double, double> typed(const RawBatch& raw) {
-    return {static_cast<const double*>(raw.features),
-            raw.feature_stride,
-            static_cast<double*>(raw.out),
-            raw.out_stride,
-            raw.statuses,
-            raw.rows,
-            raw.first_row};
-}
-
 }  // namespace
 
 cudaError_t launch_infer(const device::Link& link, const RawBatch& batch, device::LaunchWords* words,
                          const device::Launch& launch, cudaStream_t stream) {
-    fake::enqueue(stream, [=, all = typed(batch)] {
+    fake::enqueue(stream, [=, all = typed<double, double>(batch)] {
         run_groups(launch.groups,
                    [&](u64 index) { device::infer_group(ThreadGroup(), link, all, words, launch, index); });
     });
@@ -38,7 +28,7 @@ cudaError_t launch_infer(const device::Link& link, const RawBatch& batch, device
 
 cudaError_t launch_submit(const device::Link& link, const RawBatch& batch, device::LaunchWords* words,
                           const device::Launch& launch, device::Pending* pending, cudaStream_t stream) {
-    fake::enqueue(stream, [=, all = typed(batch)] {
+    fake::enqueue(stream, [=, all = typed<double, double>(batch)] {
         run_groups(launch.groups,
                    [&](u64 index) { device::submit_group(ThreadGroup(), link, all, words, launch, index, pending); });
     });
@@ -47,7 +37,7 @@ cudaError_t launch_submit(const device::Link& link, const RawBatch& batch, devic
 
 cudaError_t launch_collect(const device::Link& link, const RawBatch& batch, const device::Launch& launch,
                            device::Pending* pending, cudaStream_t stream) {
-    fake::enqueue(stream, [=, all = typed(batch)] {
+    fake::enqueue(stream, [=, all = typed<double, double>(batch)] {
         run_groups(launch.groups,
                    [&](u64 index) { device::collect_group(ThreadGroup(), link, all, launch, index, pending); });
     });
@@ -62,7 +52,7 @@ cudaError_t launch_abandon(const device::Link& link, device::Pending* pending, u
 }
 
 cudaError_t launch_encode(const device::Link& link, const RawBatch& batch, u64 groups, cudaStream_t stream) {
-    fake::enqueue(stream, [=, all = typed(batch)] {
+    fake::enqueue(stream, [=, all = typed<double, double>(batch)] {
         run_groups(groups, [&](u64 index) {
             device::encode_rows(ThreadGroup(), link.encoding, all.features, all.feature_stride, all.out, all.statuses,
                                 all.rows, index, groups);
