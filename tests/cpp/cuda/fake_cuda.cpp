@@ -163,11 +163,6 @@ u64 live() {
     return all.memory.size() + all.registered.size() + all.streams.size() + all.events.size();
 }
 
-u64 live_events() {
-    const std::lock_guard<std::mutex> lock(state().mutex);
-    return state().events.size();
-}
-
 u64 violations() { return state().violations; }
 void set_read_only_supported(bool supported) { state().read_only = supported; }
 void fail_next_record() { state().fail_record = true; }

@@ -22,7 +22,6 @@ void replay(const Graph& graph, cudaStream_t stream);
 
 /// What has been handed out and not given back: device and mapped memory, registrations, streams and events.
 u64 live();
-u64 live_events();
 /// Calls that a real runtime would have refused, or that would have spoilt a capture.
 u64 violations();
 
