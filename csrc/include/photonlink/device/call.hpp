@@ -159,10 +159,6 @@ PHL_HD Located await(const Link& link, const Pending& pending, u64 deadline_ns, 
     return {{CallStatus::Ok, 0}, area + where.offset};
 }
 
-}  // namespace detail
-
-namespace detail {
-
 struct Claim {
     link::Ticket ticket;
     CallStatus status;

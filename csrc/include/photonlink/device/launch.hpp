@@ -57,7 +57,7 @@ PHL_HD void collect_group(const Group& group, const Link& link, const Batch<Real
 /// datapoints' tokens still count.
 PHL_HD void abandon_pending(Link link, Pending* pending, u64 index) {
     const Pending given_up = pending[index];
-    if (given_up.ticket.generation == 0) return;
+    if (!was_sent(given_up)) return;
     link.port.abandon(given_up.ticket);
     pending[index] = Pending{};
 }
