@@ -252,12 +252,12 @@ bool is_ideal(const ProgramSpec& spec, const NoisePlan& plan) {
 }  // namespace
 
 std::unique_ptr<Simulator> create_noisy_simulator(std::shared_ptr<const ProgramSpec> spec, Precision precision,
-                                                  std::size_t memory_limit_bytes, bool sampled) {
+                                                  std::size_t memory_limit_bytes, bool sampled, u32 threads) {
     NoisePlan plan = plan_noise(*spec);
     const double kept_scale = is_ideal(*spec, plan) ? plan.kept_scale : 1.0;
     std::unique_ptr<Simulator> inner;
     if (is_ideal(*spec, plan))
-        inner = Simulator::create(ideal_program(*spec, plan), precision, memory_limit_bytes, sampled);
+        inner = Simulator::create(ideal_program(*spec, plan), precision, memory_limit_bytes, sampled, threads);
     else if (sampled && !mixture_fits(*spec, plan, memory_limit_bytes))
         inner = sampled_simulator(spec, std::move(plan), precision, memory_limit_bytes);
     else

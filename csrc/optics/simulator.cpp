@@ -18,7 +18,8 @@ std::size_t predict_bytes(const ProgramSpec& spec, Precision precision, bool sam
 std::unique_ptr<Simulator> Simulator::create(std::shared_ptr<const ProgramSpec> spec, Precision precision,
                                              std::size_t memory_limit_bytes, bool sampled, u32 threads) {
     check_spec(*spec);
-    if (is_noisy(*spec)) return create_noisy_simulator(std::move(spec), precision, memory_limit_bytes, sampled);
+    if (is_noisy(*spec))
+        return create_noisy_simulator(std::move(spec), precision, memory_limit_bytes, sampled, threads);
     if (sampled && predict_slos_bytes(*spec, precision, sampled) > memory_limit_bytes)
         return create_clifford_simulator(std::move(spec), precision, memory_limit_bytes, threads);
     return create_slos_simulator(std::move(spec), precision, memory_limit_bytes, sampled, threads);

@@ -112,6 +112,15 @@ TEST(Threads, StartOnlyWhenTheyPayAndEndWithTheSimulator) {
     EXPECT_EQ(running_threads(), before);
 }
 
+/// Phase noise and an ideal source's loss are executed by the noiseless simulator, which keeps to what was asked for.
+TEST(Threads, AreThoseAskedForWithPhaseNoise) {
+    ProgramSpec spec = random_program(12, spread(12, 5), 1, {ReadoutKind::Probabilities, Space::Fock}, 4);
+    spec.noise.phase_imprecision = 0.1;
+    for (const u32 threads : {1u, 2u, 3u}) EXPECT_EQ(with_threads<float>(spec, threads)->threads(), threads);
+    spec.noise.transmittance = 0.5;
+    for (const u32 threads : {1u, 2u, 3u}) EXPECT_EQ(with_threads<float>(spec, threads)->threads(), threads);
+}
+
 TEST(Threads, FewerWhereTheirScratchDoesNotFit) {
     const ProgramSpec spec = random_program(14, spread(14, 7), 1, {ReadoutKind::Probabilities, Space::Fock}, 1);
     const std::size_t roomy = with_threads<float>(spec, 4)->memory_bytes();

@@ -12,9 +12,10 @@ namespace photonlink::optics {
 /// True if the spec takes more than the noiseless simulator.
 inline bool is_noisy(const ProgramSpec& spec) { return has_source_noise(spec) || has_phase_noise(spec); }
 
-/// Requires check_spec() and is_noisy(). Throws ProgramError as Simulator::create() does.
+/// Requires check_spec() and is_noisy(). Throws ProgramError as Simulator::create() does. `threads` serve noise that
+/// the noiseless simulator executes; mixtures and sampled sources take one.
 std::unique_ptr<Simulator> create_noisy_simulator(std::shared_ptr<const ProgramSpec> spec, Precision precision,
-                                                  std::size_t memory_limit_bytes, bool sampled);
+                                                  std::size_t memory_limit_bytes, bool sampled, u32 threads);
 
 /// Of predict_bytes() for such a spec.
 std::size_t predict_noisy_bytes(const ProgramSpec& spec, Precision precision, bool sampled);
