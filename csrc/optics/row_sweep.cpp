@@ -8,14 +8,9 @@ namespace {
 constexpr u32 kMostLanes = 16;  // of any vector
 constexpr u32 kMostRows = 2;    // of any kernel
 
-/// States that one of the two level buffers must hold, whole vectors, and one more that a load may reach into. Levels
-/// alternate so that the last but one lies in buffer 1; the last level is never stored.
+/// States of a level buffer in whole vectors, and one more that a load may reach into.
 u64 buffer_states(const ProgramSpec& spec, u32 buffer, u32 chunk) {
-    const u32 photons = spec.photons();
-    u64 largest = 1;
-    for (u32 from_last = buffer == 1 ? 1 : 2; from_last <= photons; from_last += 2)
-        largest = std::max(largest, state_count(spec.readout.space, spec.modes, photons - from_last));
-    return saturating_add(largest, 2 * chunk) / chunk * chunk;
+    return saturating_add(level_buffer_states(spec, buffer), 2 * chunk) / chunk * chunk;
 }
 
 bool weighs_states(const ProgramSpec& spec) { return spec.readout.space == Space::Fock && spec.interference; }

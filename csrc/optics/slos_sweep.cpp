@@ -11,22 +11,12 @@ constexpr u32 kTileStates = 256;  // 16 KiB at 16 float lanes: stays in the firs
 
 u64 tile_states(u64 largest_block) { return std::max<u64>(kTileStates, largest_block); }
 
-/// States that one of the two level buffers must hold: levels alternate so that the last but one lies in buffer 1. The
-/// last level is never stored.
-u64 buffer_states(const ProgramSpec& spec, u32 buffer) {
-    const u32 photons = spec.photons();
-    u64 largest = 1;
-    for (u32 from_last = buffer == 1 ? 1 : 2; from_last <= photons; from_last += 2)
-        largest = std::max(largest, state_count(spec.readout.space, spec.modes, photons - from_last));
-    return largest;
-}
-
 }  // namespace
 
 template <class Real>
 u64 SlosSweep<Real>::predict_bytes(const ProgramSpec& spec, u32 max_lanes) {
     const u64 tile = tile_states(SlosTables::largest_block(spec.readout.space, spec.modes, spec.photons()));
-    const u64 levels = saturating_mul(saturating_add(buffer_states(spec, 0), buffer_states(spec, 1)), 2);
+    const u64 levels = saturating_mul(saturating_add(level_buffer_states(spec, 0), level_buffer_states(spec, 1)), 2);
     return saturating_add(SweepColumns<Real>::predict_bytes(spec, max_lanes),
                           saturating_mul(saturating_add(levels, tile), max_lanes * sizeof(Real)));
 }
@@ -36,7 +26,7 @@ SlosSweep<Real>::SlosSweep(const ProgramSpec& spec, const std::vector<u32>& occu
     : tables_(SlosTables::shared(spec.readout.space, spec.modes, spec.photons())),
       columns_(spec, occupation, max_lanes) {
     const std::size_t lanes = max_lanes;
-    for (u32 buffer = 0; buffer < 2; ++buffer) levels_[buffer].resize(buffer_states(spec, buffer) * 2 * lanes);
+    for (u32 buffer = 0; buffer < 2; ++buffer) levels_[buffer].resize(level_buffer_states(spec, buffer) * 2 * lanes);
     tile_capacity_ =
         static_cast<u32>(tile_states(SlosTables::largest_block(spec.readout.space, spec.modes, spec.photons())));
     tile_.resize(tile_capacity_ * lanes);

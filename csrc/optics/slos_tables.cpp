@@ -44,6 +44,14 @@ LevelSize level_size(Space space, u32 modes, u32 photons) {
 
 }  // namespace
 
+u64 level_buffer_states(const ProgramSpec& spec, u32 buffer) {
+    const u32 photons = spec.photons();
+    u64 largest = 1;
+    for (u32 from_last = buffer == 1 ? 1 : 2; from_last <= photons; from_last += 2)
+        largest = std::max(largest, state_count(spec.readout.space, spec.modes, photons - from_last));
+    return largest;
+}
+
 std::shared_ptr<const SlosTables> SlosTables::shared(Space space, u32 modes, u32 photons) {
     static std::mutex mutex;
     static std::map<std::tuple<Space, u32, u32>, std::weak_ptr<const SlosTables>> cache;

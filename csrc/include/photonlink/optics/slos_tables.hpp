@@ -10,6 +10,10 @@
 
 namespace photonlink::optics {
 
+/// States that one of the two buffers of a sweep must hold: levels alternate so that the last but one lies in buffer 1.
+/// The last level is never stored. Saturates.
+u64 level_buffer_states(const ProgramSpec& spec, u32 buffer);
+
 class SlosTables {
   public:
     /// Builds the tables, or hands out those that somebody still holds. can_number() must hold.
