@@ -20,10 +20,15 @@ constexpr SlosKernels<float> kFloat32[] = {kernels<Vector<float>, Vector<double>
 constexpr SlosKernels<double> kFloat64[] = {kernels<Vector<double>, Vector<double>>(),
                                             kernels<Scalar<double>, Scalar<double>>()};
 
+#if defined(__aarch64__)
+constexpr const char* kName = "neon";
+#else
+constexpr const char* kName = "baseline";
+#endif
+
 }  // namespace
 
-#if defined(__aarch64__)
-const KernelProfile kBaselineProfile{"neon",
+const KernelProfile kBaselineProfile{kName,
                                      [] { return true; },
                                      kFloat32,
                                      2,
@@ -37,21 +42,5 @@ const KernelProfile kBaselineProfile{"neon",
                                      kRoundFlops<Vector<float>>,
                                      multiply_adds<Vector<double>>,
                                      kRoundFlops<Vector<double>>};
-#else
-const KernelProfile kBaselineProfile{"baseline",
-                                     [] { return true; },
-                                     kFloat32,
-                                     2,
-                                     kFloat64,
-                                     2,
-                                     nullptr,
-                                     nullptr,
-                                     0,
-                                     all_minors<Vector<double>, Vector<double>, Vector<double>, Scalar<double>>,
-                                     multiply_adds<Vector<float>>,
-                                     kRoundFlops<Vector<float>>,
-                                     multiply_adds<Vector<double>>,
-                                     kRoundFlops<Vector<double>>};
-#endif
 
 }  // namespace photonlink::optics
