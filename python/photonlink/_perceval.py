@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import perceval as pcvl
@@ -17,7 +17,9 @@ from photonlink._validate import checked_state
 from photonlink.errors import ProgramError
 from photonlink.noise import Detectors, Noise, PhaseDraws, executed_phase
 
-__all__ = ["Surroundings", "assemble", "occupation", "surroundings", "values"]
+__all__ = ["Surroundings", "assemble", "assemble_named", "occupation", "parameter_names", "surroundings", "values"]
+
+Built = TypeVar("Built", bound=Assembler)
 
 # A beam splitter of angle theta is mixer . diag(e^{i s theta/2}, e^{-i s theta/2}) . unmixer with fixed mixers: the
 # eigenvectors of the rotation that the convention names, and its sign s. That turns theta into two phases, exactly.
@@ -78,10 +80,7 @@ def surroundings(source: Any) -> Surroundings:
 
 
 def assemble(
-    circuit: Any,
-    input_parameters: Sequence[str],
-    noise: Noise | None = None,
-    make: Callable[[int], Assembler] = Assembler,
+    circuit: Any, input_parameters: Sequence[str], noise: Noise | None = None
 ) -> tuple[Assembler, tuple[str, ...]]:
     """Interferometers and phases of a circuit, and the names of its features in MerLin's order.
 
@@ -89,19 +88,35 @@ def assemble(
         circuit: A Perceval circuit, or a unitary experiment or processor.
         input_parameters: Prefixes of the names of input parameters.
         noise: Acts on the circuit's phase shifters.
+
+    Raises:
+        ProgramError: See ``Program.from_perceval``.
+    """
+    features = parameter_names(circuit, input_parameters)
+    return assemble_named(circuit, features, Assembler, noise), features
+
+
+def assemble_named(
+    circuit: Any, names: Sequence[str], make: Callable[[int], Built], noise: Noise | None = None
+) -> Built:
+    """Interferometers and phases of a circuit, the parameters of these names being left open.
+
+    Args:
+        circuit: A Perceval circuit, or a unitary experiment or processor.
+        names: Of parameters.
         make: The assembler of so many modes.
+        noise: Acts on the circuit's phase shifters.
 
     Raises:
         ProgramError: See ``Program.from_perceval``.
     """
     circuit = _as_circuit(circuit)
-    prefixes = [input_parameters] if isinstance(input_parameters, str) else list(input_parameters)
-    features = _features(circuit, prefixes)
+    _check_bound(circuit, names)
     assembler = make(circuit.m)
     draws = _draws(circuit, noise)
     for modes, component in circuit:
-        _append(assembler, tuple(modes), component, frozenset(features), draws)
-    return assembler, features
+        _append(assembler, tuple(modes), component, frozenset(names), draws)
+    return assembler
 
 
 def _draws(circuit: Any, noise: Noise | None) -> PhaseDraws | None:
@@ -137,9 +152,14 @@ def _as_circuit(source: Any) -> Any:
     return experiment.unitary_circuit()
 
 
-def _features(circuit: Any, prefixes: list[str]) -> tuple[str, ...]:
-    """Names of input parameters, prefix by prefix and, within one, in the circuit's order; checks all the others."""
-    variables = {p.name: p for p in circuit.get_parameters() if not p.fixed}
+def parameter_names(circuit: Any, prefixes: str | Sequence[str]) -> tuple[str, ...]:
+    """Names of parameters, prefix by prefix and, within one, in the circuit's order.
+
+    Raises:
+        ProgramError: A prefix matches no parameter, or two match the same one.
+    """
+    prefixes = [prefixes] if isinstance(prefixes, str) else list(prefixes)
+    variables = {p.name: p for p in _as_circuit(circuit).get_parameters() if not p.fixed}
     names: list[str] = []
     for prefix in prefixes:
         matching = [name for name in variables if name.startswith(prefix)]
@@ -151,13 +171,16 @@ def _features(circuit: Any, prefixes: list[str]) -> tuple[str, ...]:
         if twice:
             raise ProgramError(f"prefix {prefix!r} matches {', '.join(twice)}, which an earlier prefix matches too")
         names += matching
-    unbound = [name for name, p in variables.items() if name not in names and not p.defined]
+    return tuple(names)
+
+
+def _check_bound(circuit: Any, names: Sequence[str]) -> None:
+    unbound = [p.name for p in circuit.get_parameters() if not (p.fixed or p.defined or p.name in names)]
     if unbound:
         raise ProgramError(
             f"parameters without a value that are no inputs: {', '.join(unbound)}; set them, or name their prefix in "
-            f"input_parameters (now {prefixes})"
+            f"input_parameters (open now: {', '.join(names) or 'none'})"
         )
-    return tuple(names)
 
 
 def _append(

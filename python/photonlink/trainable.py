@@ -114,6 +114,49 @@ class TrainableProgram:
         from photonlink import _perceval
 
         inputs, trained = _prefixes(input_parameters), _prefixes(trainable_parameters)
+        names = _perceval.parameter_names(circuit, inputs + trained)
+        features = tuple(name for name in names if name.startswith(tuple(inputs)))
+        return cls.from_names(
+            circuit,
+            input_state,
+            features,
+            names[len(features) :],
+            readout,
+            interference=interference,
+            wrap=wrap,
+            dac_bits=dac_bits,
+        )
+
+    @classmethod
+    def from_names(
+        cls,
+        circuit: Any,
+        input_state: Any,
+        features: Sequence[str],
+        parameters: Sequence[str],
+        readout: Readout | None = None,
+        *,
+        interference: bool = True,
+        wrap: bool = False,
+        dac_bits: int = 0,
+    ) -> TrainableProgram:
+        """As :meth:`from_perceval`, with the names of parameters instead of prefixes of them.
+
+        Args:
+            circuit: As there.
+            input_state: Photons per mode.
+            features: Names of the parameters that features set, in the order of the features.
+            parameters: Names of the trainable parameters, in the order of their values.
+            readout: What a datapoint returns; by default probabilities over unbunched states.
+            interference: False for fully distinguishable photons.
+            wrap: Whether phases that features drive are reduced to [0, 2*pi) before they are sent.
+            dac_bits: Rounds these phases to the steps of a converter; see :class:`photonlink.program.Encoding`.
+
+        Raises:
+            ProgramError: As ``Program.from_perceval``.
+        """
+        from photonlink import _perceval
+
         around = _perceval.surroundings(circuit)
         if around.detectors != "pnr" or not (around.noise is None or around.noise.ideal):
             raise ProgramError(
@@ -121,17 +164,15 @@ class TrainableProgram:
                 "them, and give them to trainable.program(values).replace(...) where noisy results are wanted"
             )
         state = _perceval.occupation(input_state)
-        assembler, names = _perceval.assemble(
-            circuit, inputs + trained, make=lambda modes: _TrainableAssembler(modes, trained)
+        trained = tuple(parameters)
+        assembler = _perceval.assemble_named(
+            circuit, (*features, *trained), lambda modes: _TrainableAssembler(modes, trained)
         )
-        assert isinstance(assembler, _TrainableAssembler)
-        features = tuple(name for name in names if name.startswith(tuple(inputs)))
-        parameters = names[len(features) :]
-        components = assembler.resolved(parameters)
-        native = _native(assembler.modes, len(parameters), components)
+        components = assembler.resolved(trained)
+        native = _native(assembler.modes, len(trained), components)
 
         def make(**fields: Any) -> Program:
-            return Program(**{**fields, "interferometers": native.compose(np.zeros(len(parameters)))})
+            return Program(**{**fields, "interferometers": native.compose(np.zeros(len(trained)))})
 
         base = assembler.build(
             make,
@@ -145,7 +186,7 @@ class TrainableProgram:
             detectors="pnr",
             min_detected_photons=None,
         )
-        return cls(base, parameters, components, _perceval.values(circuit, parameters))
+        return cls(base, trained, components, _perceval.values(circuit, trained))
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -209,9 +250,9 @@ class TrainableProgram:
 class _TrainableAssembler(Assembler):
     """Keeps components instead of multiplying them; blocks hold 1 where an element of the matrix may be non-zero."""
 
-    def __init__(self, modes: int, prefixes: Sequence[str]) -> None:
+    def __init__(self, modes: int, parameters: Sequence[str]) -> None:
         super().__init__(modes)
-        self._prefixes = tuple(prefixes)
+        self._parameters = frozenset(parameters)
         self._components: list[list[FixedComponent | _NamedPhase]] = [[]]
 
     def fixed(self, matrix: NDArray[np.complex128], modes: Sequence[int]) -> None:
@@ -220,7 +261,7 @@ class _TrainableAssembler(Assembler):
         self._components[-1].append(FixedComponent(tuple(int(mode) for mode in modes), matrix))
 
     def phase(self, mode: int, weights: Mapping[str, float], offset: float = 0.0, *others: Any) -> None:
-        trained = {name: weight for name, weight in weights.items() if name.startswith(self._prefixes)}
+        trained = {name: weight for name, weight in weights.items() if name in self._parameters}
         driven = {name: weight for name, weight in weights.items() if name not in trained}
         if trained:
             self._components[-1].append(_NamedPhase(mode, offset, trained))
