@@ -1,6 +1,6 @@
 #include "availability.hpp"
 
-#include "error.hpp"
+#include "attribute.hpp"
 
 namespace photonlink::cuda {
 namespace {
@@ -12,12 +12,6 @@ std::string cuda_version(int version) {
     return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
 }
 std::string capability(int both) { return std::to_string(both / 10) + "." + std::to_string(both % 10); }
-
-int attribute(cudaDeviceAttr which, int device) {
-    int value = 0;
-    check(cudaDeviceGetAttribute(&value, which, device), "ask for a device's attributes");
-    return value;
-}
 
 int capability_of(int device) {
     return attribute(cudaDevAttrComputeCapabilityMajor, device) * 10 +

@@ -4,8 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "photonlink/platform.hpp"
-
 namespace photonlink::cuda {
 
 struct Status {

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "guards.hpp"
+#include "waiting.hpp"
 
 namespace photonlink::cuda {
 namespace {
@@ -22,20 +23,14 @@ void require_samples(u64 callers, u64 calls) {
 /// Waits for a stream whose kernels end by themselves within `timeout`. When they do not, `held` is what they still
 /// write to: it stays for good.
 template <class Held>
-void wait_for(cudaStream_t stream, double timeout, std::unique_ptr<Held>& held) {
+void finish(cudaStream_t stream, double timeout, std::unique_ptr<Held>& held) {
     constexpr double kSlackSeconds = 2.0;
+    constexpr const char* kWhat = "finish a measurement";
     const u64 deadline = platform::clock_ns() + limit_ns(timeout + kSlackSeconds, "timeout");
-    link::BackoffState backoff(link::Backoff{0, 10, 200'000});
-    for (;;) {
-        const cudaError_t state = cudaStreamQuery(stream);
-        if (state == cudaSuccess) return;
-        if (state == cudaErrorNotReady && platform::clock_ns() < deadline) {
-            backoff.step();
-            continue;
-        }
-        static_cast<void>(held.release());
-        check(state, "finish a measurement");
-    }
+    Held* const kept = held.release();
+    // Few looks: the host asks while the device measures.
+    if (!wait_for(stream, deadline, kWhat, {0, 10, 200'000})) check(cudaErrorNotReady, kWhat);
+    held.reset(kept);
 }
 
 /// Appends `count` samples as nanoseconds, by what the two clocks said over all of them.
@@ -63,7 +58,7 @@ EchoReport measure_echo(DeviceLink& link, u64 callers, u64 calls, double timeout
     u32* const samples = arena->take<u32>(callers * calls);
     auto* const counts = arena->take<device::EchoCounts>(callers);
     link.echo(callers, calls, timeout, samples, counts, arena->stream());
-    wait_for(arena->stream(), timeout, arena);
+    finish(arena->stream(), timeout, arena);
 
     EchoReport report;
     const std::vector<u32> all = arena->download(samples, callers * calls);
@@ -100,7 +95,7 @@ PingPongReport measure_ping_pong(int device, u64 rounds, double timeout) {
                                          samples, counts, stream);
     ponger.join();  // bounded by its own limit
     check(code, "launch a kernel");
-    wait_for(stream, timeout, memory);
+    finish(stream, timeout, memory);
 
     const device::PingPongCounts seen = memory->arena.download(counts, 1).front();
     PingPongReport report;

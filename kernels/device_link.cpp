@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "guards.hpp"
+#include "waiting.hpp"
 
 namespace photonlink::cuda {
 namespace {
@@ -218,19 +219,11 @@ bool DeviceLink::captured() const {
 
 bool DeviceLink::synchronize(cudaStream_t stream, double timeout) {
     const u64 deadline = platform::clock_ns() + limit_ns(timeout, "timeout");
-    link::BackoffState backoff(link::Backoff{100, 100, 200'000});
     const DeviceGuard device(device_);
     const CaptureGuard capture;
     if (is_captured(stream))
         throw CudaError("could not wait for the stream: it is being captured into a graph, so nothing has run yet");
-    for (;;) {
-        const cudaError_t state = cudaStreamQuery(stream);
-        if (state == cudaSuccess) return true;
-        if (state != cudaErrorNotReady) check(state, "wait for the stream");
-        cudaGetLastError();
-        if (platform::clock_ns() >= deadline) return false;
-        backoff.step();
-    }
+    return wait_for(stream, deadline, "wait for the stream");
 }
 
 }  // namespace photonlink::cuda

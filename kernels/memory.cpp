@@ -4,6 +4,8 @@
 #include <cstring>
 #include <string>
 
+#include "waiting.hpp"
+
 namespace photonlink::cuda {
 
 Registration::Registration(void* memory, u64 bytes, bool writable, const char* name) : host_(memory) {
@@ -73,19 +75,10 @@ void Arena::copy(void* to, const void* from, u64 bytes) {
     wait();
 }
 
-// Not cudaStreamSynchronize: a device full of waiting kernels must not stop the host for good.
 void Arena::wait() const {
     constexpr u64 kLimitNs = 10'000'000'000ULL;
-    const u64 deadline = platform::clock_ns() + kLimitNs;
-    for (;;) {
-        const cudaError_t state = cudaStreamQuery(stream_.get());
-        if (state == cudaSuccess) return;
-        if (state != cudaErrorNotReady) check(state, "prepare device memory");
-        cudaGetLastError();
-        if (platform::clock_ns() >= deadline)
-            throw CudaError("could not prepare device memory: the device did not get to it in 10 s");
-        platform::yield();
-    }
+    if (!wait_for(stream_.get(), platform::clock_ns() + kLimitNs, "prepare device memory"))
+        throw CudaError("could not prepare device memory: the device did not get to it in 10 s");
 }
 
 }  // namespace photonlink::cuda

@@ -1,7 +1,6 @@
 // Owners of what CUDA hands out. Destructors ignore errors: when the driver is going away, everything is free anyway.
 #pragma once
 
-#include <memory>
 #include <vector>
 
 #include "error.hpp"

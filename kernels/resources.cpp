@@ -4,17 +4,13 @@
 #include <stdexcept>
 #include <string>
 
+#include "attribute.hpp"
+
 namespace photonlink::cuda {
 namespace {
 
 void require(bool good, const std::string& complaint) {
     if (!good) throw std::invalid_argument(complaint);
-}
-
-int attribute(cudaDeviceAttr which, int device) {
-    int value = 0;
-    check(cudaDeviceGetAttribute(&value, which, device), "ask for the device's attributes");
-    return value;
 }
 
 /// The number of multiprocessors, once the device is known to be able to map the port.
