@@ -54,7 +54,8 @@ struct Bench {
 
     using Script = std::function<void(link::ServerHandle&, const link::Arrival&)>;
 
-    /// Answers each request by `script` as it arrives, in a thread of its own.
+    /// Answers each request by `script` as it arrives, in a thread of its own, until the bench ends: what the script
+    /// writes to is declared before the bench.
     void serve(Script script) {
         running = true;
         thread = std::thread([this, script = std::move(script)] {
@@ -154,8 +155,8 @@ void answer(link::ServerHandle& server, const link::Arrival& arrival, u64 output
 }
 
 TEST(Client, SendsKeyPhasesAndConsecutiveIds) {
-    Bench bench(4);
     std::vector<Seen> requests;
+    Bench bench(4);
     bench.serve([&](link::ServerHandle& server, const link::Arrival& arrival) {
         requests.push_back(read(server, arrival));
         answer(server, arrival, 4);
@@ -181,10 +182,10 @@ TEST(Client, SendsKeyPhasesAndConsecutiveIds) {
 
 /// Holds back what arrives until `hold` requests are there (or the last ones), then answers the newest first.
 TEST(Client, CollectsInRowOrderWhateverTheOrderOfAnswers) {
-    Bench bench(8);
     std::vector<link::Arrival> held;
     u32 seen = 0;
     constexpr u32 kRows = 43;
+    Bench bench(8);
     bench.serve([&](link::ServerHandle& server, const link::Arrival& arrival) {
         held.push_back(arrival);
         if (++seen < kRows && held.size() < 8) return;
@@ -243,8 +244,8 @@ TEST(Client, ManyThreadsOnFewSlotsAllFinish) {
 using Breakage = std::function<void(u8* frame, wire::ResponseHeader& header)>;
 
 CallStatus status_after(const Breakage& breakage) {
-    Bench bench(4);
     u32 seen = 0;
+    Bench bench(4);
     bench.serve([&](link::ServerHandle& server, const link::Arrival& arrival) {
         if (seen++ != 5) return answer(server, arrival, 4);
         auto* frame = static_cast<u8*>(server.response_frame(arrival.slot));
@@ -327,8 +328,8 @@ TEST(Client, TimeoutAbandonsAndEverySlotComesBack) {
 }
 
 TEST(Client, RowTimeoutCountsFromTheLastResult) {
-    Bench bench(1);
     u32 seen = 0;
+    Bench bench(1);
     bench.serve([&](link::ServerHandle& server, const link::Arrival& arrival) {
         if (++seen > 6) return;
         platform::sleep_ns(10'000'000);
@@ -365,8 +366,8 @@ TEST(Client, LentMemoryIsHeldUntilTheServerHasAnswered) {
 }
 
 TEST(Client, AnswersBeforeACloseStillCount) {
-    Bench bench(8);
     std::vector<link::Arrival> held;
+    Bench bench(8);
     bench.serve([&](link::ServerHandle& server, const link::Arrival& arrival) {
         held.push_back(arrival);
         if (held.size() != 8) return;
@@ -457,8 +458,8 @@ CallResult report(Bench& bench, u64 rows, Reports* reports, std::vector<double>*
 }
 
 TEST(Client, ReportsBringCountsOfDifferentLength) {
-    Bench bench(4);
     u32 seen = 0;
+    Bench bench(4);
     bench.serve([&](link::ServerHandle& server, const link::Arrival& arrival) {
         answer_report(server, arrival, seen++ % 3, 4, 0);
     });
