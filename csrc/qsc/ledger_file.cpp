@@ -16,19 +16,11 @@ namespace {
 constexpr u64 kMagic = 0x314744454c4c4850;  // "PHLLEDG1"
 constexpr u32 kVersion = 1;
 constexpr u32 kMostRecords = 1u << 16;
+constexpr char kNoLedger[] = "it is no ledger of photonlink; choose another file";
 
 enum RecordState : u64 { kFree = 0, kRunning = 1, kEnded = 2 };
 
-struct FileHeader {
-    u64 magic;  // stored last when the file is made
-    u32 version;
-    u32 record_bytes;
-    u32 records;
-    u32 reserved[11];
-};
-static_assert(sizeof(FileHeader) == 64, "the header is a file format");
-
-u64 file_bytes_for(u32 records) { return sizeof(FileHeader) + u64{records} * sizeof(LedgerRecord); }
+u64 file_bytes_for(u32 records) { return sizeof(LedgerHeader) + u64{records} * sizeof(LedgerRecord); }
 
 // The reader of these words is the next process, after this one was killed at any instruction: it finds every store
 // that came before in program order. Release keeps the compiler from moving those behind this one; partner: the kernel.
@@ -73,11 +65,11 @@ void FileLedger::prepare(u32 records) {
     struct stat status {};
     if (::fstat(fd_.get(), &status) != 0) fail(std::strerror(errno));
     const u64 found = static_cast<u64>(status.st_size);
-    FileHeader header{};
-    const bool has_header =
-        found >= sizeof header && ::pread(fd_.get(), &header, sizeof header, 0) == static_cast<ssize_t>(sizeof header);
-    const bool fresh = found == 0 || (has_header && header.magic == 0);  // or killed while it was made
-    capacity_ = fresh ? records : check_header(found);
+    LedgerHeader header{};
+    const bool read = ::pread(fd_.get(), &header, sizeof header, 0) == static_cast<ssize_t>(sizeof header);
+    if (found != 0 && !read) fail(kNoLedger);
+    const bool fresh = header.magic == 0;  // new, or killed while it was made
+    capacity_ = fresh ? records : check_header(header, found);
     const u64 bytes = file_bytes_for(capacity_);
     if (fresh) allocate(bytes);
     try {
@@ -85,9 +77,9 @@ void FileLedger::prepare(u32 records) {
     } catch (const std::exception& problem) {
         fail(problem.what());
     }
-    records_ = reinterpret_cast<LedgerRecord*>(memory_.data() + sizeof(FileHeader));
+    records_ = reinterpret_cast<LedgerRecord*>(memory_.data() + sizeof(LedgerHeader));
     if (!fresh) return;
-    FileHeader& made = *reinterpret_cast<FileHeader*>(memory_.data());
+    LedgerHeader& made = *reinterpret_cast<LedgerHeader*>(memory_.data());
     made.version = kVersion;
     made.record_bytes = sizeof(LedgerRecord);
     made.records = capacity_;
@@ -103,10 +95,8 @@ void FileLedger::allocate(u64 bytes) const {
     fail("no room for its " + std::to_string(bytes) + " bytes: " + std::strerror(problem));
 }
 
-u32 FileLedger::check_header(u64 file_bytes) const {
-    FileHeader header{};
-    const bool read = ::pread(fd_.get(), &header, sizeof header, 0) == static_cast<ssize_t>(sizeof header);
-    if (!read || header.magic != kMagic) fail("it is no ledger of photonlink; choose another file");
+u32 FileLedger::check_header(const LedgerHeader& header, u64 file_bytes) const {
+    if (header.magic != kMagic) fail(kNoLedger);
     if (header.version != kVersion || header.record_bytes != sizeof(LedgerRecord))
         fail("it has format " + std::to_string(header.version) + ", expected " + std::to_string(kVersion) +
              "; use the version of photonlink that made it");
@@ -125,12 +115,18 @@ void FileLedger::take_over() {
     }
 }
 
-LedgerRecord* FileLedger::record_of(u64 session) const {
+LedgerRecord* FileLedger::find_record(u64 session) const {
     LedgerRecord* const end = records_ + capacity_;
     LedgerRecord* const found = std::find_if(records_, end, [session](const LedgerRecord& record) {
         return record.state != kFree && record.session == session;
     });
     return found == end ? nullptr : found;
+}
+
+LedgerRecord& FileLedger::record_of(u64 session) const {
+    LedgerRecord* const record = find_record(session);
+    if (record == nullptr) throw std::out_of_range("session " + std::to_string(session) + " has no ledger record");
+    return *record;
 }
 
 void FileLedger::open(u64 session, const std::string& digest, i64 configuration_ns) {
@@ -151,26 +147,24 @@ void FileLedger::open(u64 session, const std::string& digest, i64 configuration_
 
 void FileLedger::count(u64 session, const Counts& executed) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    LedgerRecord* const record = record_of(session);
-    if (record == nullptr) throw std::out_of_range("session " + std::to_string(session) + " has no ledger record");
-    const u64 next = 1 - (record->current & 1);
-    record->totals[next] = record->totals[1 - next];
-    record->totals[next].add(executed);
-    store_last(record->current, next);
+    LedgerRecord& record = record_of(session);
+    const u64 next = 1 - (record.current & 1);
+    record.totals[next] = record.totals[1 - next];
+    record.totals[next].add(executed);
+    store_last(record.current, next);
 }
 
 void FileLedger::close(u64 session, u64 wall_ns, EndReason end) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    LedgerRecord* const record = record_of(session);
-    if (record == nullptr) throw std::out_of_range("session " + std::to_string(session) + " has no ledger record");
-    record->wall_ns = wall_ns;
-    record->end = static_cast<u64>(end);
-    store_last(record->state, kEnded);
+    LedgerRecord& record = record_of(session);
+    record.wall_ns = wall_ns;
+    record.end = static_cast<u64>(end);
+    store_last(record.state, kEnded);
 }
 
 std::optional<LedgerEntry> FileLedger::find(u64 session) const {
     const std::lock_guard<std::mutex> lock(mutex_);
-    const LedgerRecord* const record = record_of(session);
+    const LedgerRecord* const record = find_record(session);
     if (record == nullptr) return std::nullopt;
     return entry_of(*record);
 }
@@ -185,7 +179,7 @@ std::vector<LedgerEntry> FileLedger::entries() const {
 
 void FileLedger::forget(u64 session) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    LedgerRecord* const record = record_of(session);
+    LedgerRecord* const record = find_record(session);
     if (record != nullptr && record->state == kEnded) store_last(record->state, kFree);
 }
 

@@ -25,8 +25,7 @@ class ServedPort {
         : server(attachment.server),
           alive(std::move(attachment.alive)),
           owner_(std::move(attachment.owner)),
-          has_ids_(attachment.first_id.has_value()),
-          newest_id_(attachment.first_id.value_or(0)),
+          newest_id_(attachment.first_id),
           arrivals_(server.geometry().slots) {
         waiting.reserve(arrivals_.size());
     }
@@ -55,7 +54,7 @@ class ServedPort {
     }
 
     void enqueue(const Request& request) {
-        newest_id_ = std::max(newest_id_, request.id);
+        newest_id_ = std::max(*newest_id_, request.id);
         waiting.push_back(request);
     }
     void sort_waiting() {
@@ -63,12 +62,9 @@ class ServedPort {
         if (!std::is_sorted(waiting.begin(), waiting.end(), by_id))
             std::stable_sort(waiting.begin(), waiting.end(), by_id);
     }
-    bool has_ids() const { return has_ids_; }
-    void start_ids(u64 first_id) {
-        has_ids_ = true;
-        newest_id_ = first_id;
-    }
-    u64 id_of(u32 request_id) const { return wire::unwrap_id(request_id, newest_id_); }
+    bool has_ids() const { return newest_id_.has_value(); }
+    void start_ids(u64 first_id) { newest_id_ = first_id; }
+    u64 id_of(u32 request_id) const { return wire::unwrap_id(request_id, *newest_id_); }
 
     /// The one way an accepted request leaves: header into the slot, then the commit word.
     void answer(const Request& request, wire::Status status, u32 result_len) {
@@ -78,8 +74,7 @@ class ServedPort {
 
   private:
     std::shared_ptr<void> owner_;
-    bool has_ids_;
-    u64 newest_id_;
+    std::optional<u64> newest_id_;
     std::vector<link::Arrival> arrivals_;
 };
 

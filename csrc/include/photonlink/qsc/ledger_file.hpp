@@ -11,7 +11,17 @@
 
 namespace photonlink::qsc {
 
-/// A session in the file. Native byte order: the file belongs to its machine.
+/// What the file begins with. Native byte order: the file belongs to its machine.
+struct LedgerHeader {
+    u64 magic;  // stored last when the file is made
+    u32 version;
+    u32 record_bytes;
+    u32 records;
+    u32 reserved[11];
+};
+static_assert(sizeof(LedgerHeader) == 64, "the header is a file format");
+
+/// A session in the file.
 struct LedgerRecord {
     u64 state;  // 0 free, 1 running, 2 ended; stored last, so that a record that counts is a whole one
     u64 session;
@@ -46,9 +56,10 @@ class FileLedger : public Ledger {
     void prepare(u32 records);
     void lock_file() const;
     void allocate(u64 bytes) const;
-    u32 check_header(u64 file_bytes) const;
+    u32 check_header(const LedgerHeader& header, u64 file_bytes) const;
     void take_over();
-    LedgerRecord* record_of(u64 session) const;
+    LedgerRecord* find_record(u64 session) const;
+    LedgerRecord& record_of(u64 session) const;  // throws std::out_of_range
     [[noreturn]] void fail(const std::string& problem) const;
 
     const std::string path_;
