@@ -16,6 +16,8 @@ const char* space_name(Space space) {
     return "unknown";
 }
 
+std::string count_text(u64 count) { return count == kSaturated ? "more than 2^64" : std::to_string(count); }
+
 u64 state_count(Space space, u32 modes, u32 photons) {
     switch (space) {
         case Space::Fock:

@@ -19,8 +19,7 @@ namespace {
 /// Post-selection gives up on a sample after so many attempts: a space that keeps less than one event in thousands is
 /// no practical one, and the wait must end.
 constexpr u32 kMostAttempts = 20'000;
-constexpr u32 kShotsAtATime = 16;  // that a thread takes
-constexpr double kLeastHelperNs = 100e3;
+constexpr u32 kShotsAtATime = 16;          // that a thread takes
 constexpr u64 kMostStates = u64{1} << 32;  // results name them with 32 bits
 
 u64 states_of(const ProgramSpec& spec) { return state_count(spec.readout.space, spec.modes, spec.photons()); }
@@ -125,7 +124,7 @@ void CliffordSimulator::run(const SimulationBatch& batch) {
 u32 CliffordSimulator::threads_that_pay(u32 shots) const {
     const double photons = spec_->photons();
     const double shot_ns = photons * (spec_->modes + std::ldexp(1.0, static_cast<int>(photons) - 3));
-    return std::clamp(static_cast<u32>(std::min(shot_ns * shots / kLeastHelperNs, 1e6)), 1u, threads());
+    return threads_worth(shot_ns * shots, threads());
 }
 
 void CliffordSimulator::run_row(const SimulationBatch& batch, std::size_t row) {
@@ -230,14 +229,12 @@ std::unique_ptr<Simulator> create_clifford_simulator(std::shared_ptr<const Progr
                                                      std::size_t memory_limit_bytes, u32 threads) {
     if (states_of(*spec) > kMostStates)
         throw ProgramError("samples of " + std::to_string(spec->photons()) + " photons in " +
-                           std::to_string(spec->modes) + " modes fall on " +
-                           (states_of(*spec) == kSaturated ? "more than 2^64" : std::to_string(states_of(*spec))) +
+                           std::to_string(spec->modes) + " modes fall on " + count_text(states_of(*spec)) +
                            " states, but results number at most 2^32 of them; use fewer photons or modes");
     const u64 bytes = predict_clifford_bytes(*spec);
     if (bytes > memory_limit_bytes)
         throw ProgramError("estimating the " + std::to_string(output_size(*spec)) + " outputs of this program takes " +
-                           (bytes == kSaturated ? "more than 2^64" : std::to_string(bytes)) +
-                           " bytes, but the limit is " + std::to_string(memory_limit_bytes) +
+                           count_text(bytes) + " bytes, but the limit is " + std::to_string(memory_limit_bytes) +
                            " bytes; use a samples readout, mode expectations, correlators or a grouping, or raise the "
                            "limit");
     const u64 affordable = std::max<u64>(1, memory_limit_bytes / bytes);

@@ -7,9 +7,7 @@ namespace photonlink::optics {
 
 template <class Real>
 u64 ColumnGradients<Real>::predict_bytes(const ProgramSpec& spec, u32 max_lanes) {
-    const auto columns =
-        static_cast<u64>(std::count_if(spec.input.begin(), spec.input.end(), [](u32 n) { return n > 0; }));
-    return u64{2} * spec.modes * max_lanes * (sizeof(Real) + columns * sizeof(double));
+    return u64{2} * spec.modes * max_lanes * (sizeof(Real) + occupied_modes(spec) * sizeof(double));
 }
 
 template <class Real>

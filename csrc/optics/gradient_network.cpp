@@ -20,21 +20,7 @@ u64 GradientNetwork::predict_bytes(const ProgramSpec& spec) {
 }
 
 GradientNetwork::GradientNetwork(const ProgramSpec& spec)
-    : modes_(spec.modes), layers_(static_cast<u32>(spec.interferometers.size()) - 1) {
-    for (u32 mode = 0; mode < modes_; ++mode) {
-        if (spec.input[mode] == 0) continue;
-        input_modes_.push_back(mode);
-        occupation_.push_back(spec.input[mode]);
-    }
-    site_begin_.push_back(0);
-    for (u32 layer = 0; layer < layers_; ++layer) {
-        for (u32 phase = 0; phase < spec.phases.size(); ++phase) {
-            if (spec.phases[phase].layer != layer) continue;
-            site_mode_.push_back(spec.phases[phase].mode);
-            site_phase_.push_back(phase);
-        }
-        site_begin_.push_back(static_cast<u32>(site_mode_.size()));
-    }
+    : modes_(spec.modes), layers_(static_cast<u32>(spec.interferometers.size()) - 1), inputs_(spec), sites_(spec) {
     set_interferometers(spec.interferometers);
 }
 
@@ -43,7 +29,7 @@ void GradientNetwork::set_interferometers(const std::vector<std::vector<Complex>
     matrices_.clear();
     adjoints_.clear();
     for (u32 i = 0; i < modes_; ++i)
-        for (const u32 mode : input_modes_) append(first_, matrices[0][std::size_t{i} * modes_ + mode]);
+        for (const u32 mode : inputs_.modes) append(first_, matrices[0][std::size_t{i} * modes_ + mode]);
     for (u32 layer = 1; layer <= layers_; ++layer)
         for (u32 i = 0; i < modes_; ++i)
             for (u32 j = 0; j < modes_; ++j) {
@@ -60,14 +46,13 @@ NetworkView GradientNetwork::view() const {
     view.first = first_.data();
     view.matrices = matrices_.data();
     view.adjoints = adjoints_.data();
-    view.site_begin = site_begin_.data();
-    view.site_mode = site_mode_.data();
+    view.site_begin = sites_.begin.data();
+    view.site_mode = sites_.mode.data();
     return view;
 }
 
 u64 NetworkState::predict_bytes(const ProgramSpec& spec, u32 max_lanes) {
-    const u64 modes = spec.modes, sites = spec.phases.size();
-    const u64 columns = static_cast<u64>(std::count_if(spec.input.begin(), spec.input.end(), [](u32 n) { return n; }));
+    const u64 modes = spec.modes, columns = occupied_modes(spec), sites = spec.phases.size();
     const u64 lane_arrays = sites * 3 + 2 * modes * columns * (spec.interferometers.size() + 2) + 2 * modes * modes;
     return lane_arrays * max_lanes * sizeof(double);
 }

@@ -4,13 +4,30 @@
 #include <cmath>
 
 namespace photonlink::optics {
-namespace {
 
 u32 occupied_modes(const ProgramSpec& spec) {
     return static_cast<u32>(std::count_if(spec.input.begin(), spec.input.end(), [](u32 n) { return n > 0; }));
 }
 
-}  // namespace
+InputColumns::InputColumns(const ProgramSpec& spec) {
+    for (u32 mode = 0; mode < spec.modes; ++mode) {
+        if (spec.input[mode] == 0) continue;
+        modes.push_back(mode);
+        occupation.push_back(spec.input[mode]);
+    }
+}
+
+PhaseSites::PhaseSites(const ProgramSpec& spec) {
+    begin.push_back(0);
+    for (u32 layer = 0; layer + 1 < spec.interferometers.size(); ++layer) {
+        for (u32 index = 0; index < spec.phases.size(); ++index) {
+            if (spec.phases[index].layer != layer) continue;
+            mode.push_back(spec.phases[index].mode);
+            phase.push_back(index);
+        }
+        begin.push_back(static_cast<u32>(mode.size()));
+    }
+}
 
 u64 Interferometer::predict_bytes(const ProgramSpec& spec, u32 max_lanes) {
     const u64 modes = spec.modes, columns = occupied_modes(spec), sites = spec.phases.size();
@@ -20,31 +37,16 @@ u64 Interferometer::predict_bytes(const ProgramSpec& spec, u32 max_lanes) {
 }
 
 Interferometer::Interferometer(const ProgramSpec& spec, u32 max_lanes)
-    : modes_(spec.modes), layers_(static_cast<u32>(spec.interferometers.size()) - 1) {
-    std::vector<u32> input_modes;
-    for (u32 mode = 0; mode < modes_; ++mode) {
-        if (spec.input[mode] == 0) continue;
-        input_modes.push_back(mode);
-        occupation_.push_back(spec.input[mode]);
-    }
+    : modes_(spec.modes), layers_(static_cast<u32>(spec.interferometers.size()) - 1), inputs_(spec), sites_(spec) {
     for (u32 i = 0; i < modes_; ++i)
-        for (const u32 mode : input_modes) {
+        for (const u32 mode : inputs_.modes) {
             const Complex element = spec.interferometers[0][std::size_t{i} * modes_ + mode];
             first_.insert(first_.end(), {element.real(), element.imag()});
         }
     for (std::size_t layer = 1; layer < spec.interferometers.size(); ++layer)
         for (const Complex element : spec.interferometers[layer])
             matrices_.insert(matrices_.end(), {element.real(), element.imag()});
-    site_begin_.push_back(0);
-    for (u32 layer = 0; layer < layers_; ++layer) {
-        for (u32 phase = 0; phase < spec.phases.size(); ++phase) {
-            if (spec.phases[phase].layer != layer) continue;
-            site_mode_.push_back(spec.phases[phase].mode);
-            site_phase_.push_back(phase);
-        }
-        site_begin_.push_back(static_cast<u32>(site_mode_.size()));
-    }
-    phasors_.resize(site_mode_.size() * 2 * max_lanes);
+    phasors_.resize(sites_.mode.size() * 2 * max_lanes);
     columns_out_.resize(std::size_t{modes_} * columns() * 2 * max_lanes);
     columns_scratch_.resize(columns_out_.size());
 }
@@ -52,11 +54,11 @@ Interferometer::Interferometer(const ProgramSpec& spec, u32 max_lanes)
 template <class Real>
 const double* Interferometer::compose(const SlosKernels<Real>& kernels, const double* phases, u32 rows) {
     const u32 lanes = kernels.lanes;
-    const std::size_t sites = site_mode_.size();
+    const std::size_t sites = sites_.mode.size();
     for (std::size_t site = 0; site < sites; ++site) {
         double* const phasor = phasors_.data() + site * 2 * lanes;
         for (u32 row = 0; row < rows; ++row) {
-            const double phase = phases[row * sites + site_phase_[site]];
+            const double phase = phases[row * sites + sites_.phase[site]];
             phasor[row] = std::cos(phase);
             phasor[lanes + row] = std::sin(phase);
         }
@@ -65,8 +67,8 @@ const double* Interferometer::compose(const SlosKernels<Real>& kernels, const do
             phasor[lanes + lane] = phasor[lanes + rows - 1];
         }
     }
-    kernels.compose({modes_, columns(), layers_, first_.data(), matrices_.data(), site_begin_.data(), site_mode_.data(),
-                     phasors_.data(), columns_out_.data(), columns_scratch_.data()});
+    kernels.compose({modes_, columns(), layers_, first_.data(), matrices_.data(), sites_.begin.data(),
+                     sites_.mode.data(), phasors_.data(), columns_out_.data(), columns_scratch_.data()});
     return columns_out_.data();
 }
 

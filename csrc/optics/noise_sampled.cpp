@@ -134,8 +134,7 @@ std::unique_ptr<Simulator> sampled_simulator(std::shared_ptr<const ProgramSpec> 
                                              Precision precision, std::size_t memory_limit) {
     const u64 bytes = predict_sampled_bytes(*spec, plan);
     if (bytes > memory_limit)
-        throw ProgramError("estimating the outputs of this noisy program takes " +
-                           (bytes == kSaturated ? "more than 2^64" : std::to_string(bytes)) +
+        throw ProgramError("estimating the outputs of this noisy program takes " + count_text(bytes) +
                            " bytes, but the limit is " + std::to_string(memory_limit) +
                            " bytes; use a samples readout, mode expectations, correlators or a grouping, or raise the "
                            "limit");

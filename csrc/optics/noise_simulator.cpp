@@ -34,16 +34,14 @@ u64 distribution_bytes(const ProgramSpec& spec, const NoisePlan& plan, u32 lanes
     return saturating_add(bytes, saturating_add(Sampler::predict_bytes(states), saturating_mul(states, 8)));
 }
 
-std::string count(u64 value) { return value == kSaturated ? "more than 2^64" : std::to_string(value); }
-
 [[noreturn]] void refuse(const ProgramSpec& spec, const NoisePlan& plan, u64 bytes, std::size_t limit) {
     throw ProgramError(
         "the exact distribution of " + std::to_string(spec.photons()) + " noisy photons in " +
-        std::to_string(spec.modes) + " modes mixes " + count(mixture_configurations(plan)) +
-        " configurations of the sources over " + count(kept_states(spec, plan)) + " detected states and takes " +
-        count(bytes) + " bytes and up to " + count(mixture_operations(spec, plan)) +
+        std::to_string(spec.modes) + " modes mixes " + count_text(mixture_configurations(plan)) +
+        " configurations of the sources over " + count_text(kept_states(spec, plan)) + " detected states and takes " +
+        count_text(bytes) + " bytes and up to " + count_text(mixture_operations(spec, plan)) +
         " operations per datapoint, but the limits are " + std::to_string(limit) + " bytes and " +
-        count(kMostOperations) +
+        count_text(kMostOperations) +
         " operations; ask for shots, which need no distribution, use fewer photons or modes or a smaller "
         "space, or raise the limit");
 }

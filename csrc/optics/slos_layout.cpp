@@ -44,8 +44,6 @@ std::vector<SlosLayout> layouts(const ProgramSpec& spec, const KernelProfile& pr
     return found;
 }
 
-std::string number(u64 value) { return value == kSaturated ? "more than 2^64" : std::to_string(value); }
-
 /// What could be asked for instead, if anything.
 std::string alternative(const ProgramSpec& spec) {
     if (spec.readout.space == Space::Fock && spec.readout.kind != ReadoutKind::Samples)
@@ -57,7 +55,7 @@ std::string alternative(const ProgramSpec& spec) {
 
 [[noreturn]] void refuse_memory(const ProgramSpec& spec, u64 bytes, u64 limit) {
     throw ProgramError("simulating " + std::to_string(spec.photons()) + " photons in " + std::to_string(spec.modes) +
-                       " modes needs " + number(bytes) + " bytes (" + number(basis_states(spec)) +
+                       " modes needs " + count_text(bytes) + " bytes (" + count_text(basis_states(spec)) +
                        " basis states in the " + space_name(spec.readout.space) + " space), but the limit is " +
                        std::to_string(limit) + " bytes; " + alternative(spec));
 }

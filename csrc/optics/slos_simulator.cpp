@@ -13,9 +13,6 @@
 namespace photonlink::optics {
 namespace {
 
-/// Work that a helper must have, to be worth waking: a sleeping thread takes some ten microseconds to come.
-constexpr double kLeastHelperNs = 100e3;
-
 constexpr double kNsPerShot = 50;
 
 /// Nanoseconds of one core per datapoint without its samples, roughly: what decides how many threads pay.
@@ -133,10 +130,9 @@ void SlosSimulator<Real>::build(const SlosNeeds& needs) {
 
 template <class Real>
 u32 SlosSimulator<Real>::threads_that_pay(const SimulationBatch& batch) const {
-    if (shared_.layout.threads == 1 || batch.rows == 1) return 1;
+    if (shared_.layout.threads == 1 || batch.rows <= 1) return 1;
     const double work = (row_ns_ + kNsPerShot * batch.shots) * static_cast<double>(batch.rows);
-    const double shares = std::min(work / kLeastHelperNs, static_cast<double>(batch.rows));
-    return std::clamp(static_cast<u32>(std::min(shares, 1e6)), 1u, shared_.layout.threads);
+    return static_cast<u32>(std::min<std::size_t>(threads_worth(work, shared_.layout.threads), batch.rows));
 }
 
 /// As many as a worker takes side by side, but so few that every thread gets some.

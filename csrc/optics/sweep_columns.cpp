@@ -10,8 +10,7 @@ namespace photonlink::optics {
 
 template <class Real>
 u64 SweepColumns<Real>::predict_bytes(const ProgramSpec& spec, u32 max_lanes) {
-    const auto columns =
-        static_cast<u64>(std::count_if(spec.input.begin(), spec.input.end(), [](u32 n) { return n > 0; }));
+    const u64 columns = occupied_modes(spec);
     return spec.modes * (2 * columns + 1) * max_lanes * sizeof(Real);
 }
 

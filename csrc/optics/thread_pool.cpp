@@ -18,6 +18,9 @@ namespace {
 
 constexpr u32 kMostThreads = 1024;
 
+/// Work that a helper must have, to be worth waking: a sleeping thread takes some ten microseconds to come.
+constexpr double kLeastHelperNs = 100e3;
+
 u32 affinity_count() {
     cpu_set_t set;
     if (sched_getaffinity(0, sizeof set, &set) != 0) return std::max(1u, std::thread::hardware_concurrency());
@@ -37,6 +40,10 @@ u32 usable_threads(u32 asked) {
                            "\"; expected a number of threads from 1 to " + std::to_string(kMostThreads) +
                            ". Unset it to use every CPU of the process's affinity mask.");
     return static_cast<u32>(threads);
+}
+
+u32 threads_worth(double work_ns, u32 most) {
+    return std::clamp(static_cast<u32>(std::min(work_ns / kLeastHelperNs, 1e6)), 1u, most);
 }
 
 class ThreadPool::Helpers {

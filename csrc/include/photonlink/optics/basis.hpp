@@ -16,6 +16,9 @@ inline constexpr u32 kMaxPhotons = 30;  // unnormalised float32 amplitudes stay 
 /// "fock", "unbunched" or "dual_rail".
 const char* space_name(Space space);
 
+/// A count in a message: kSaturated is "more than 2^64".
+std::string count_text(u64 count);
+
 /// Number of states of `photons` photons in `modes` modes, or kSaturated. In DualRail at most one photon per mode
 /// pair: a complete dual-rail state has photons == modes / 2, fewer photons are the intermediate states of a sweep.
 u64 state_count(Space space, u32 modes, u32 photons);

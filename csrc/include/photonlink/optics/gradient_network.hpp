@@ -21,12 +21,12 @@ class GradientNetwork {
 
     u32 modes() const { return modes_; }
     u32 layers() const { return layers_; }
-    u32 columns() const { return static_cast<u32>(input_modes_.size()); }
-    u32 sites() const { return static_cast<u32>(site_mode_.size()); }
-    const std::vector<u32>& occupation() const { return occupation_; }
-    const std::vector<u32>& input_modes() const { return input_modes_; }
+    u32 columns() const { return static_cast<u32>(inputs_.modes.size()); }
+    u32 sites() const { return static_cast<u32>(sites_.mode.size()); }
+    const std::vector<u32>& occupation() const { return inputs_.occupation; }
+    const std::vector<u32>& input_modes() const { return inputs_.modes; }
     /// Which phase of a request drives the site.
-    u32 phase_of(u32 site) const { return site_phase_[site]; }
+    u32 phase_of(u32 site) const { return sites_.phase[site]; }
     /// Elements of all interferometers.
     std::size_t elements() const { return (layers_ + std::size_t{1}) * modes_ * modes_; }
 
@@ -36,14 +36,11 @@ class GradientNetwork {
   private:
     u32 modes_;
     u32 layers_;
-    std::vector<u32> input_modes_;
-    std::vector<u32> occupation_;
+    InputColumns inputs_;
+    PhaseSites sites_;
     std::vector<double> first_;
     std::vector<double> matrices_;
     std::vector<double> adjoints_;
-    std::vector<u32> site_begin_;
-    std::vector<u32> site_mode_;
-    std::vector<u32> site_phase_;
 };
 
 /// One block of datapoints on its way through the network and back.

@@ -27,8 +27,6 @@ class GradientSweep {
     /// Without the tables, which threads share; saturates.
     static u64 predict_bytes(const ProgramSpec& spec, u32 max_lanes, u32 kept_levels);
 
-    u64 basis_size() const { return tables_->states(tables_->photons()); }
-
     /// States per tile, at most.
     static u64 tile_states(const ProgramSpec& spec);
 

@@ -28,6 +28,26 @@ struct AlignedAllocator {
 template <class T>
 using AlignedVector = std::vector<T, AlignedAllocator<T>>;
 
+/// How many input modes hold photons.
+u32 occupied_modes(const ProgramSpec& spec);
+
+/// Those modes in ascending order, and the photons in each.
+struct InputColumns {
+    explicit InputColumns(const ProgramSpec& spec);
+
+    std::vector<u32> modes;
+    std::vector<u32> occupation;
+};
+
+/// The phase shifters, layer by layer.
+struct PhaseSites {
+    explicit PhaseSites(const ProgramSpec& spec);
+
+    std::vector<u32> begin;  // layers + 1 entries: first site of each layer
+    std::vector<u32> mode;
+    std::vector<u32> phase;  // which phase of a request drives the site
+};
+
 class Interferometer {
   public:
     explicit Interferometer(const ProgramSpec& spec, u32 max_lanes);
@@ -35,9 +55,8 @@ class Interferometer {
     static u64 predict_bytes(const ProgramSpec& spec, u32 max_lanes);
 
     u32 modes() const { return modes_; }
-    /// Occupied input modes in ascending order, and the photons in each.
-    u32 columns() const { return static_cast<u32>(occupation_.size()); }
-    const std::vector<u32>& occupation() const { return occupation_; }
+    u32 columns() const { return static_cast<u32>(inputs_.modes.size()); }
+    const std::vector<u32>& occupation() const { return inputs_.occupation; }
 
     /// Composes the matrices of `rows` datapoints (1..lanes; the last one fills the lanes that are left). `phases` is
     /// rows x spec.phases.size(). Returns modes x columns lane arrays: entry (i, c) of lane l has its real part at
@@ -48,12 +67,10 @@ class Interferometer {
   private:
     u32 modes_;
     u32 layers_;
-    std::vector<u32> occupation_;
+    InputColumns inputs_;
+    PhaseSites sites_;
     std::vector<double> first_;
     std::vector<double> matrices_;
-    std::vector<u32> site_begin_;
-    std::vector<u32> site_mode_;
-    std::vector<u32> site_phase_;  // which phase of a request drives the site
     AlignedVector<double> phasors_;
     AlignedVector<double> columns_out_;
     AlignedVector<double> columns_scratch_;

@@ -13,6 +13,9 @@ namespace photonlink::optics {
 /// the process's affinity mask. Throws ProgramError for a variable that is no number from 1 to 1024.
 u32 usable_threads(u32 asked);
 
+/// How many of `most` threads pay for work that takes one of them `work_ns`; at least one.
+u32 threads_worth(double work_ns, u32 most);
+
 class ThreadPool {
   public:
     ThreadPool();
