@@ -109,10 +109,6 @@ class ServiceProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            if self.process.poll() is None:
-                self.stop()
+            self.stop()
         finally:
-            if self.process.poll() is None:
-                self.process.kill()
-                self.process.wait(_END_SECONDS)
-            self.close()
+            self.kill()  # if it did not; in any case its log is closed
