@@ -278,6 +278,11 @@ class Session(DeviceCalls):
         return self._program
 
     @property
+    def shots(self) -> int | None:
+        """Kept samples per datapoint, None if results are exact."""
+        return self._options.shots or None
+
+    @property
     def slots(self) -> int:
         """Datapoints that can be in flight."""
         return self._info.slots

@@ -25,6 +25,7 @@ def test_results_equal_direct_simulation_bit_for_bit(digits_like, precision, sho
     program, x = digits_like
     expected = program.simulate(x, precision=precision, shots=shots, seed=11)
     with phl.reserve("sim", program, precision=precision, shots=shots, seed=11) as session:
+        assert session.shots == shots
         y = session.infer(x)
     assert y.dtype == np.dtype(precision)
     assert np.array_equal(y, expected)
