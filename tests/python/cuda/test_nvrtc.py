@@ -9,7 +9,7 @@ import pytest
 
 import photonlink as phl
 
-KERNELS = Path(__file__).parents[1] / "ptx"
+KERNELS = Path(__file__).parents[2] / "ptx"
 sys.path.insert(0, str(KERNELS))
 import rules  # noqa: E402
 

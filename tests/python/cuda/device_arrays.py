@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import ctypes
 import math
+import sys
 import time
 import types
 from typing import Any, ClassVar
 
 import numpy as np
+
+from photonlink.cuda import _part
+
+WIDTH, SIZE = 6, 15
 
 _CODES = {"i": 0, "u": 1, "f": 2}
 
@@ -171,3 +176,17 @@ def rows_seen(calls: list[tuple[Any, ...]]) -> int:
 def misaligned(shape: tuple[int, ...]) -> np.ndarray:
     """A float64 array at an odd address."""
     return np.frombuffer(bytearray(8 * math.prod(shape) + 1), np.float64, math.prod(shape), 1).reshape(shape)
+
+
+def place(monkeypatch, module):
+    monkeypatch.setitem(sys.modules, "photonlink._cuda", module)
+    _part.part.cache_clear()
+    return module
+
+
+def arrays(rows=4, dtype=np.float64, out_dtype=np.float64):
+    return DlpackArray(np.zeros((rows, WIDTH), dtype)), DlpackArray(np.zeros((rows, SIZE), out_dtype))
+
+
+def address(array):
+    return array.array.ctypes.data
