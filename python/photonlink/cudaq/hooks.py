@@ -1,0 +1,149 @@
+"""What has to be changed in CUDA-Q 0.16 while one of our targets is selected; other targets see none of it.
+
+* Its asynchronous launches crash the process behind an endpoint: those that an endpoint can serve run on one worker
+  thread of ours, the others raise.
+* Its seed cannot be read: it is noted when it is set.
+* Every launch logs a warning that endpoints have no noise model, and loading Perceval turns all its messages on (both
+  share one logging library): launches show errors only, unless CUDAQ_LOG_LEVEL asks for more.
+
+All changes are to the module that CUDA-Q's Python code calls into, so that every way of calling it is covered.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from photonlink.cudaq import pending
+from photonlink.errors import ProgramError
+
+__all__ = ["Seed", "install", "seed", "settle"]
+
+_WARNING, _ERROR = 3, 4  # of spdlog
+
+_UNSUPPORTED = {
+    "run_async_impl": "cudaq.run_async",
+    "get_state_async_impl": "cudaq.get_state_async",
+    "run_impl": "cudaq.run",
+    "get_state_impl": "cudaq.get_state",
+    "get_unitary_impl": "cudaq.get_unitary",
+    "draw_impl": "cudaq.draw",
+    "observe_parallel_impl": "cudaq.observe(..., execution=...)",
+    "launch_dem": "cudaq.dem_from_kernel",
+}
+
+
+class Seed:
+    """The seed of CUDA-Q; ``changes`` counts how often it was set, to the same value too."""
+
+    def __init__(self) -> None:
+        self.value = 0
+        self.changes = 0
+
+    def set(self, value: int) -> None:
+        """Note that CUDA-Q was given `value`."""
+        self.value = value % 2**64
+        self.changes += 1
+
+
+seed = Seed()
+launcher = pending.Launcher()
+
+
+def install(cudaq: Any, selected: Callable[[], str | None]) -> None:
+    """Apply the changes; ``selected`` names the target of ours that is selected, if one is."""
+    from cudaq.mlir._mlir_libs._quakeDialects import cudaq_runtime as runtime
+
+    _remember_seed(cudaq, runtime)
+    for name, call in _UNSUPPORTED.items():
+        _refuse(runtime, name, call, selected)
+    for name in ("SamplePolicy", "ObservePolicy", "launch_sample", "launch_observe"):
+        _make_quiet(runtime, name, selected)
+    launcher.runtime = runtime
+    _divert(runtime, "sample_async_impl", launcher.sample, selected)
+    _divert(runtime, "observe_async_impl", launcher.observe, selected)
+
+
+def settle() -> None:
+    """Before another target is selected: pending launches end, and CUDA-Q's log level is what it started with."""
+    launcher.stop()
+    _set_level(_started_with)
+
+
+def _remember_seed(cudaq: Any, runtime: Any) -> None:
+    original = runtime.set_random_seed
+
+    @functools.wraps(original)
+    def set_random_seed(value: int) -> None:
+        original(value)
+        seed.set(value)
+
+    runtime.set_random_seed = set_random_seed
+    cudaq.set_random_seed = set_random_seed
+
+
+def _refuse(runtime: Any, name: str, call: str, selected: Callable[[], str | None]) -> None:
+    def refuse(*_arguments: Any, **_options: Any) -> Any:
+        raise ProgramError(
+            f"{call} does not work on target {selected()!r}, which has neither state vectors nor kernels that run "
+            "shot by shot: use cudaq.sample or cudaq.observe, or another target such as 'qpp-cpu'",
+            target=selected(),
+        )
+
+    _divert(runtime, name, refuse, selected)
+
+
+def _divert(runtime: Any, name: str, ours: Callable[..., Any], selected: Callable[[], str | None]) -> None:
+    original = getattr(runtime, name)
+
+    @functools.wraps(original)
+    def call(*arguments: Any, **options: Any) -> Any:
+        return (original if selected() is None else ours)(*arguments, **options)
+
+    setattr(runtime, name, call)
+
+
+def _make_quiet(runtime: Any, name: str, selected: Callable[[], str | None]) -> None:
+    original = getattr(runtime, name)
+
+    def call(*arguments: Any, **options: Any) -> Any:
+        with _quiet():
+            return original(*arguments, **options)
+
+    _divert(runtime, name, call, selected)
+
+
+# ---- CUDA-Q's log
+
+
+def _logger() -> ctypes.CDLL | None:
+    try:
+        library = ctypes.CDLL("libcudaq-logger.so", mode=os.RTLD_NOLOAD | os.RTLD_NOW)
+        library._ZN5cudaq6detail11setLogLevelENS0_8LogLevelE.argtypes = [ctypes.c_int]
+        library._ZN5cudaq6detail11setLogLevelENS0_8LogLevelE.restype = None
+        library._ZN5cudaq6detail11getLogLevelEv.restype = ctypes.c_int
+    except (OSError, AttributeError):
+        return None  # only messages are lost
+    return library
+
+
+_library = _logger()
+_started_with = _library._ZN5cudaq6detail11getLogLevelEv() if _library else _WARNING
+
+
+def _set_level(level: int) -> None:
+    if _library:
+        _library._ZN5cudaq6detail11setLogLevelENS0_8LogLevelE(level)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    _set_level(_ERROR if _started_with == _WARNING else _started_with)
+    try:
+        yield
+    finally:
+        _set_level(_started_with)

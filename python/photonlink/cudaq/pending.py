@@ -1,0 +1,81 @@
+"""Asynchronous launches: CUDA-Q's own crash behind an endpoint, so one thread runs the synchronous ones in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from photonlink.errors import ProgramError
+
+__all__ = ["Launcher", "Pending"]
+
+
+class Pending:
+    """What ``cudaq.sample_async`` and ``cudaq.observe_async`` wrap or return; ``get()`` may be called repeatedly."""
+
+    def __init__(self, future: Future[Any]) -> None:
+        self._future = future
+
+    def get(self) -> Any:
+        """Wait for the result; raises what the launch raised."""
+        return self._future.result()
+
+    def __str__(self) -> str:
+        return str(self._future)
+
+
+class Launcher:
+    """Launches kernels on a thread that starts with the first one.
+
+    Attributes:
+        runtime: CUDA-Q's native module.
+    """
+
+    def __init__(self) -> None:
+        self.runtime: Any = None
+        self._pool: ThreadPoolExecutor | None = None
+
+    def sample(
+        self, name: str, module: Any, cache: Any, shots: int, noise: Any, explicit: bool, _qpu: int, *arguments: Any
+    ) -> Pending:
+        """As CUDA-Q's ``sample_async_impl``."""
+        if noise is not None:
+            raise ProgramError("noise models of CUDA-Q are not supported: set_target(..., noise=photonlink.Noise(...))")
+
+        def launch() -> Any:
+            context = self.runtime.ExecutionContext("sample", shots)
+            context.kernelName = name
+            context.explicitMeasurements = explicit
+            policy = self.runtime.SamplePolicy(context, name, explicit)
+            return self.runtime.launch_sample(policy, context, lambda: self._run(name, module, cache, arguments))
+
+        return self._submit(launch)
+
+    def observe(
+        self, name: str, module: Any, cache: Any, operator: Any, qpu: int, shots: int, *arguments: Any
+    ) -> Pending:
+        """As CUDA-Q's ``observe_async_impl``."""
+
+        def launch() -> Any:
+            context = self.runtime.ExecutionContext("observe", max(shots, 0), qpu)
+            context.setSpinOperator(operator)
+            context.kernelName = name
+            policy = self.runtime.ObservePolicy(context, name, operator)
+            return self.runtime.launch_observe(policy, context, lambda: self._run(name, module, cache, arguments))
+
+        return self._submit(launch)
+
+    def stop(self) -> None:
+        """End the thread, after all launches so far."""
+        if self._pool is not None:
+            self._pool.shutdown()
+            self._pool = None
+
+    def _run(self, name: str, module: Any, cache: Any, arguments: tuple[Any, ...]) -> Any:
+        return self.runtime.marshal_and_launch_module(name, module, *arguments, cache=cache)
+
+    def _submit(self, launch: Callable[[], Any]) -> Pending:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(1, thread_name_prefix="photonlink-cudaq")
+        return Pending(self._pool.submit(launch))
