@@ -44,7 +44,9 @@ _KEEP: Any = object()  # replace(): None has a meaning of its own
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Program:
-    """An immutable photonic program. Use the constructors :meth:`from_perceval`, :meth:`reservoir`, :meth:`layered`.
+    """An immutable photonic program.
+
+    Use the constructors :meth:`from_perceval`, :meth:`from_merlin`, :meth:`reservoir`, :meth:`layered`.
 
     Attributes:
         modes: Number of modes m.
@@ -180,6 +182,28 @@ class Program:
             detectors=detectors or around.detectors,
             min_detected_photons=around.min_detected_photons if min_detected_photons is None else min_detected_photons,
         )
+
+    @classmethod
+    def from_merlin(cls, layer: Any) -> Program:
+        """The program of a MerLin layer with its weights of now; see :func:`photonlink.merlin.convert`.
+
+        Args:
+            layer: A ``merlin.QuantumLayer``.
+
+        Raises:
+            ProgramError: The layer has a part that a Program cannot express, or its outputs are not those of a
+                Program but other columns of them; the message says what to do.
+            TargetUnavailable: This version of MerLin is not supported.
+        """
+        from photonlink.merlin import convert
+
+        conversion = convert(layer)
+        if conversion.layer.columns is not None:
+            raise ProgramError(
+                "the layer orders or adds up what a Program returns: use photonlink.merlin.convert(layer), whose "
+                "program gives the outputs and whose collect(y) turns them into those of the layer"
+            )
+        return conversion.program
 
     @classmethod
     def reservoir(

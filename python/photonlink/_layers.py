@@ -1,0 +1,121 @@
+"""A layer of a network as a program: trainable optics, imperfections, and the rule from outputs to columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from numpy.typing import ArrayLike, NDArray
+
+from photonlink._measurement import Columns, Measurement
+from photonlink._wires import Wires, optics
+from photonlink.errors import ProgramError
+from photonlink.noise import Detectors, Noise
+from photonlink.program import Program
+from photonlink.readout import Readout
+from photonlink.trainable import TrainableProgram
+
+__all__ = ["Imperfections", "LayerProgram", "layer_program"]
+
+
+@dataclass(frozen=True)
+class Imperfections:
+    """Noise, detectors and filter of a layer; see :class:`photonlink.Program`."""
+
+    noise: Noise | None = None
+    detectors: Detectors = "pnr"
+    min_detected_photons: int | None = None
+
+    @property
+    def none(self) -> bool:
+        """Whether there are no imperfections, so that exact derivatives exist."""
+        ideal = self.noise is None or self.noise.ideal
+        return ideal and self.detectors == "pnr" and self.min_detected_photons is None
+
+    def put_on(self, program: Program) -> Program:
+        """The program with these imperfections."""
+        if self.none:
+            return program
+        return program.replace(
+            noise=self.noise, detectors=self.detectors, min_detected_photons=self.min_detected_photons
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class LayerProgram:
+    """A layer: what it computes for values of its trainable parameters.
+
+    Attributes:
+        trainable: The optics without imperfections.
+        wires: Who sets which parameter of the circuit.
+        imperfections: Noise, detectors and filter.
+        columns: How outputs of the program become columns of the layer; None where they are.
+    """
+
+    trainable: TrainableProgram
+    wires: Wires
+    imperfections: Imperfections
+    columns: Columns | None
+
+    def program(self, values: ArrayLike) -> Program:
+        """The program for parameter values (T,), radians, in the order of ``trainable.parameters``."""
+        return self.imperfections.put_on(self.trainable.program(values))
+
+    @cached_property
+    def template(self) -> Program:
+        """The program with all trainable parameters 0."""
+        return self.imperfections.put_on(self.trainable.base)
+
+    @property
+    def output_size(self) -> int:
+        """Number of columns."""
+        return self.template.output_size if self.columns is None else len(self.columns.keys)
+
+    @property
+    def output_keys(self) -> tuple[tuple[int, ...], ...]:
+        """What each column is about."""
+        return self.template.output_keys if self.columns is None else self.columns.keys
+
+    def collect(self, y: NDArray[Any]) -> NDArray[Any]:
+        """Columns (..., output_size) of outputs (..., program outputs)."""
+        return y if self.columns is None else self.columns.collect(y)
+
+
+def layer_program(
+    circuit: Any,
+    input_state: Any,
+    connected: Wires,
+    measured: Measurement,
+    imperfections: Imperfections,
+    order: Sequence[tuple[int, ...]] | None = None,
+) -> LayerProgram:
+    """The layer of a circuit.
+
+    Args:
+        circuit: A Perceval circuit without noise.
+        input_state: Photons per mode.
+        connected: Who sets which parameter.
+        measured: What the layer returns.
+        imperfections: Noise, detectors and filter.
+        order: Keys of the layer's outputs before any grouping, if they are to have a given order.
+
+    Raises:
+        ProgramError: The parts do not go together; see ``Program.from_perceval``.
+    """
+    noise = imperfections.noise
+    if noise is not None and not noise.perfect_phases:
+        raise ProgramError(
+            "phase_error and phase_imprecision belong to a fixed circuit, and this layer's changes with its weights: "
+            "leave them out, or describe the trained circuit with Program.from_perceval(..., noise=noise)"
+        )
+    trainable = optics(circuit, input_state, connected, measured.readout)
+
+    def keys(readout: Readout) -> tuple[tuple[int, ...], ...]:
+        return imperfections.put_on(trainable.base.replace(readout=readout)).output_keys
+
+    readout, columns = measured.finish(keys, order)
+    return LayerProgram(
+        replace(trainable, base=trainable.base.replace(readout=readout)), connected, imperfections, columns
+    )
