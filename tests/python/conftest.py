@@ -31,3 +31,14 @@ def x():
     import numpy as np
 
     return np.random.default_rng(3).uniform(0, np.pi, size=(40, 6))
+
+
+@pytest.fixture
+def exact_perceval():
+    """Perceval keeps every event, however unlikely."""
+    import perceval as pcvl
+
+    before = pcvl.utils.global_params["min_p"]
+    pcvl.utils.global_params["min_p"] = 1e-40
+    yield
+    pcvl.utils.global_params["min_p"] = before
