@@ -45,6 +45,7 @@ class Row:
 
 TARGETS = (
     Row("photonlink", "Qubit kernels on a photonic processor, in dual-rail encoding", "photonlink.cudaq.target"),
+    Row("photonlink-fock", "Photonic kernels (qudits) on a photonic processor", "photonlink.cudaq.fock.target"),
 )
 
 # A launch that reaches CUDA-Q's own compiler without our endpoint must fail, and say why, rather than run on a

@@ -1,0 +1,226 @@
+"""How a recorded kernel is sampled: on a photonic processor over the link where it can be, else as a state vector."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photonlink.cudaq.fock.optics import NotLinear, Optics, linear_optics, program
+from photonlink.cudaq.fock.recording import Recording
+from photonlink.cudaq.fock.statevector import State, state_vector
+from photonlink.errors import ProgramError
+from photonlink.readout import Readout
+from photonlink.reservation import reserve
+
+__all__ = ["Settings", "distribution", "sample"]
+
+_NOTHING_LEFT = 1e-20  # the squares of a vector of which only rounding errors are left
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How kernels are run.
+
+    Attributes:
+        qsc: Where linear optics runs; a target of :func:`photonlink.reserve`.
+        strict: Whether what ``orca-photonics`` does silently, but no photons would do, is an error.
+        session: Further options of :func:`photonlink.reserve`.
+    """
+
+    qsc: str = "sim"
+    strict: bool = False
+    session: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcomes:
+    """Photon numbers of the measured modes, in order of measurement, and the weight of each row.
+
+    Attributes:
+        numbers: (K, measured) integers.
+        weights: (K,) counts or probabilities.
+        annotations: What they are and where they come from.
+    """
+
+    numbers: NDArray[np.integer[Any]]
+    weights: NDArray[Any]
+    annotations: dict[str, Any]
+
+
+def sample(kernel: Recording, settings: Settings, shots: int, seed: int) -> tuple[dict[str, int], dict[str, Any]]:
+    """Counts of a recorded kernel, keyed by photon numbers in order of measurement, and what is to be said about them.
+
+    Args:
+        kernel: What the kernel did.
+        settings: Of the target.
+        shots: How many times to run it.
+        seed: Of the random numbers.
+
+    Raises:
+        ProgramError: The kernel cannot be executed as it is.
+        PhotonLinkError: The processor failed.
+    """
+    outcomes = _outcomes(kernel, settings, shots, seed)
+    counts = {text: int(weight) for text, weight in _by_text(outcomes, strict=settings.strict).items()}
+    return counts, outcomes.annotations
+
+
+def distribution(kernel: Recording, settings: Settings) -> dict[str, float]:
+    """The exact probabilities of what :func:`sample` counts; those that are zero are left out."""
+    outcomes = _outcomes(kernel, settings, None, 0)
+    return {text: float(weight) for text, weight in _by_text(outcomes, strict=settings.strict).items()}
+
+
+def _outcomes(kernel: Recording, settings: Settings, shots: int | None, seed: int) -> _Outcomes:
+    _check(kernel, settings)
+    said = {"modes": kernel.modes, "level": kernel.level, "shots": shots, "strict": settings.strict}
+    if not kernel.measured:
+        return _Outcomes(np.zeros((0, 0), np.uint8), np.zeros(0), {"method": "nothing was measured", **said})
+    optics = linear_optics(kernel)
+    if isinstance(optics, NotLinear):
+        return _from_state(kernel, optics, settings, shots, seed, said)
+    if optics.saturated and settings.strict:
+        raise ProgramError(
+            f"create() on qudit {optics.saturated[0]} exceeds level {optics.level}, which holds {optics.level - 1} "
+            "photons: raise the level, or select the target with strict=False for the semantics of orca-photonics"
+        )
+    said["photons"] = sum(optics.photons)
+    return _from_light(kernel, optics, settings, shots, seed, said)
+
+
+def _check(kernel: Recording, settings: Settings) -> None:
+    if kernel.features:
+        raise ProgramError(
+            f"the kernel uses feature(0) to feature({kernel.features - 1}), which have no values: sample it in a with "
+            "statement of photonlink.cudaq.fock.bound(x), or send datapoints to a session of "
+            "photonlink.cudaq.fock.program(kernel)"
+        )
+    if settings.strict and not kernel.measured:
+        raise ProgramError("the kernel measures nothing: end it with mz(qudits)")
+    if settings.strict and kernel.late:
+        raise ProgramError(
+            f"qudit {min(kernel.late)} is used after its measurement, which would still come last: measure at the end"
+        )
+
+
+# ---- linear optics
+
+
+def _from_light(
+    kernel: Recording, optics: Optics, settings: Settings, shots: int | None, seed: int, said: dict[str, Any]
+) -> _Outcomes:
+    """Photon numbers in modes that share no light are known; those of the others come from a processor."""
+    lit = optics.lit
+    if lit:
+        states, weights, seen = _on_processor(optics, settings, shots, seed)
+    else:
+        states, weights = np.zeros((1, 0), np.uint8), np.array([1 if shots is None else shots])
+        seen = {"method": "definite photon numbers", "modelled_seconds": None, "clock": None, "simulated": True}
+    numbers = np.empty((len(states), kernel.modes), np.int64)
+    numbers[:] = optics.photons
+    numbers[:, list(lit)] = states
+    return _Outcomes(numbers[:, kernel.measured], weights, {**said, **seen, "norm_lost": 0.0})
+
+
+def _on_processor(
+    optics: Optics, settings: Settings, shots: int | None, seed: int
+) -> tuple[NDArray[np.integer[Any]], NDArray[Any], dict[str, Any]]:
+    readout = Readout.probs(space="fock") if shots is None else Readout.samples(space="fock")
+    optical = program(optics, optics.lit, readout, features=0)
+    with reserve(settings.qsc, optical, shots=shots, seed=seed, **dict(settings.session)) as session:
+        values = session.infer(np.zeros(0))
+    used, info = session.usage, session.info
+    seen = {
+        "method": "linear optics",
+        "modelled_seconds": used.quantum_seconds,
+        "configuration_seconds": used.configuration_seconds,
+        "clock": info.clock,
+        "preset": info.preset,
+        "chip": info.chip,
+        "simulated": info.simulated,
+        "qsc": info.target,
+    }
+    if shots is None:
+        return np.array(optical.output_keys), values, seen
+    states, counts = np.unique(values, axis=0, return_counts=True)
+    return states, counts, seen
+
+
+# ---- state vectors
+
+
+def _from_state(
+    kernel: Recording, why: NotLinear, settings: Settings, shots: int | None, seed: int, said: dict[str, Any]
+) -> _Outcomes:
+    modes = tuple(sorted({mode for operation in kernel.operations for mode in operation.modes}))
+    try:
+        state = state_vector(kernel, modes, strict=settings.strict)
+    except ProgramError as error:
+        if why.needed_level is not None:
+            error.add_note(f"{why.reason}: with qudit({why.needed_level}) or more the kernel needs no state vector")
+        raise
+    probabilities, norm = _marginal(kernel, modes, state)
+    if norm < _NOTHING_LEFT:
+        raise ProgramError(f"nothing is left of the state: {why.reason}; raise the level")
+    index, weights = _possible(probabilities) if shots is None else _draw(probabilities, shots, seed)
+    held = [mode for mode in kernel.measured if mode in modes]
+    numbers = np.zeros((len(index), len(kernel.measured)), np.int64)
+    columns = [place for place, mode in enumerate(kernel.measured) if mode in modes]
+    numbers[:, columns] = np.stack(np.unravel_index(index, (len(state),) * len(held)), axis=-1) if held else 0
+    seen = {
+        "method": "state vector",
+        "why": why.reason,
+        "photons": None,
+        "modelled_seconds": None,
+        "clock": None,
+        "simulated": True,
+        "norm_lost": 1.0 - norm,
+    }
+    return _Outcomes(numbers, weights, {**said, **seen})
+
+
+def _marginal(kernel: Recording, modes: tuple[int, ...], state: State) -> tuple[NDArray[np.float64], float]:
+    """Unnormalised probabilities of the measured modes, in order of measurement, and their sum."""
+    squares = state.real**2
+    squares += state.imag**2
+    held = [modes.index(mode) for mode in kernel.measured if mode in modes]
+    others = tuple(axis for axis in range(len(modes)) if axis not in held)
+    remaining = squares.sum(axis=others) if others else squares
+    order = np.argsort(np.argsort(held))  # the remaining axes are in order of modes
+    flat = np.transpose(remaining, order).ravel() if held else np.atleast_1d(remaining)
+    return flat, float(flat.sum())
+
+
+def _possible(probabilities: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[Any]]:
+    index = np.flatnonzero(probabilities)
+    return index, probabilities[index] / probabilities.sum()
+
+
+def _draw(probabilities: NDArray[np.float64], shots: int, seed: int) -> tuple[NDArray[np.intp], NDArray[Any]]:
+    cumulated = np.cumsum(probabilities)
+    uniform = np.random.Generator(np.random.PCG64(seed)).random(shots) * cumulated[-1]
+    inside = np.minimum(uniform, np.nextafter(cumulated[-1], 0.0))  # the product may have been rounded up
+    return np.unique(np.searchsorted(cumulated, inside, side="right"), return_counts=True)
+
+
+# ---- texts
+
+
+def _by_text(outcomes: _Outcomes, *, strict: bool) -> dict[str, Any]:
+    """Sums weights by the text of the photon numbers, as CUDA-Q keys its counts."""
+    if strict and outcomes.numbers.max(initial=0) > 9:
+        raise ProgramError(
+            "a mode shows 10 photons or more, whose digits run into those of other modes in the keys of the counts: "
+            "read the kernel through photonlink.cudaq.fock.program(kernel), or select the target with strict=False"
+        )
+    summed: defaultdict[str, Any] = defaultdict(int)
+    rows: Iterable[list[int]] = outcomes.numbers.tolist()
+    for numbers, weight in zip(rows, outcomes.weights.tolist(), strict=True):
+        if weight:
+            summed["".join(map(str, numbers))] += weight
+    return dict(summed)
