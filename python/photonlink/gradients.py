@@ -124,6 +124,7 @@ class Differentiator:
         self._core = _core.Differentiator(self._program.spec, name, limit, count)
         self._dtype = np.dtype(name)
         self._lock = threading.Lock()
+        self._placed: bytes | None = None  # parameter values whose interferometers are in place
 
     @property
     def memory_bytes(self) -> int:
@@ -205,7 +206,11 @@ class Differentiator:
         if self._trainable is None:
             return None
         values = np.array(parameters, np.float64)
-        self._core.set_interferometers(self._trainable.interferometers(values))
+        wanted = values.tobytes()
+        if wanted != self._placed:
+            self._placed = None
+            self._core.set_interferometers(self._trainable.interferometers(values))
+            self._placed = wanted
         return values
 
 

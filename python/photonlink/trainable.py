@@ -18,7 +18,7 @@ Examples:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -28,42 +28,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from photonlink import _core
 from photonlink._assembler import Assembler
+from photonlink._components import ComponentAssembler, Components, FixedComponent, PhaseComponent
 from photonlink.errors import ProgramError
 from photonlink.program import Program
 from photonlink.readout import Readout
 
 __all__ = ["FixedComponent", "PhaseComponent", "TrainableProgram"]
-
-
-@dataclass(frozen=True, eq=False)
-class FixedComponent:
-    """A component that does not depend on trainable parameters.
-
-    Attributes:
-        modes: The k modes that it acts on, in the order of the matrix.
-        matrix: (k, k) complex128, unitary.
-    """
-
-    modes: tuple[int, ...]
-    matrix: NDArray[np.complex128]
-
-
-@dataclass(frozen=True)
-class PhaseComponent:
-    """A phase shifter of ``offset + sum of weight * parameter`` radians.
-
-    Attributes:
-        mode: Its mode.
-        offset: Radians.
-        weights: Pairs of the index of a parameter and its weight.
-    """
-
-    mode: int
-    offset: float
-    weights: tuple[tuple[int, float], ...]
-
-
-Components = tuple[FixedComponent | PhaseComponent, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -166,7 +136,7 @@ class TrainableProgram:
         state = _perceval.occupation(input_state)
         trained = tuple(parameters)
         assembler = _perceval.assemble_named(
-            circuit, (*features, *trained), lambda modes: _TrainableAssembler(modes, trained)
+            circuit, (*features, *trained), lambda modes: ComponentAssembler(modes, trained)
         )
         components = assembler.resolved(trained)
         native = _native(assembler.modes, len(trained), components)
@@ -215,6 +185,53 @@ class TrainableProgram:
         """The program for parameter values; see :meth:`interferometers`."""
         return replace(self.base, interferometers=self.interferometers(values))
 
+    def opened(self) -> Program:
+        """The program with the parameters as further features, behind its own: one program for all their values.
+
+        Every angle of it is a phase, so that hardware can be trained without configuring it anew, and
+        :func:`photonlink.gradients.parameter_shift` gives derivatives with respect to the parameters, too.
+
+        Examples:
+            >>> import perceval as pcvl
+            >>> circuit = pcvl.Circuit(2) // pcvl.BS() // pcvl.PS(pcvl.P("px")) // pcvl.BS(theta=pcvl.P("theta"))
+            >>> TrainableProgram.from_perceval(circuit, [1, 0]).opened().features
+            ('px', 'theta')
+        """
+        assembler = Assembler(self.base.modes)
+        names = self.base.features + self.parameters
+        phases = self._phases_by_layer()
+        for components, driven in zip(self.components, [*phases, []], strict=True):
+            for c in components:
+                if isinstance(c, FixedComponent):
+                    assembler.fixed(c.matrix, c.modes)
+                else:
+                    assembler.phase(c.mode, {self.parameters[k]: weight for k, weight in c.weights}, c.offset)
+            for mode, weights, offset in driven:
+                assembler.phase(mode, weights, offset)
+        return assembler.build(
+            Program,
+            self.base.input_state,
+            names,
+            self.base.readout,
+            interference=self.base.interference,
+            wrap=self.base.encoding.wrap,
+            dac_bits=self.base.encoding.dac_bits,
+            noise=self.base.noise,
+            detectors=self.base.detectors,
+            min_detected_photons=self.base.min_detected_photons,
+        )
+
+    def _phases_by_layer(self) -> list[list[tuple[int, dict[str, float], float]]]:
+        """Mode, weights of features and offset of every phase that features drive."""
+        base, encoding = self.base, self.base.encoding
+        layers: list[list[tuple[int, dict[str, float], float]]] = [[] for _ in range(base.layers)]
+        for p, (layer, mode) in enumerate(zip(base.phase_layers, base.phase_modes, strict=True)):
+            terms = slice(encoding.row_begin[p], encoding.row_begin[p + 1])
+            features = (base.features[feature] for feature in encoding.term_feature[terms])
+            weights = dict(zip(features, encoding.term_weight[terms].tolist(), strict=True))
+            layers[layer].append((int(mode), weights, float(encoding.offset[p])))
+        return layers
+
     def pull_back(self, values: ArrayLike, interferometers: ArrayLike) -> NDArray[np.float64]:
         """From derivatives with respect to the interferometers to those with respect to the parameters.
 
@@ -245,49 +262,6 @@ class TrainableProgram:
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_circuit"}
-
-
-class _TrainableAssembler(Assembler):
-    """Keeps components instead of multiplying them; blocks hold 1 where an element of the matrix may be non-zero."""
-
-    def __init__(self, modes: int, parameters: Sequence[str]) -> None:
-        super().__init__(modes)
-        self._parameters = frozenset(parameters)
-        self._components: list[list[FixedComponent | _NamedPhase]] = [[]]
-
-    def fixed(self, matrix: NDArray[np.complex128], modes: Sequence[int]) -> None:
-        super().fixed((matrix != 0).astype(np.complex128), modes)
-        self._block = (self._block != 0).astype(np.complex128)
-        self._components[-1].append(FixedComponent(tuple(int(mode) for mode in modes), matrix))
-
-    def phase(self, mode: int, weights: Mapping[str, float], offset: float = 0.0, *others: Any) -> None:
-        trained = {name: weight for name, weight in weights.items() if name in self._parameters}
-        driven = {name: weight for name, weight in weights.items() if name not in trained}
-        if trained:
-            self._components[-1].append(_NamedPhase(mode, offset, trained))
-            offset = 0.0
-        if driven:
-            layers = len(self._interferometers)
-            super().phase(mode, driven, offset, *others)
-            self._components += [[] for _ in range(len(self._interferometers) - layers)]
-
-    def resolved(self, parameters: Sequence[str]) -> tuple[Components, ...]:
-        """The components, with parameters by their place in the list instead of their names."""
-        index = {name: k for k, name in enumerate(parameters)}
-        return tuple(
-            tuple(c if isinstance(c, FixedComponent) else c.resolved(index) for c in block)
-            for block in self._components
-        )
-
-
-@dataclass(frozen=True)
-class _NamedPhase:
-    mode: int
-    offset: float
-    weights: Mapping[str, float]
-
-    def resolved(self, index: Mapping[str, int]) -> PhaseComponent:
-        return PhaseComponent(self.mode, self.offset, tuple((index[name], w) for name, w in self.weights.items()))
 
 
 def _prefixes(names: str | Sequence[str]) -> list[str]:
