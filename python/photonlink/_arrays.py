@@ -82,7 +82,8 @@ def features(x: Any, width: int) -> tuple[Array, bool]:
 
 def _rows(view: Array, name: str) -> Array:
     rows = view[np.newaxis] if view.ndim == 1 else view
-    inner_ok = rows.shape[1] <= 1 or rows.strides[1] == rows.itemsize
+    # Strides mean nothing where there are no elements; numpy makes them 0.
+    inner_ok = rows.size == 0 or rows.shape[1] == 1 or rows.strides[1] == rows.itemsize
     if not inner_ok or not rows.flags.aligned or rows.strides[0] % rows.itemsize:
         raise ProgramError(
             f"{name} has strides {view.strides} for shape {view.shape} and {rows.itemsize}-byte elements, expected "

@@ -45,6 +45,12 @@ def test_results_do_not_depend_on_how_rows_are_divided(program, x):
     assert np.array_equal(np.concatenate(parts), expected)
 
 
+def test_no_datapoints_are_a_batch_too(program):
+    with phl.reserve("sim", program) as session:
+        assert session.infer(np.zeros((0, 6))).shape == (0, 15)
+        assert session.usage.tokens == 0
+
+
 def test_threads_share_a_session(program, x):
     """Each call gets ids of its own: its samples are those of one of the id ranges, and no range is used twice."""
     calls, rows = 24, len(x)
