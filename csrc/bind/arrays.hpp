@@ -41,6 +41,12 @@ py::array_t<T> to_array(const std::vector<T>& values) {
     return py::array_t<T>(static_cast<py::ssize_t>(values.size()), values.data());
 }
 
+inline optics::Precision precision_of(const std::string& name) {
+    if (name == "float32") return optics::Precision::Float32;
+    if (name == "float64") return optics::Precision::Float64;
+    throw optics::ProgramError("unknown precision \"" + name + "\"; expected one of float32, float64");
+}
+
 /// Reads a (rows, columns) array of phases or features, or says what was wrong with it.
 inline std::size_t check_rows(const py::array& array, std::size_t columns, const char* what) {
     if (array.ndim() != 2 || static_cast<std::size_t>(array.shape(1)) != columns)

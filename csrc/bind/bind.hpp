@@ -11,6 +11,7 @@ void bind_dlpack(pybind11::module_& module);
 void bind_noise_spec(pybind11::module_& module);
 void bind_noise(pybind11::module_& module);
 void bind_optics(pybind11::module_& module);
+void bind_amplitudes(pybind11::module_& module);
 void bind_gradients(pybind11::module_& module);
 void bind_link(pybind11::module_& module);
 void bind_qsc(pybind11::module_& module);

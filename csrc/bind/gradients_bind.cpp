@@ -16,12 +16,6 @@ namespace {
 
 using namespace photonlink::optics;
 
-Precision precision_of(const std::string& name) {
-    if (name == "float32") return Precision::Float32;
-    if (name == "float64") return Precision::Float64;
-    throw ProgramError("unknown precision \"" + name + "\"; expected one of float32, float64");
-}
-
 void check_shape(const py::array& array, const std::vector<std::size_t>& shape, const char* what) {
     bool same = static_cast<std::size_t>(array.ndim()) == shape.size();
     std::string expected;

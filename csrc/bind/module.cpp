@@ -6,6 +6,7 @@ PYBIND11_MODULE(_core, module) {
     photonlink::bind::bind_encoding(module);
     photonlink::bind::bind_dlpack(module);
     photonlink::bind::bind_optics(module);
+    photonlink::bind::bind_amplitudes(module);
     photonlink::bind::bind_gradients(module);
     photonlink::bind::bind_link(module);
     photonlink::bind::bind_device_port(module);

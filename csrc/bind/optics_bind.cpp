@@ -33,7 +33,6 @@ constexpr Name<ReadoutKind> kKinds[] = {{"probabilities", ReadoutKind::Probabili
 constexpr Name<Space> kSpaces[] = {
     {"fock", Space::Fock}, {"unbunched", Space::Unbunched}, {"dual_rail", Space::DualRail}};
 constexpr Name<Grouping> kGroupings[] = {{"none", Grouping::None}, {"lex", Grouping::Lex}, {"mod", Grouping::Mod}};
-constexpr Name<Precision> kPrecisions[] = {{"float32", Precision::Float32}, {"float64", Precision::Float64}};
 
 template <class Enum, std::size_t N>
 Enum parse(const Name<Enum> (&names)[N], const std::string& text, const char* what) {
@@ -182,7 +181,7 @@ void bind_spec(py::module_& module) {
     module.def(
         "predict_bytes",
         [](const ProgramSpec& spec, const std::string& precision, bool sampled) {
-            return predict_bytes(spec, parse(kPrecisions, precision, "precision"), sampled);
+            return predict_bytes(spec, precision_of(precision), sampled);
         },
         py::arg("spec"), py::arg("precision"), py::arg("sampled") = false, "Least memory of a simulator, in bytes.");
 }
@@ -233,7 +232,7 @@ void bind_simulator(py::module_& module) {
     py::class_<BoundSimulator>(module, "Simulator")
         .def(py::init([](std::shared_ptr<ProgramSpec> spec, const std::string& name, std::size_t memory_limit,
                          bool sampled, u32 threads) {
-                 const Precision precision = parse(kPrecisions, name, "precision");
+                 const Precision precision = precision_of(name);
                  const py::gil_scoped_release release;
                  return BoundSimulator{Simulator::create(spec, precision, memory_limit, sampled, threads), spec,
                                        precision};
@@ -261,8 +260,7 @@ void bind_simulator(py::module_& module) {
         "simd_profile", [] { return std::string(select_kernel_profile().name); },
         "The SIMD profile that simulators take now: the fastest, or the one that PHOTONLINK_SIMD names.");
     module.def(
-        "multiply_add_peak",
-        [](const std::string& precision) { return multiply_add_peak(parse(kPrecisions, precision, "precision")); },
+        "multiply_add_peak", [](const std::string& precision) { return multiply_add_peak(precision_of(precision)); },
         py::arg("precision"), py::call_guard<py::gil_scoped_release>(),
         "Flops per second of one core that does nothing but multiply-adds, in the SIMD profile in use.");
     module.def(

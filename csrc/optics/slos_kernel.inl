@@ -44,10 +44,26 @@ struct Sum<V, Arithmetic::Complex> {
         V::store(at, re);
         V::store(at + V::lanes, im);
     }
+    static constexpr u32 result_stride = stride;
+    static const double* weights(const SuffixView& suffix) { return suffix.root_weight; }
+    static double weight(const LevelView& level, u32 block) { return level.root_weight[block]; }
+    void finish(typename V::Real* at, double weight) const {  // the amplitude itself
+        const typename V::Type factor = V::splat(static_cast<typename V::Real>(weight));
+        V::store(at, V::mul(re, factor));
+        V::store(at + V::lanes, V::mul(im, factor));
+    }
+};
+
+/// What a last level of probabilities needs.
+template <class V>
+struct Probability {
+    static constexpr u32 result_stride = V::lanes;
+    static const double* weights(const SuffixView& suffix) { return suffix.weight; }
+    static double weight(const LevelView& level, u32 block) { return level.weight[block]; }
 };
 
 template <class V>
-struct Sum<V, Arithmetic::RealColumn> {
+struct Sum<V, Arithmetic::RealColumn> : Probability<V> {
     static constexpr u32 stride = 2 * V::lanes;
     typename V::Type re = V::splat(0), im = V::splat(0);
     void add(const Weight<V, Arithmetic::RealColumn>& w, const typename V::Real* at) {
@@ -58,21 +74,21 @@ struct Sum<V, Arithmetic::RealColumn> {
         V::store(at, re);
         V::store(at + V::lanes, im);
     }
-    typename V::Type probability(double weight) const {
+    void finish(typename V::Real* at, double weight) const {
         const typename V::Type norm = V::fma(re, re, V::mul(im, im));
-        return V::mul(norm, V::splat(static_cast<typename V::Real>(weight)));
+        V::store(at, V::mul(norm, V::splat(static_cast<typename V::Real>(weight))));
     }
 };
 
 template <class V>
-struct Sum<V, Arithmetic::Distinguishable> {
+struct Sum<V, Arithmetic::Distinguishable> : Probability<V> {
     static constexpr u32 stride = V::lanes;
     typename V::Type re = V::splat(0);
     void add(const Weight<V, Arithmetic::Distinguishable>& w, const typename V::Real* at) {
         re = V::fma(w.re, V::load(at), re);
     }
     void store(typename V::Real* at) const { V::store(at, re); }
-    typename V::Type probability(double) const { return re; }
+    void finish(typename V::Real* at, double) const { V::store(at, re); }
 };
 
 /// Sums the parents of `Tile` consecutive states of a block, in registers, and hands each sum to `sink`. Parents are
@@ -128,15 +144,16 @@ void step(const LevelView& level, const typename V::Real* column, const typename
 
 template <class V, Arithmetic A>
 void finish(const LevelView& level, u32 first_block, u32 last_block, const typename V::Real* column,
-            const typename V::Real* parents, double scale, typename V::Real* probabilities) {
+            const typename V::Real* parents, double scale, typename V::Real* results) {
+    using Result = Sum<V, A>;
     const u32 origin = level.blocks[first_block].child;
     for (u32 b = first_block; b < last_block; ++b) {
         const SlosBlock& block = level.blocks[b];
-        typename V::Real* const out = probabilities + u64{block.child - origin} * V::lanes;
-        const double* const suffix_weight = level.suffixes[block.suffix].weight;
-        const double block_weight = level.weight[b] * scale;
-        sum_block<V, A>(level, block, column, parents, [=](u32 state, const Sum<V, A>& sum) {
-            V::store(out + u64{state} * V::lanes, sum.probability(block_weight * suffix_weight[state]));
+        typename V::Real* const out = results + u64{block.child - origin} * Result::result_stride;
+        const double* const suffix_weight = Result::weights(level.suffixes[block.suffix]);
+        const double block_weight = Result::weight(level, b) * scale;
+        sum_block<V, A>(level, block, column, parents, [=](u32 state, const Result& sum) {
+            sum.finish(out + u64{state} * Result::result_stride, block_weight * suffix_weight[state]);
         });
     }
 }
@@ -205,5 +222,6 @@ constexpr SlosKernels<typename V::Real> kernels() {
             step<V, Arithmetic::RealColumn>,
             step<V, Arithmetic::Distinguishable>,
             finish<V, Arithmetic::RealColumn>,
-            finish<V, Arithmetic::Distinguishable>};
+            finish<V, Arithmetic::Distinguishable>,
+            finish<V, Arithmetic::Complex>};
 }

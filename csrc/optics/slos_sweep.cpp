@@ -1,6 +1,7 @@
 #include "photonlink/optics/slos_sweep.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "lane_rows.hpp"
 
@@ -11,25 +12,31 @@ constexpr u32 kTileStates = 256;  // 16 KiB at 16 float lanes: stays in the firs
 
 u64 tile_states(u64 largest_block) { return std::max<u64>(kTileStates, largest_block); }
 
+/// Real numbers per state.
+u32 parts(SweepResult result) { return result == SweepResult::Amplitudes ? 2 : 1; }
+
 }  // namespace
 
 template <class Real>
-u64 SlosSweep<Real>::predict_bytes(const ProgramSpec& spec, u32 max_lanes) {
-    const u64 tile = tile_states(SlosTables::largest_block(spec.readout.space, spec.modes, spec.photons()));
+u64 SlosSweep<Real>::predict_bytes(const ProgramSpec& spec, u32 max_lanes, SweepResult result) {
+    const u64 tile = saturating_mul(
+        tile_states(SlosTables::largest_block(spec.readout.space, spec.modes, spec.photons())), parts(result));
     const u64 levels = saturating_mul(saturating_add(level_buffer_states(spec, 0), level_buffer_states(spec, 1)), 2);
     return saturating_add(SweepColumns<Real>::predict_bytes(spec, max_lanes),
                           saturating_mul(saturating_add(levels, tile), max_lanes * sizeof(Real)));
 }
 
 template <class Real>
-SlosSweep<Real>::SlosSweep(const ProgramSpec& spec, const std::vector<u32>& occupation, u32 max_lanes)
+SlosSweep<Real>::SlosSweep(const ProgramSpec& spec, const std::vector<u32>& occupation, u32 max_lanes,
+                           SweepResult result)
     : tables_(SlosTables::shared(spec.readout.space, spec.modes, spec.photons())),
-      columns_(spec, occupation, max_lanes) {
+      result_(result),
+      columns_(spec, occupation, max_lanes, result) {
     const std::size_t lanes = max_lanes;
     for (u32 buffer = 0; buffer < 2; ++buffer) levels_[buffer].resize(level_buffer_states(spec, buffer) * 2 * lanes);
     tile_capacity_ =
         static_cast<u32>(tile_states(SlosTables::largest_block(spec.readout.space, spec.modes, spec.photons())));
-    tile_.resize(tile_capacity_ * lanes);
+    tile_.resize(tile_capacity_ * parts(result) * lanes);
 }
 
 template <class Real>
@@ -49,15 +56,20 @@ void SlosSweep<Real>::run(const SlosKernels<Real>& kernels, const double* column
         step(tables_->level(k), columns_.column(k - 1), levels_[turn].data(), levels_[turn ^ 1].data());
     }
     const LevelView last = tables_->level(photons);
-    const auto finish = interference ? kernels.finish : kernels.finish_distinguishable;
+    const bool amplitudes = result_ == SweepResult::Amplitudes;
+    const auto finish = amplitudes     ? kernels.finish_amplitudes
+                        : interference ? kernels.finish
+                                       : kernels.finish_distinguishable;
+    const double scale = amplitudes ? std::sqrt(columns_.scale()) : columns_.scale();
     for (u32 b = 0; b < last.block_count;) {
         const u32 first_state = last.blocks[b].child;
         u32 end = b;
         u32 states = 0;
         while (end < last.block_count && states + last.suffixes[last.blocks[end].suffix].states <= tile_capacity_)
             states += last.suffixes[last.blocks[end++].suffix].states;
-        finish(last, b, end, columns_.column(photons - 1), levels_[1].data(), columns_.scale(), tile_.data());
-        scatter(tile_.data(), lanes, states, targets, rows, first_state);
+        finish(last, b, end, columns_.column(photons - 1), levels_[1].data(), scale, tile_.data());
+        // Re and im are lane arrays of their own, and so become neighbours in the row.
+        scatter(tile_.data(), lanes, states * parts(result_), targets, rows, u64{first_state} * parts(result_));
         b = end;
     }
 }

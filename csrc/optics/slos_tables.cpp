@@ -1,6 +1,7 @@
 #include "photonlink/optics/slos_tables.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <mutex>
 #include <tuple>
@@ -19,6 +20,13 @@ double factorials(const u8* state, u32 modes) {
     for (u32 i = 0; i < modes; ++i)
         for (u32 n = 2; n <= state[i]; ++n) product *= n;
     return product;
+}
+
+std::vector<double> roots_of(const std::vector<double>& weights) {
+    std::vector<double> roots;
+    roots.reserve(weights.size());
+    for (const double weight : weights) roots.push_back(std::sqrt(weight));
+    return roots;
 }
 
 struct LevelSize {
@@ -80,8 +88,8 @@ u64 SlosTables::predict_bytes(Space space, u32 modes, u32 photons) {
     u64 bytes = 0;
     for (u32 k = 0; k <= photons; ++k) {
         const LevelSize size = level_size(space, modes, k);
-        const u64 per_block = sizeof(SlosBlock) + (k == photons ? sizeof(double) : 0);
-        const u64 per_suffix = sizeof(u32) + sizeof(double) + suffix * sizeof(SlosEntry);
+        const u64 per_block = sizeof(SlosBlock) + (k == photons ? 2 * sizeof(double) : 0);
+        const u64 per_suffix = sizeof(u32) + 2 * sizeof(double) + suffix * sizeof(SlosEntry);
         bytes = saturating_add(bytes, saturating_mul(size.blocks, per_block));
         bytes = saturating_add(bytes, saturating_mul(size.entries, sizeof(SlosEntry)));
         bytes = saturating_add(bytes, saturating_mul(state_count(space, suffix, k), per_suffix));
@@ -99,8 +107,9 @@ SlosTables::SlosTables(Space space, u32 modes, u32 photons)
 
 LevelView SlosTables::level(u32 level) const {
     const Level& at = levels_[level];
-    return {at.blocks.data(), static_cast<u32>(at.blocks.size()), at.entries.data(), suffix_views_.data(),
-            level == photons() ? last_weight_.data() : nullptr};
+    const bool last = level == photons();
+    return {at.blocks.data(),     static_cast<u32>(at.blocks.size()),   at.entries.data(),
+            suffix_views_.data(), last ? last_weight_.data() : nullptr, last ? last_root_weight_.data() : nullptr};
 }
 
 void SlosTables::build_suffixes() {
@@ -120,10 +129,11 @@ void SlosTables::build_suffixes() {
             suffix.begin.push_back(static_cast<u32>(suffix.entries.size()));
             suffix.weight.push_back(factorials(state, suffix_modes_));
         });
+        suffix.root_weight = roots_of(suffix.weight);
     }
     for (const Suffix& suffix : suffixes_)
-        suffix_views_.push_back(
-            {static_cast<u32>(suffix.weight.size()), suffix.begin.data(), suffix.entries.data(), suffix.weight.data()});
+        suffix_views_.push_back({static_cast<u32>(suffix.weight.size()), suffix.begin.data(), suffix.entries.data(),
+                                 suffix.weight.data(), suffix.root_weight.data()});
 }
 
 SlosTables::Level SlosTables::build_level(u32 photons) const {
@@ -166,6 +176,7 @@ void SlosTables::weigh_last_level() {
     last_weight_.reserve(levels_.back().blocks.size());
     walk_prefixes(space_, modes_, photons(), modes_ - suffix_modes_,
                   [&](const u8* prefix, u32) { last_weight_.push_back(factorials(prefix, modes_ - suffix_modes_)); });
+    last_root_weight_ = roots_of(last_weight_);
 }
 
 }  // namespace photonlink::optics

@@ -15,9 +15,13 @@ u64 SweepColumns<Real>::predict_bytes(const ProgramSpec& spec, u32 max_lanes) {
 }
 
 template <class Real>
-SweepColumns<Real>::SweepColumns(const ProgramSpec& spec, const std::vector<u32>& occupation, u32 max_lanes)
-    : modes_(spec.modes), columns_(static_cast<u32>(occupation.size())), interference_(spec.interference) {
-    // Photons of the fullest mode come last: every level of that column then has real weights.
+SweepColumns<Real>::SweepColumns(const ProgramSpec& spec, const std::vector<u32>& occupation, u32 max_lanes,
+                                 SweepResult result)
+    : modes_(spec.modes),
+      columns_(static_cast<u32>(occupation.size())),
+      interference_(spec.interference),
+      gauged_(result == SweepResult::Probabilities) {
+    // Photons of the fullest mode come last: every level of that column then has real weights, if any may be real.
     std::vector<u32> order(columns_);
     std::iota(order.begin(), order.end(), 0u);
     std::stable_sort(order.begin(), order.end(), [&](u32 a, u32 b) { return occupation[a] < occupation[b]; });
@@ -42,8 +46,9 @@ void SweepColumns<Real>::load(u32 lanes, const double* columns, u32 composed_lan
             const double last_re = row[u64{last} * 2 * composed_lanes + lane];
             const double last_im = row[(u64{last} * 2 + 1) * composed_lanes + lane];
             const double norm = std::sqrt(last_re * last_re + last_im * last_im);
-            const double gauge_re = norm > 0 ? last_re / norm : 1.0;
-            const double gauge_im = norm > 0 ? -last_im / norm : 0.0;
+            const bool turned = gauged_ && norm > 0;
+            const double gauge_re = turned ? last_re / norm : 1.0;
+            const double gauge_im = turned ? -last_im / norm : 0.0;
             real_column_[u64{mode} * lanes + lane] = static_cast<Real>(interference_ ? norm : norm * norm);
             for (u32 c = 0; c < columns_; ++c) {
                 const double re = row[u64{c} * 2 * composed_lanes + lane];
@@ -63,7 +68,7 @@ void SweepColumns<Real>::load(u32 lanes, const double* columns, u32 composed_lan
 template <class Real>
 const Real* SweepColumns<Real>::column(u32 photon) const {
     const u32 column = photon_column_[photon];
-    if (column == photon_column_.back()) return real_column_.data();
+    if (is_real(photon) && column == photon_column_.back()) return real_column_.data();
     return weights_.data() + u64{column} * modes_ * (interference_ ? 2 : 1) * lanes_;
 }
 

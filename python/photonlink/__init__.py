@@ -25,6 +25,7 @@ from photonlink.targets import Target, targets
 
 if TYPE_CHECKING:
     from photonlink import cuda, errors, gradients, presets
+    from photonlink._amplitudes import AmplitudeSimulator, amplitudes
     from photonlink._include import get_include
     from photonlink.controller import Controller
     from photonlink.info import Counts, InferInfo, SessionInfo, Usage
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "AmplitudeSimulator",
     "Controller",
     "Counts",
     "InferInfo",
@@ -51,6 +53,7 @@ __all__ = [
     "Target",
     "Usage",
     "__version__",
+    "amplitudes",
     "cuda",
     "doctor",
     "errors",
@@ -63,6 +66,7 @@ __all__ = [
 ]
 
 _HOME = {
+    "AmplitudeSimulator": "_amplitudes",
     "Controller": "controller",
     "Counts": "info",
     "InferInfo": "info",
@@ -74,6 +78,7 @@ _HOME = {
     "Session": "session",
     "SessionInfo": "info",
     "Usage": "info",
+    "amplitudes": "_amplitudes",
     "get_include": "_include",
     "preset": "presets",
     "reserve": "reservation",

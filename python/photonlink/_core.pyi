@@ -12,6 +12,7 @@ import numpy.typing
 import typing_extensions
 
 __all__: list[str] = [
+    "AmplitudeSimulator",
     "CallLimits",
     "CallResult",
     "CallStatus",
@@ -50,6 +51,7 @@ __all__: list[str] = [
     "noise_method",
     "output_size",
     "phase_degree",
+    "predict_amplitude_bytes",
     "predict_bytes",
     "predict_gradient_bytes",
     "probability_of_enough",
@@ -209,6 +211,27 @@ class Simulator:
     def preferred_batch(self) -> int: ...
     @property
     def sampler(self) -> str: ...
+    @property
+    def threads(self) -> int: ...
+
+class AmplitudeSimulator:
+    def __init__(
+        self,
+        spec: ProgramSpec,
+        precision: str,
+        memory_limit: typing.SupportsInt | typing.SupportsIndex,
+        threads: typing.SupportsInt | typing.SupportsIndex = 0,
+    ) -> None: ...
+    def run(self, phases: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> numpy.ndarray:
+        """
+        Complex amplitudes (rows, basis_size) of phases (rows, phases) in radians.
+        """
+    @property
+    def basis_size(self) -> int: ...
+    @property
+    def lanes(self) -> int: ...
+    @property
+    def memory_bytes(self) -> int: ...
     @property
     def threads(self) -> int: ...
 
@@ -816,6 +839,11 @@ def output_size(spec: ProgramSpec) -> int:
 def phase_degree(spec: ProgramSpec) -> int:
     """
     Degree of the trigonometric polynomials that observables are in each phase.
+    """
+
+def predict_amplitude_bytes(spec: ProgramSpec, precision: str) -> int:
+    """
+    Least memory of an amplitude simulator, in bytes, without results.
     """
 
 def predict_bytes(spec: ProgramSpec, precision: str, sampled: bool = False) -> int:

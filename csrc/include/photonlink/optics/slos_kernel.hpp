@@ -33,7 +33,8 @@ struct SuffixView {
     u32 states;
     const u32* begin;  // states + 1 entries
     const SlosEntry* entries;
-    const double* weight;  // product of the factorials of the suffix's occupation numbers
+    const double* weight;       // product of the factorials of the suffix's occupation numbers
+    const double* root_weight;  // its square root
 };
 
 struct LevelView {
@@ -42,6 +43,7 @@ struct LevelView {
     const SlosEntry* entries;
     const SuffixView* suffixes;  // by photon number
     const double* weight;        // per block: product of the factorials of the prefix's occupation numbers
+    const double* root_weight;   // its square root
 };
 
 /// Parents through `mode` of the states of one chunk: lane j takes the state parent + (pattern[j] & 127), or nothing
@@ -79,7 +81,7 @@ template <class Real>
 struct SlosKernels {
     using Step = void (*)(const LevelView&, const Real* column, const Real* parents, Real* children);
     using Finish = void (*)(const LevelView&, u32 first_block, u32 last_block, const Real* column, const Real* parents,
-                            double scale, Real* probabilities);
+                            double scale, Real* results);
     u32 lanes;
     void (*compose)(const ComposeView&);
     Step step;                      // complex amplitudes, complex column
@@ -87,6 +89,7 @@ struct SlosKernels {
     Step step_distinguishable;      // real weights, real column
     Finish finish;                  // last level, real column: |amplitude|^2 * factorials * scale
     Finish finish_distinguishable;  // last level: the weights are the probabilities
+    Finish finish_amplitudes;       // last level, complex column: amplitude * root of factorials * scale
 };
 
 /// Few datapoints with vectors over consecutive states. Of each row, the real parts of a level lie side by side, the

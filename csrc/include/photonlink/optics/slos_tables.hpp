@@ -48,6 +48,7 @@ class SlosTables {
         std::vector<u32> begin;
         std::vector<SlosEntry> entries;
         std::vector<double> weight;
+        std::vector<double> root_weight;
     };
 
     void build_suffixes();
@@ -61,6 +62,7 @@ class SlosTables {
     std::vector<SuffixView> suffix_views_;
     std::vector<Level> levels_;        // by photon number; level 0 is the vacuum
     std::vector<double> last_weight_;  // per block of the last level
+    std::vector<double> last_root_weight_;
 };
 
 }  // namespace photonlink::optics

@@ -5,10 +5,14 @@
 
 namespace photonlink::optics {
 
+/// What a sweep computes. Probabilities do not see the phase of an output mode, amplitudes do.
+enum class SweepResult : u8 { Probabilities, Amplitudes };
+
 template <class Real>
 class SweepColumns {
   public:
-    SweepColumns(const ProgramSpec& spec, const std::vector<u32>& occupation, u32 max_lanes);
+    SweepColumns(const ProgramSpec& spec, const std::vector<u32>& occupation, u32 max_lanes,
+                 SweepResult result = SweepResult::Probabilities);
 
     static u64 predict_bytes(const ProgramSpec& spec, u32 max_lanes);
 
@@ -21,7 +25,9 @@ class SweepColumns {
     double scale() const { return scale_; }
 
     /// True if every weight of this photon's column is real; so it is for all of them without interference.
-    bool is_real(u32 photon) const { return !interference_ || photon_column_[photon] == photon_column_.back(); }
+    bool is_real(u32 photon) const {
+        return !interference_ || (gauged_ && photon_column_[photon] == photon_column_.back());
+    }
     /// Which column of the composed matrices it is.
     u32 input_column(u32 photon) const { return photon_column_[photon]; }
     /// Lane arrays of the photon's column, one per mode: re[lanes] and, unless real, im[lanes].
@@ -32,8 +38,9 @@ class SweepColumns {
     u32 columns_;  // of the composed matrices
     u32 lanes_ = 0;
     bool interference_;
+    bool gauged_;  // the last column is made real
     double scale_ = 1;
-    std::vector<u32> photon_column_;   // column of each photon; the last column is made real
+    std::vector<u32> photon_column_;   // column of each photon
     AlignedVector<Real> weights_;      // columns x modes lane arrays
     AlignedVector<Real> real_column_;  // modes lane arrays: the last photon's column
 };
