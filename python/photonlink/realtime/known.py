@@ -1,0 +1,44 @@
+"""Functions of services that are in use, so that their frames can be read without describing them first.
+
+Examples:
+    >>> from photonlink.realtime.known import QEC_FUNCTIONS
+    >>> for function in QEC_FUNCTIONS:
+    ...     print(f"0x{function.function_id:08x}", function)
+    0x7ed8be82 enqueue_syndromes(i64 decoder, i64 counter, i64 mapping, bool[] syndromes)
+    0x882d5ba1 get_corrections(i64 decoder, out bool[] corrections, u8 reset)
+    0x977a59cf reset_decoder(i64 decoder)
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from photonlink.realtime.signature import Signature
+from photonlink.realtime.status import PHOTONLINK, QEC_DECODER
+
+__all__ = ["KNOWN_FUNCTIONS", "PHOTONLINK_FUNCTIONS", "QEC_FUNCTIONS"]
+
+QEC_FUNCTIONS: Final = tuple(
+    Signature.parse(text, statuses=QEC_DECODER)
+    for text in (
+        "enqueue_syndromes(i64 decoder, i64 counter, i64 mapping, bool[] syndromes)",
+        "get_corrections(i64 decoder, out bool[] corrections, u8 reset)",
+        "reset_decoder(i64 decoder)",
+    )
+)
+"""NVIDIA's QEC decoding server (cudaqx); one call carries 1 to 2**20 syndromes."""
+
+PHOTONLINK_FUNCTIONS: Final = tuple(
+    Signature.parse(text, statuses=PHOTONLINK)
+    for text in (
+        "photonlink_echo(i64 key, i8[] data) -> i8[]",
+        "photonlink_infer(i64 key, f64[] phases, out f64[] observables)",
+        "photonlink_infer_f32(i64 key, f32[] phases, out f32[] observables)",
+        "photonlink_infer_mixed(i64 key, f64[] phases, out f32[] observables)",
+        "photonlink_report(i64 key, f64[] phases) -> u8[]",
+        "photonlink_status(i64 key) -> i64[8]",
+    )
+)
+"""This package's controller."""
+
+KNOWN_FUNCTIONS: Final = QEC_FUNCTIONS + PHOTONLINK_FUNCTIONS

@@ -1,0 +1,360 @@
+"""The client against a server that does, datagram by datagram, what a test says."""
+
+import contextlib
+import socket
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from photonlink.errors import LinkClosed, LinkTimeout, ProgramError, ProtocolError, ServiceError
+from photonlink.realtime import QEC_FUNCTIONS, Client, ClientCounters, MemoryTransport, Request, Response, Service
+
+SLOT = 64
+ADD = "addThem(i32, i32) -> i32"
+
+
+class Script:
+    """A raw socket with a thread: for the n-th request it sends the datagrams that the n-th step makes of it."""
+
+    def __init__(self, *steps):
+        self.requests = []
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._socket.bind(("127.0.0.1", 0))
+        self._socket.settimeout(10)
+        self._steps = steps
+        self._thread = threading.Thread(target=self._run)
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self._socket.getsockname()[1]}"
+
+    def _run(self):
+        with contextlib.suppress(TimeoutError):
+            for step in self._steps:
+                data, source = self._socket.recvfrom(65536)
+                self.requests.append(data)
+                for datagram in step(Request.decode(data)):
+                    self._socket.sendto(datagram, source)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._thread.join(10)
+        self._socket.close()
+
+
+def answer(request, value=None, *, status=0, request_id=None, slot=SLOT, time=None):
+    payload = int(value).to_bytes(4, "little", signed=True) if value is not None else b""
+    request_id = request.request_id if request_id is None else request_id
+    time = request.ptp_timestamp if time is None else time
+    return Response(status, request_id, payload, time).encode().ljust(slot, b"\xee")
+
+
+def say(*values):
+    return lambda request: [answer(request, value) for value in values]
+
+
+def nothing(_request):
+    return []
+
+
+def connected(script, **options):
+    options = {"slot_bytes": SLOT, "timeout": 5, **options}
+    return Client(script.address, **options)
+
+
+def test_requests_are_whole_zero_padded_slots():
+    with Script(say(42)) as script, connected(script) as client:
+        assert client.function(ADD)(2, 40) == 42
+    golden = "52 51 55 43 1e 90 6c 5a 08 00 00 00 01 00 00 00 00 00 00 00 00 00 00 00 02 00 00 00 28 00 00 00"
+    assert script.requests == [bytes.fromhex(golden).ljust(SLOT, b"\0")]
+
+
+def test_requests_may_be_sent_short():
+    with Script(say(42)) as script, connected(script, pad=False) as client:
+        assert client.function(ADD)(2, 40) == 42
+    assert len(script.requests[0]) == 32
+
+
+def test_timestamps_are_sent_and_must_come_back():
+    wrong = lambda request: [answer(request, 1, time=5), answer(request, 2)]  # noqa: E731
+    with Script(wrong) as script, connected(script, timestamps=True) as client:
+        before = time.time_ns()
+        assert client.function(ADD)(0, 0) == 2
+        assert before <= Request.decode(script.requests[0]).ptp_timestamp <= time.time_ns()
+        assert client.counters.stale == 1
+
+
+def test_answers_in_any_order_find_their_calls():
+    held = []
+
+    def hold(request):
+        held.append(request)
+        return []
+
+    def release(request):
+        held.append(request)
+        return [answer(one, 10 * one.request_id) for one in reversed(held)]
+
+    with Script(hold, hold, hold, release) as script, connected(script) as client:
+        calls = [client.function(ADD).submit(0, 0) for _ in range(4)]
+        assert [call.result() for call in calls] == [10, 20, 30, 40]
+        assert calls[0].result() == 10  # again
+        assert client.counters == ClientCounters(sent=4, answered=4)
+
+
+def test_late_duplicated_and_foreign_answers_are_dropped():
+    first = []
+
+    def late(request):
+        first.append(request)
+        return []
+
+    def second(request):
+        foreign = answer(request, 6, request_id=999)
+        return [answer(first[0], 1), foreign, answer(request, 2), answer(request, 3)]
+
+    with Script(late, second, say(4)) as script, connected(script) as client:
+        call = client.function(ADD)
+        with pytest.raises(LinkTimeout, match=r"addThem \(request 1\)") as timeout:
+            call(0, 0, timeout=0.05)
+        assert timeout.value.request_id == 1
+        assert timeout.value.elapsed >= 0.05
+        assert call(0, 0) == 2
+        assert call(0, 0) == 4
+        assert client.counters == ClientCounters(sent=3, answered=2, stale=3)
+
+
+def test_a_late_answer_may_still_be_waited_for():
+    gate = threading.Event()
+
+    def slow(request):
+        gate.wait(10)
+        return [answer(request, 7)]
+
+    with Script(slow) as script, connected(script) as client:
+        call = client.function(ADD).submit(0, 0)
+        with pytest.raises(LinkTimeout):
+            call.result(timeout=0.02)
+        assert not call.done()
+        gate.set()
+        assert call.result() == 7
+        assert call.done()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "complaint"),
+    [
+        (lambda frame: b"\0" + frame[1:], "magic"),
+        (lambda frame: b"RQUC" + frame[4:], "the magic of a request"),
+        (lambda frame: frame[:26], "announces 4 payload bytes and 2"),
+        (lambda frame: frame[:8] + b"\xff\xff\xff\xff" + frame[12:], "announces 4294967295"),
+        (lambda frame: frame.ljust(SLOT + 1, b"\0"), "sent 65 bytes into a slot of 64"),
+        (lambda frame: frame.ljust(60000, b"\0"), "slot_bytes=60000"),
+    ],
+)
+def test_malformed_answers_fail_their_call_and_no_other(spoil, complaint):
+    with Script(lambda request: [spoil(answer(request, 1))], say(2)) as script, connected(script) as client:
+        call = client.function(ADD)
+        with pytest.raises(ProtocolError, match=complaint) as error:
+            call(0, 0)
+        assert error.value.request_id == 1
+        assert error.value.target == script.address
+        assert call(0, 0) == 2
+        assert client.counters.malformed == 1
+
+
+@pytest.mark.parametrize("junk", [b"", b"x", bytes(23), bytes(64), b"\xff" * 60000])
+def test_datagrams_that_name_no_call_are_dropped(junk):
+    with Script(lambda request: [junk, answer(request, 5)]) as script, connected(script) as client:
+        assert client.function(ADD)(0, 0) == 5
+        assert client.counters.malformed == 1
+
+
+@pytest.mark.parametrize(("payload", "bytes_"), [(b"", 0), (b"abc", 3), (b"abcde", 5)])
+def test_results_of_the_wrong_size(payload, bytes_):
+    wrong = lambda request: [Response(0, request.request_id, payload).encode()]  # noqa: E731
+    with (
+        Script(wrong) as script,
+        connected(script) as client,
+        pytest.raises(ProtocolError, match=f"a payload of {bytes_} bytes does not match addThem"),
+    ):
+        client.function(ADD)(0, 0)
+
+
+def test_statuses_are_named_with_their_layer():
+    def refuse(status):
+        return lambda request: [answer(request, 1, status=status)]
+
+    with Script(refuse(5), refuse(5), refuse(-1), refuse(-99)) as script, connected(script) as client:
+        with pytest.raises(ServiceError, match=r"QEC decoder status 5 \(BUSY\)"):
+            client.function(QEC_FUNCTIONS[2])(0)
+        with pytest.raises(ServiceError, match=r"handler status 5$") as error:
+            client.function(ADD)(0, 0)
+        assert error.value.status == "handler status 5"
+        with pytest.raises(ProtocolError, match=r"protocol status -1 \(unknown function\)"):
+            client.function(ADD)(0, 0)
+        with pytest.raises(ProtocolError, match="protocol status -99"):
+            client.function(ADD)(0, 0)
+
+
+def test_what_does_not_fit_is_refused_before_anything_is_sent():
+    with Script(say(1)) as script, connected(script) as client:
+        with pytest.raises(ProgramError, match=r"a frame of 65 bytes does not fit a slot of 64"):
+            client.function("f(i8[])")(np.zeros(33, np.int8))
+        with pytest.raises(ProgramError, match="argument 1"):
+            client.function(ADD)(0, 2**31)
+        assert client.counters.sent == 0
+        assert client.function(ADD)(0, 0) == 1
+
+
+def test_calls_in_flight_are_limited():
+    with Script(nothing, nothing, lambda request: say(3)(request)) as script, connected(script, in_flight=2) as client:
+        call = client.function(ADD)
+        kept = [call.submit(0, 0) for _ in range(2)]
+        with pytest.raises(LinkTimeout, match="in_flight="):
+            call.submit(0, 0, timeout=0.02)
+        kept.pop()  # a call that is dropped makes room
+        assert call(0, 0) == 3
+
+
+def test_an_answer_makes_room():
+    with Script(*[say(1)] * 20) as script, connected(script, in_flight=1) as client:
+        assert sum(call.result() for call in [client.function(ADD).submit(0, 0) for _ in range(20)]) == 20
+
+
+def test_strict_order_takes_answers_in_order():
+    with Script(*[say(1)] * 10) as script, connected(script, order="strict") as client:
+        assert sum(call.result() for call in [client.function(ADD).submit(0, 0) for _ in range(10)]) == 10
+
+
+def _out_of_order():
+    held = []
+
+    def hold(request):
+        held.append(request)
+        return []
+
+    return hold, lambda request: [answer(request, 2), answer(held[0], 1)]
+
+
+@pytest.mark.parametrize(
+    ("steps", "complaint"),
+    [
+        (_out_of_order(), "before an earlier one"),
+        ((nothing, lambda request: [answer(request, 1, request_id=77)]), "which is not in flight"),
+        ((nothing, lambda _request: [b"junk"]), "a header has 24"),
+    ],
+)
+def test_strict_order_fails_for_good_at_the_first_disorder(steps, complaint):
+    with Script(*steps) as script, connected(script, order="strict") as client:
+        call = client.function(ADD)
+        calls = [call.submit(0, 0) for _ in range(2)]
+        for pending in calls:
+            with pytest.raises(ProtocolError, match=complaint):
+                pending.result()
+        with pytest.raises(LinkClosed, match="open a new client"):
+            call(0, 0)
+
+
+def test_strict_order_does_not_survive_a_lost_answer():
+    with Script(nothing) as script, connected(script, order="strict") as client:
+        with pytest.raises(LinkTimeout):
+            client.function(ADD)(0, 0, timeout=0.02)
+        with pytest.raises(LinkClosed, match="given up"):
+            client.function(ADD)(0, 0)
+
+
+def test_nobody_listens():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    with Client(f"127.0.0.1:{port}", timeout=10) as client, pytest.raises(LinkClosed, match="is the service running"):
+        client.function(ADD)(0, 0)
+
+
+def test_close_wakes_who_waits():
+    with Script(nothing) as script:
+        client = connected(script, timeout=20)
+        call = client.function(ADD).submit(0, 0)
+        timer = threading.Timer(0.1, client.close)
+        timer.start()
+        with pytest.raises(LinkClosed, match="is closed"):
+            call.result()
+        timer.join()
+        client.close()
+        with pytest.raises(LinkClosed, match="is closed"):
+            client.function(ADD)(0, 0)
+
+
+def test_threads_share_a_client():
+    service = Service(slot_bytes=SLOT)
+    service.function("addThem(i32, i32) -> i32")(lambda a, b: a + b)
+    wrong = []
+
+    def work(client, base):
+        call = client.function(ADD)
+        for k in range(100):
+            pending = [call.submit(base, k), call.submit(k, base)]
+            wrong.extend(one for one in pending if one.result() != base + k)
+
+    with service.serve() as server, Client(server.address, slot_bytes=SLOT, timeout=20, in_flight=16) as client:
+        threads = [threading.Thread(target=work, args=(client, 1000 * k)) for k in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(60)
+        assert not wrong
+        assert client.counters == ClientCounters(sent=1200, answered=1200)
+
+
+def test_random_loss_duplicates_and_order():
+    """Every call gives its own result or a timeout."""
+    random = np.random.default_rng(8)
+    waiting = []
+
+    def shuffle(request):
+        waiting.extend([answer(request, request.request_id)] * random.choice([0, 1, 1, 1, 2]))
+        random.shuffle(waiting)
+        count = int(random.integers(0, len(waiting) + 1))
+        ready, waiting[:] = waiting[:count], waiting[count:]
+        return ready
+
+    outcomes = []
+    with Script(*[shuffle] * 60) as script, connected(script, in_flight=64) as client:
+        calls = [client.function(ADD).submit(0, 0) for _ in range(60)]
+        for call in calls:
+            try:
+                outcomes.append(call.result(timeout=0.01))
+                assert outcomes[-1] == call.request_id
+            except LinkTimeout:
+                call.abandon()
+    assert len(outcomes) > 20
+
+
+def test_request_ids_wrap_and_skip_those_in_flight():
+    service = Service()
+    service.function("f()")(lambda: None)
+    with Client(MemoryTransport(service), in_flight=4) as client:
+        call = client.function("f()")
+        kept = call.submit()
+        client._exchange._next_id = 2**32 - 1
+        assert [call.submit().request_id for _ in range(3)] == [2**32 - 1, 0, 2]
+        assert kept.result() is None
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.1:0", "127.0.0.1:x", ":5", "127.0.0.1:65536", ""])
+def test_addresses_that_are_none(address):
+    with pytest.raises(ProgramError, match="host:port"):
+        Client(address)
+
+
+def test_options_that_are_none():
+    memory = MemoryTransport(Service())
+    for options in ({"timeout": -1}, {"timeout": float("inf")}, {"in_flight": 0}, {"order": "some"}, {"timeout": "1"}):
+        with pytest.raises(ProgramError, match=next(iter(options))):
+            Client(memory, **options)
