@@ -1,0 +1,287 @@
+"""Target `photonlink-fock`: selection, arguments, launches, what results say about themselves, and refusals."""
+
+import math
+
+import cudaq
+import numpy as np
+import pytest
+
+from photonlink.cudaq import fock
+from photonlink.cudaq.fock import (
+    annihilate,
+    beam_splitter,
+    create,
+    feature,
+    interferometer,
+    mz,
+    phase_shift,
+    qudit,
+)
+from photonlink.errors import ProgramError, TargetUnavailable
+from photonlink.unitary import haar_unitary
+
+
+@pytest.fixture(autouse=True)
+def _reset():
+    cudaq.set_target("photonlink-fock")
+    yield
+    cudaq.reset_target()
+
+
+@cudaq.kernel
+def pair(level: int, theta: float):
+    q = [qudit(level) for _ in range(2)]
+    create(q[0])
+    create(q[1])
+    beam_splitter(q[0], q[1], theta)
+    mz(q)
+
+
+@cudaq.kernel
+def overfull():
+    q = [qudit(3) for _ in range(2)]
+    for _ in range(3):
+        create(q[0])
+    mz(q)
+
+
+@cudaq.kernel
+def overfull_later():
+    q = [qudit(3) for _ in range(2)]
+    create(q[0])
+    create(q[0])
+    beam_splitter(q[0], q[1], 0.1)
+    create(q[0])
+    mz(q)
+
+
+@cudaq.kernel
+def used_after_measurement():
+    q = [qudit(3) for _ in range(2)]
+    create(q[0])
+    create(q[1])
+    beam_splitter(q[0], q[1], math.pi / 4)
+    mz(q[0])
+    beam_splitter(q[0], q[1], math.pi / 4)
+    mz(q[1])
+
+
+@cudaq.kernel
+def unread():
+    q = [qudit(3) for _ in range(2)]
+    create(q[0])
+
+
+@cudaq.kernel
+def crowd():
+    q = [qudit(13) for _ in range(2)]
+    for _ in range(12):
+        create(q[0])
+    create(q[1])
+    mz(q)
+
+
+def test_results_say_how_they_came_about():
+    said = cudaq.sample(pair, 3, 0.7, shots_count=500).annotations
+    assert said["method"] == "linear optics"
+    assert (said["photons"], said["modes"], said["level"], said["shots"]) == (2, 2, 3, 500)
+    assert (said["qsc"], said["clock"], said["simulated"], said["norm_lost"]) == ("sim", "virtual", True, 0.0)
+    assert said["modelled_seconds"] == pytest.approx(500 / 100e3)  # of the flat preset "article"
+    said = cudaq.sample(pair, 2, 0.7).annotations
+    assert said["method"] == "state vector"
+    assert "2 photons can meet" in said["why"]
+    assert said["norm_lost"] == pytest.approx(1 - math.cos(1.4) ** 2)
+    assert said["modelled_seconds"] is None
+    assert cudaq.sample(overfull).annotations["method"] == "definite photon numbers"
+
+
+def test_arguments_reach_the_session():
+    cudaq.set_target("photonlink-fock", qsc="sim", clock="none", preset="ascella", timeout=20.0)
+    said = cudaq.sample(pair, 3, 0.7).annotations
+    assert (said["clock"], said["preset"]) == ("none", "ascella")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"stric": True}, "no argument 'stric'; its arguments are qsc .*strict .*clock .*preset .*timeout"),
+        ({"strict": 1}, "argument 'strict' .* is 1, expected True"),
+        ({"qsc": 3}, "argument 'qsc' .* is 3"),
+        ({"preset": "fast"}, "unknown preset 'fast'"),
+        ({"clock": "atomic"}, "argument 'clock'"),
+        ({"timeout": 0}, "argument 'timeout'"),
+    ],
+)
+def test_wrong_arguments_are_named_and_change_nothing(arguments, text):
+    cudaq.set_target("qpp-cpu")
+    with pytest.raises(ProgramError, match=text):
+        cudaq.set_target("photonlink-fock", **arguments)
+    assert cudaq.get_target().name == "qpp-cpu"
+
+
+def test_unknown_controllers_are_refused():
+    with pytest.raises(TargetUnavailable, match="unknown target 'nowhere'"):
+        cudaq.set_target("photonlink-fock", qsc="nowhere")
+
+
+def test_seeds():
+    def draw(*seeds):
+        results = []
+        for seed in seeds:
+            if seed is not None:
+                cudaq.set_random_seed(seed)
+            results.append([dict(cudaq.sample(pair, level, 0.7, shots_count=300).items()) for level in (2, 3, 3)])
+        return results
+
+    cudaq.set_target("photonlink-fock")
+    first, other, again = draw(5, 6, 5)
+    assert first == again
+    assert first != other
+    assert first[1] != first[2], "launches after one seed are independent"
+
+
+@pytest.mark.parametrize("shots", [1, 7, 100_000])
+def test_shots(shots):
+    for level in (2, 3):
+        assert sum(dict(cudaq.sample(pair, level, 0.7, shots_count=shots).items()).values()) == shots
+
+
+def test_broadcast():
+    angles = [0.0, math.pi / 4]
+    apart, together = cudaq.sample(pair, [3, 3], angles, shots_count=100)
+    assert dict(apart.items()) == {"11": 100}
+    assert set(dict(together.items())) == {"20", "02"}
+
+
+def test_kernels_call_kernels():
+    @cudaq.kernel
+    def half():
+        q = [qudit(3)]
+        create(q[0])
+
+    @cudaq.kernel
+    def whole():
+        half()
+        q = [qudit(3) for _ in range(2)]
+        create(q[0])
+        create(q[0])
+        mz(q)
+
+    assert dict(cudaq.sample(whole).items()) == {"20": 1000}
+
+
+def test_digits_above_nine_run_together_as_on_orca():
+    ours = dict(cudaq.sample(crowd, shots_count=10).items())
+    cudaq.set_target("orca-photonics")
+    assert ours == dict(cudaq.sample(crowd, shots_count=10).items()) == {"121": 10}
+
+
+def test_additions_work_on_orca_too():
+    unitary = haar_unitary(3, 4)
+
+    @cudaq.kernel
+    def kernel():
+        q = [qudit(3) for _ in range(3)]
+        create(q[0])
+        create(q[1])
+        interferometer(unitary, q)
+        phase_shift(q[2], feature(0))
+        beam_splitter(q[1], q[2], feature(1) / 2)
+
+    cudaq.set_target("orca-photonics")
+    with fock.bound([0.4, 1.9]):
+        theirs = np.array(cudaq.get_state(kernel))
+        np.testing.assert_allclose(fock.state(kernel).ravel(), theirs, atol=1e-13)
+
+
+def test_features_without_values_are_refused():
+    @cudaq.kernel
+    def kernel():
+        q = [qudit(3) for _ in range(2)]
+        create(q[0])
+        beam_splitter(q[0], q[1], feature(0))
+        mz(q)
+
+    with pytest.raises(ProgramError, match="no values: sample it in a with statement"):
+        cudaq.sample(kernel)
+    with fock.bound([math.pi / 2]):
+        assert dict(cudaq.sample(kernel).items()) == {"01": 1000}
+
+
+@pytest.mark.parametrize(
+    ("kernel", "arguments", "text"),
+    [
+        (pair, (2, 0.7), "loses the probability .* beyond level 2"),
+        (overfull, (), r"create\(\) on qudit 0 exceeds level 3"),
+        (overfull_later, (), r"create\(\) on qudit 0 would exceed level 3"),
+        (used_after_measurement, (), "qudit 0 is used after its measurement"),
+        (unread, (), "measures nothing"),
+        (crowd, (), "10 photons or more"),
+    ],
+)
+def test_strict(kernel, arguments, text):
+    cudaq.sample(kernel, *arguments)  # as orca-photonics does it
+    cudaq.set_target("photonlink-fock", strict=True)
+    with pytest.raises(ProgramError, match=text):
+        cudaq.sample(kernel, *arguments)
+
+
+def test_strict_accepts_what_loses_nothing():
+    cudaq.set_target("photonlink-fock", strict=True)
+    assert dict(cudaq.sample(pair, 2, 0.0).items()) == {"11": 1000}
+    assert sum(dict(cudaq.sample(pair, 3, 0.7).items()).values()) == 1000
+
+
+def test_nothing_left_of_the_state():
+    with pytest.raises(ProgramError, match="nothing is left of the state: .* raise the level"):
+        cudaq.sample(pair, 2, math.pi / 4)
+
+
+def test_too_large_a_state():
+    @cudaq.kernel
+    def kernel():
+        q = [qudit(10) for _ in range(20)]
+        for mode in range(19):
+            create(q[mode])
+            beam_splitter(q[mode], q[mode + 1], 0.1)
+        annihilate(q[0])
+        mz(q)
+
+    with pytest.raises(ProgramError, match=r"20 qudits of level 10 need a state vector of 10\^20 amplitudes"):
+        cudaq.sample(kernel)
+
+
+def test_calls_other_than_sample_say_what_to_do():
+    with pytest.raises(ProgramError, match=r"through cudaq.sample only; photonlink.cudaq.fock has state\(kernel\)"):
+        pair(3, 0.7)
+    for call in (cudaq.run, cudaq.get_state):
+        with pytest.raises(Exception, match="not supported|cannot compile|does not work"):
+            call(pair, 3, 0.7)
+    with pytest.raises(Exception, match="cannot compile"):
+        cudaq.observe(pair, cudaq.spin.z(0), 3, 0.7)
+
+
+def test_qubits_are_refused():
+    kernel = cudaq.make_kernel()
+    kernel.h(kernel.qalloc(2)[0])
+    with pytest.raises(ProgramError, match="photonic kernels only, of qudits: use target 'photonlink'"):
+        cudaq.sample(kernel)
+
+
+def test_an_error_leaves_nothing_behind():
+    with pytest.raises(ProgramError):
+        cudaq.sample(pair, 1, 0.7)
+    with pytest.raises(TypeError, match="missing"):
+        cudaq.sample(pair)
+    assert dict(cudaq.sample(pair, 3, 0.0).items()) == {"11": 1000}
+
+
+def test_switching_targets():
+    for _ in range(30):
+        for name in ("photonlink-fock", "orca-photonics"):
+            cudaq.set_target(name)
+            assert dict(cudaq.sample(pair, 3, 0.0, shots_count=5).items()) == {"11": 5}
+    cudaq.set_target("qpp-cpu")
+    kernel = cudaq.make_kernel()
+    kernel.x(kernel.qalloc(1)[0])
+    assert dict(cudaq.sample(kernel, shots_count=5).items()) == {"1": 5}
