@@ -50,7 +50,10 @@ def test_refusals(body, text):
         fock.distribution(kernel_of(body))
 
 
-@pytest.mark.parametrize("use", [bool, int, float, lambda m: m == 1, lambda m: m + 1, lambda m: m < 2, lambda m: [0][m]])
+USES = [bool, int, float, lambda m: m == 1, lambda m: m + 1, lambda m: m < 2, lambda m: [0][m]]
+
+
+@pytest.mark.parametrize("use", USES)
 def test_a_measurement_has_no_value_inside_the_kernel(use):
     with pytest.raises(ProgramError, match="sampled after they have ended"):
         fock.distribution(kernel_of(lambda q: use(mz(q[0]))))

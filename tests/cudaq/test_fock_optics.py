@@ -89,6 +89,34 @@ def test_features_as_in_perceval(seed):
             assert_same(fock.distribution(kernel), theirs)
 
 
+def test_time_bins_as_in_perceval():
+    """Two loops that delay by one bin, the second with a phase: a chain of beam splitters per loop."""
+    bins, photons = 5, 3
+
+    def kernel():
+        light = [qudit(photons + 1) for _ in range(bins)]
+        for time in range(photons):
+            create(light[time])
+        for time in range(bins - 1):
+            beam_splitter(light[time], light[time + 1], 0.6)
+        for time in range(bins - 1):
+            phase_shift(light[time], feature(0))
+            beam_splitter(light[time], light[time + 1], 1.1)
+        mz(light)
+
+    program = fock.program(kernel)
+    for phase in (0.0, 0.8, 2.9):
+        circuit = pcvl.Circuit(bins)
+        for angle, turn in ((0.6, 0.0), (1.1, phase)):
+            for time in range(bins - 1):
+                circuit.add(time, pcvl.PS(turn))
+                # Perceval's Ry beam splitter is [[cos, -sin], [sin, cos]] of half the angle.
+                circuit.add(time, pcvl.BS.Ry(-2 * angle))
+        theirs = perceval_distribution(np.array(circuit.compute_unitary()), [1] * photons + [0] * (bins - photons))
+        keys = ["".join(map(str, key)) for key in program.output_keys]
+        assert_same(dict(zip(keys, program.simulate([phase]), strict=True)), theirs)
+
+
 def test_hong_ou_mandel():
     def kernel(theta):
         q = [qudit(3) for _ in range(2)]

@@ -233,7 +233,7 @@ def test_strict_accepts_what_loses_nothing():
 
 
 def test_nothing_left_of_the_state():
-    with pytest.raises(ProgramError, match="nothing is left of the state: .* raise the level"):
+    with pytest.raises(ProgramError, match=r"nothing is left of the state: .* raise the level"):
         cudaq.sample(pair, 2, math.pi / 4)
 
 
@@ -255,7 +255,7 @@ def test_calls_other_than_sample_say_what_to_do():
     with pytest.raises(ProgramError, match=r"through cudaq.sample only; photonlink.cudaq.fock has state\(kernel\)"):
         pair(3, 0.7)
     for call in (cudaq.run, cudaq.get_state):
-        with pytest.raises(Exception, match="not supported|cannot compile|does not work"):
+        with pytest.raises(Exception, match=r"not supported|cannot compile|does not work"):
             call(pair, 3, 0.7)
     with pytest.raises(Exception, match="cannot compile"):
         cudaq.observe(pair, cudaq.spin.z(0), 3, 0.7)

@@ -1,5 +1,6 @@
 """Every example runs alone on the simulated target, and so does the README's; those with kernels need a GPU."""
 
+import importlib.util
 import re
 import runpy
 import subprocess
@@ -14,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("[0-9]*.py"))
 # Those that bring a kernel of their own.
 NEED_GPU = [path for path in EXAMPLES if path.with_suffix(".cu").exists()]
+OPTIONAL = ("cudaq", "torch", "merlin")
 
 
 def _run(arguments, cwd):
@@ -26,6 +28,9 @@ def _run(arguments, cwd):
 
 @pytest.mark.parametrize("path", [path for path in EXAMPLES if path not in NEED_GPU], ids=lambda path: path.stem)
 def test_example(path, tmp_path):
+    for package in OPTIONAL:
+        if f"import {package}\n" in path.read_text() and importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed")
     assert _run([str(path)], tmp_path).strip()
 
 
