@@ -1,4 +1,4 @@
-"""The ``photonlink`` command: demo, doctor, controller service and benchmarks.
+"""The ``photonlink`` command: demo, doctor, controller service, benchmarks, and a reader of captured frames.
 
 Exit codes: 0 success, 1 a typed error (its text says what to do), 2 wrong arguments, 130 interrupted.
 """
@@ -39,6 +39,16 @@ def _parser() -> argparse.ArgumentParser:
 
     bench_parser = commands.add_parser("bench", help="measure beside the peers and the bare limit")
     bench.add_arguments(bench_parser)
+
+    decode = commands.add_parser("decode", help="print captured CUDA-Q realtime frames")
+    decode.add_argument("file", help="pcap, pcapng, or text of hexadecimal digits; - for standard input")
+    decode.add_argument(
+        "--signature", action="append", default=[], metavar="TEXT", help="a function, as in 'add(i64 a, i64 b) -> i64'"
+    )
+    decode.add_argument("--encoding", choices=("A", "B"), default="B", help="of those signatures (default %(default)s)")
+    decode.add_argument("--port", type=int, help="decode everything on this UDP port, frames or not")
+    decode.add_argument("--json", action="store_true", help="print one JSON object")
+    decode.set_defaults(execute=_decode)
     return parser
 
 
@@ -49,6 +59,14 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
     report = doctor()
     print(json.dumps(report) if arguments.json else render(report))
+    return 0
+
+
+def _decode(arguments: argparse.Namespace) -> int:
+    from photonlink.realtime.listing import decode_file
+
+    chosen = {"encoding": arguments.encoding, "port": arguments.port, "as_json": arguments.json}
+    print(decode_file(arguments.file, arguments.signature, **chosen))
     return 0
 
 
