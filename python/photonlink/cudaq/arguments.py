@@ -62,7 +62,7 @@ whole number; default 2)
             why = f" ({error})" if isinstance(error, ProgramError) else ""
             raise ProgramError(
                 f"argument {name!r} of target {target!r} is {given[name]!r}, expected {argument.expected}{why}; "
-                f"its arguments are {listed}"
+                f"the arguments are {', '.join(known)}"
             ) from None
     return values
 

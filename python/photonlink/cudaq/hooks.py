@@ -3,6 +3,8 @@
 * Its asynchronous launches crash the process behind an endpoint: those that an endpoint can serve run on one worker
   thread of ours, the others raise.
 * Its seed cannot be read: it is noted when it is set.
+* Results of ``observe`` have exact values per term only if they come from its own simulators: see
+  :func:`photonlink.cudaq.results.with_terms`.
 * Every launch logs a warning that endpoints have no noise model, and loading Perceval turns all its messages on (both
   share one logging library): launches show errors only, unless CUDAQ_LOG_LEVEL asks for more.
 
@@ -14,11 +16,12 @@ from __future__ import annotations
 import ctypes
 import functools
 import os
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from photonlink.cudaq import pending
+from photonlink.cudaq import pending, results
 from photonlink.errors import ProgramError
 
 __all__ = ["Seed", "install", "seed", "settle"]
@@ -41,7 +44,7 @@ class Seed:
     """The seed of CUDA-Q; ``changes`` counts how often it was set, to the same value too."""
 
     def __init__(self) -> None:
-        self.value = 0
+        self.value = secrets.randbits(64)  # until one is set, every process draws other numbers
         self.changes = 0
 
     def set(self, value: int) -> None:
@@ -63,6 +66,8 @@ def install(cudaq: Any, selected: Callable[[], str | None]) -> None:
         _refuse(runtime, name, call, selected)
     for name in ("SamplePolicy", "ObservePolicy", "launch_sample", "launch_observe"):
         _make_quiet(runtime, name, selected)
+    launch_observe = runtime.launch_observe
+    _divert(runtime, "launch_observe", lambda *given: results.with_terms(launch_observe(*given)), selected)
     launcher.runtime = runtime
     _divert(runtime, "sample_async_impl", launcher.sample, selected)
     _divert(runtime, "observe_async_impl", launcher.observe, selected)
