@@ -1,0 +1,101 @@
+"""Sessions of estimators: one per call, or one that a ``with`` statement keeps open, or somebody else's."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from photonlink.controller import Controller
+from photonlink.errors import ProgramError
+from photonlink.info import SessionInfo, Usage
+from photonlink.program import Program
+from photonlink.reservation import reserve
+from photonlink.session import Session
+from photonlink.targets import overridden
+
+__all__ = ["Keeper", "Target", "portable"]
+
+Target = str | Session
+
+
+def portable(target: Target) -> str:
+    """The target's name: a session cannot be copied or pickled, and is reserved anew where it is needed."""
+    return target.info.target if isinstance(target, Session) else target
+
+
+class Keeper:
+    """Lends sessions, and knows what the last one was and used.
+
+    Args:
+        keep: Whether a session stays open for the next call with the same program and options.
+    """
+
+    def __init__(self, *, keep: bool) -> None:
+        self._keep = keep
+        self._opened = contextlib.ExitStack()
+        self._session: Session | None = None
+        self._configured: tuple[str, Program, dict[str, Any]] | None = None
+        self.info: SessionInfo | None = None
+        self.usage: Usage | None = None
+
+    @contextlib.contextmanager
+    def lend(self, target: Target, program: Program, options: Mapping[str, Any]) -> Iterator[Session]:
+        """A session that executes this program.
+
+        Raises:
+            ProgramError: A given session executes another program, or was reserved with other shots.
+            PhotonLinkError: As :func:`photonlink.reserve`.
+        """
+        session = _matching(target, program, options) if isinstance(target, Session) else None
+        if session is None:
+            session = self._reserved(str(target), program, dict(options))
+        try:
+            yield session
+        finally:
+            self.info = session.info
+            if not session.closed:
+                self.usage = session.usage
+            if not self._keep:
+                self.close()
+
+    def _reserved(self, target: str, program: Program, options: dict[str, Any]) -> Session:
+        """The session that is open, or a new one; in this process it gets a controller of its own."""
+        wanted = (target, program, options)
+        if self._session is not None and not self._session.closed and self._configured == wanted:
+            return self._session
+        self.close()
+        with contextlib.ExitStack() as opened:
+            given = options
+            if overridden(target)[0] == "sim" and "controller" not in options:
+                given = {**options, "controller": opened.enter_context(Controller())}
+            self._session = opened.enter_context(reserve(target, program, **given))
+            self._configured = wanted
+            self._opened = opened.pop_all()
+        return self._session
+
+    def end(self) -> None:
+        """End the session that was reserved, if any, and keep none from now on. May be repeated."""
+        self._keep = False
+        self.close()
+
+    def close(self) -> None:
+        """End the session that was reserved, if any. May be repeated."""
+        if self._session is not None and not self._session.closed:
+            self.usage = self._session.usage
+        self._session, self._configured = None, None
+        self._opened.close()
+
+
+def _matching(session: Session, program: Program, options: Mapping[str, Any]) -> Session:
+    if session.program != program:
+        raise ProgramError(
+            f"the session executes {session.program!r}, expected {program!r}: reserve it with that program, or give a "
+            "target's name"
+        )
+    shots = options.get("shots")
+    if shots != session.shots:
+        raise ProgramError(
+            f"shots is {shots}, but the session was reserved with shots={session.shots}: give both the same"
+        )
+    return session
