@@ -16,7 +16,9 @@ Examples:
     True
 """
 
+from photonlink.realtime.captures import Capture, read_capture, read_hex
 from photonlink.realtime.client import Client, ClientCounters, PendingCall, RemoteFunction
+from photonlink.realtime.decoder import DecodedFrame, Decoder
 from photonlink.realtime.frames import (
     HEADER_BYTES,
     REQUEST_MAGIC,
@@ -27,6 +29,8 @@ from photonlink.realtime.frames import (
     function_id,
 )
 from photonlink.realtime.known import KNOWN_FUNCTIONS, PHOTONLINK_FUNCTIONS, QEC_FUNCTIONS
+from photonlink.realtime.listing import table
+from photonlink.realtime.packets import Datagram
 from photonlink.realtime.server import Server
 from photonlink.realtime.service import Refusal, Service, ServiceCounters
 from photonlink.realtime.signature import Signature
@@ -40,8 +44,12 @@ __all__ = [
     "QEC_FUNCTIONS",
     "REQUEST_MAGIC",
     "RESPONSE_MAGIC",
+    "Capture",
     "Client",
     "ClientCounters",
+    "Datagram",
+    "DecodedFrame",
+    "Decoder",
     "MemoryTransport",
     "PendingCall",
     "Refusal",
@@ -58,4 +66,7 @@ __all__ = [
     "describe",
     "fnv1a",
     "function_id",
+    "read_capture",
+    "read_hex",
+    "table",
 ]
