@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from photonlink._components import FixedComponent
 from photonlink._measurement import Columns, Measurement
 from photonlink._wires import Wires, optics
 from photonlink.errors import ProgramError
@@ -27,6 +29,14 @@ class Imperfections:
     noise: Noise | None = None
     detectors: Detectors = "pnr"
     min_detected_photons: int | None = None
+
+    @classmethod
+    def keeping_all(cls, noise: Noise | None, detectors: Detectors) -> Imperfections:
+        """With no filter, as in MerLin's Fock space: every event counts, however many photons were lost."""
+        lossy = noise is not None and noise.brightness * noise.transmittance < 1.0
+        if lossy:
+            return cls(noise, detectors, 0)
+        return cls(noise, detectors, 1 if detectors == "threshold" else None)
 
     @property
     def none(self) -> bool:
@@ -62,6 +72,15 @@ class LayerProgram:
     def program(self, values: ArrayLike) -> Program:
         """The program for parameter values (T,), radians, in the order of ``trainable.parameters``."""
         return self.imperfections.put_on(self.trainable.program(values))
+
+    @classmethod
+    def of(cls, program: Program) -> LayerProgram:
+        """A layer without trainable parameters."""
+        modes = tuple(range(program.modes))
+        components = tuple((FixedComponent(modes, matrix),) for matrix in program.interferometers)
+        trainable = TrainableProgram(program, (), components, np.zeros(0))
+        imperfections = Imperfections(program.noise, program.detectors, program.min_detected_photons)
+        return cls(trainable, Wires({}, (), (), program.features, {}), imperfections, None)
 
     @cached_property
     def template(self) -> Program:

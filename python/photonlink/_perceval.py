@@ -17,7 +17,16 @@ from photonlink._validate import checked_state
 from photonlink.errors import ProgramError
 from photonlink.noise import Detectors, Noise, PhaseDraws, executed_phase
 
-__all__ = ["Surroundings", "assemble", "assemble_named", "occupation", "parameter_names", "surroundings", "values"]
+__all__ = [
+    "Surroundings",
+    "as_circuit",
+    "assemble",
+    "assemble_named",
+    "occupation",
+    "parameter_names",
+    "surroundings",
+    "values",
+]
 
 Built = TypeVar("Built", bound=Assembler)
 
@@ -110,7 +119,7 @@ def assemble_named(
     Raises:
         ProgramError: See ``Program.from_perceval``.
     """
-    circuit = _as_circuit(circuit)
+    circuit = as_circuit(circuit)
     _check_bound(circuit, names)
     assembler = make(circuit.m)
     draws = _draws(circuit, noise)
@@ -129,12 +138,16 @@ def _draws(circuit: Any, noise: Noise | None) -> PhaseDraws | None:
 
 def values(circuit: Any, names: Sequence[str]) -> NDArray[np.float64]:
     """Values of parameters of a circuit, NaN where they have none."""
-    known = {p.name: float(p) if p.defined else math.nan for p in _as_circuit(circuit).get_parameters()}
+    known = {p.name: float(p) if p.defined else math.nan for p in as_circuit(circuit).get_parameters()}
     return np.array([known[name] for name in names], np.float64)
 
 
-def _as_circuit(source: Any) -> Any:
-    """The unitary circuit behind a circuit, experiment or processor; refuses what a Program cannot express."""
+def as_circuit(source: Any) -> Any:
+    """The unitary circuit behind a circuit, experiment or processor.
+
+    Raises:
+        ProgramError: It has parts that a Program cannot express; the message names them.
+    """
     if isinstance(source, pcvl.ACircuit):
         return source
     experiment = getattr(source, "experiment", source)
@@ -159,7 +172,7 @@ def parameter_names(circuit: Any, prefixes: str | Sequence[str]) -> tuple[str, .
         ProgramError: A prefix matches no parameter, or two match the same one.
     """
     prefixes = [prefixes] if isinstance(prefixes, str) else list(prefixes)
-    variables = {p.name: p for p in _as_circuit(circuit).get_parameters() if not p.fixed}
+    variables = {p.name: p for p in as_circuit(circuit).get_parameters() if not p.fixed}
     names: list[str] = []
     for prefix in prefixes:
         matching = [name for name in variables if name.startswith(prefix)]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,12 @@ class Wires:
     sources: tuple[tuple[str, int], ...]
     features: tuple[str, ...]
     inputs: Mapping[str, Sum]
+
+    @property
+    def places(self) -> list[int]:
+        """Where each trainable parameter stands when the vectors of all prefixes are joined."""
+        firsts = dict(zip(self.sizes, accumulate(self.sizes.values(), initial=0), strict=False))
+        return [firsts[prefix] + place for prefix, place in self.sources]
 
 
 def wires(

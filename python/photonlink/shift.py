@@ -194,6 +194,14 @@ def parameter_shift(
     )
 
 
+def check_shiftable(program: Program) -> None:
+    """Raises ProgramError unless a session of this program can shift its phases one by one; the message says why."""
+    if program.readout.kind == "samples":
+        raise ProgramError("a samples readout has no derivatives: use probabilities, expectations or correlators")
+    _levers(program, None)
+    _core.phase_degree(program.spec)
+
+
 def feature_gradients(program: Program, by_phase: Floats) -> Floats:
     """From dL / dphase (B, P) to dL / dfeature (B, F): each feature sums over the phases that it drives."""
     encoding = program.encoding

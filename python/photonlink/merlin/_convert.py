@@ -160,6 +160,4 @@ def _imperfections(layer: Any, space: str) -> Imperfections:
     detectors: Detectors = "pnr"
     if layer.has_custom_detectors and space == "fock":  # MerLin ignores detectors in the other spaces
         detectors = _perceval.surroundings(layer.experiment).detectors
-    if lossy:
-        return Imperfections(noise, detectors, 0)
-    return Imperfections(noise, detectors, 1 if detectors == "threshold" else None)
+    return Imperfections.keeping_all(noise, detectors)

@@ -1,0 +1,138 @@
+"""From MerLin's constructor arguments to a layer's program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import perceval as pcvl
+
+from photonlink import _perceval
+from photonlink._layers import Imperfections, LayerProgram, layer_program
+from photonlink._measurement import Measurement, measurement
+from photonlink._reservoir import spaced_state
+from photonlink._wires import wires
+from photonlink.errors import ProgramError
+from photonlink.noise import Noise
+from photonlink.readout import Readout
+
+__all__ = ["described", "simple_circuit"]
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A circuit and what came with it."""
+
+    circuit: Any
+    trainable: Sequence[str]
+    inputs: Sequence[str]
+    encodings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    around: _perceval.Surroundings = field(default_factory=_perceval.Surroundings)
+    input_state: Any = None
+
+
+def described(
+    *,
+    builder: Any,
+    circuit: Any,
+    experiment: Any,
+    input_state: Any,
+    n_photons: int | None,
+    trainable_parameters: Sequence[str] | None,
+    input_parameters: Sequence[str] | None,
+    measurement_strategy: Any,
+    noise: Any,
+) -> LayerProgram:
+    """The layer of these arguments of ``QuantumLayer``, which explains them.
+
+    Raises:
+        ProgramError: They do not go together, or a Program cannot express one.
+    """
+    if builder is not None:
+        source = _from_builder(builder, trainable_parameters, input_parameters)
+    else:
+        source = _from_circuit(
+            circuit if experiment is None else experiment, trainable_parameters or (), input_parameters or ()
+        )
+    measured = measurement(measurement_strategy, source.circuit.m)
+    state = input_state if source.input_state is None else source.input_state
+    return layer_program(
+        source.circuit,
+        _state(state, n_photons, source.circuit.m, measured),
+        wires(source.circuit, source.trainable, source.inputs, source.encodings),
+        measured,
+        _imperfections(noise, source.around, measured, measurement_strategy),
+    )
+
+
+def simple_circuit(input_size: int) -> Any:
+    """MerLin's simple layout: a trainable mesh, a column of inputs, a trainable mesh; one mode more than inputs."""
+    modes = input_size + 1
+    circuit = pcvl.Circuit(modes)
+    circuit.add(0, _mesh(modes, "LI_simple"))
+    for mode in range(input_size):
+        circuit.add(mode, pcvl.PS(pcvl.P(f"input{mode + 1}")))
+    return circuit.add(0, _mesh(modes, "RI_simple"))
+
+
+def _mesh(modes: int, prefix: str) -> Any:
+    def interferometer(index: int) -> Any:
+        inner, outer = (pcvl.PS(pcvl.P(f"{prefix}_{arm}{index}")) for arm in ("li", "lo"))
+        return pcvl.BS() // inner // pcvl.BS() // outer
+
+    return pcvl.GenericInterferometer(modes, interferometer, shape=pcvl.InterferometerShape.RECTANGLE)
+
+
+def _from_builder(builder: Any, trainable: Sequence[str] | None, inputs: Sequence[str] | None) -> _Source:
+    if trainable is not None or inputs is not None:
+        raise ProgramError("a builder knows its trainable_parameters and input_parameters: leave them away")
+    if getattr(builder, "memristive_specs", ()):
+        raise ProgramError(
+            "the builder has memristive phase shifters, whose phases depend on earlier outputs, and a Program has no "
+            "memory: make their states inputs, and compute them between the calls"
+        )
+    return _Source(
+        builder.to_pcvl_circuit(),
+        builder.trainable_parameter_prefixes,
+        builder.input_parameter_prefixes,
+        builder.angle_encoding_specs,
+    )
+
+
+def _from_circuit(source: Any, trainable: Sequence[str], inputs: Sequence[str]) -> _Source:
+    for name, prefixes in (("trainable_parameters", trainable), ("input_parameters", inputs)):
+        if isinstance(prefixes, str):
+            raise ProgramError(f"{name} is the string {prefixes!r}, expected a list of prefixes: [{prefixes!r}]")
+    return _Source(
+        _perceval.as_circuit(source),
+        trainable,
+        inputs,
+        around=_perceval.surroundings(source),
+        input_state=getattr(source, "input_state", None),
+    )
+
+
+def _state(given: Any, photons: int | None, modes: int, measured: Measurement) -> tuple[int, ...]:
+    """Photons per mode; without a state, MerLin's default for so many photons."""
+    if given is not None:
+        state = _perceval.occupation(given)
+        if photons is not None and sum(state) != photons:
+            raise ProgramError(f"input_state {list(state)} has {sum(state)} photons, but n_photons is {photons}")
+        return state
+    if photons is None:
+        raise ProgramError("give the layer photons: input_state=[1, 0, 1, ...] or n_photons=2")
+    if measured.readout.space == "dual_rail":
+        return (1, 0) * photons
+    return spaced_state(modes, photons)
+
+
+def _imperfections(noise: Any, around: _perceval.Surroundings, measured: Measurement, strategy: Any) -> Imperfections:
+    """The experiment's, or the noise that was given. MerLin's strategies keep all events of the Fock space."""
+    if noise is not None and not isinstance(noise, Noise):
+        noise = Noise.from_perceval(noise)
+    noise = around.noise if noise is None else noise
+    merlin = not (strategy is None or isinstance(strategy, Readout))
+    if merlin and measured.readout.space == "fock" and around.min_detected_photons is None:
+        return Imperfections.keeping_all(noise, around.detectors)
+    return Imperfections(noise, around.detectors, around.min_detected_photons)

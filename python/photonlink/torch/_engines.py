@@ -1,0 +1,152 @@
+"""What computes a layer: the native core directly, or a session. Tensors in, tensors out."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import weakref
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from photonlink import _core
+from photonlink.controller import Controller
+from photonlink.errors import ProgramError
+from photonlink.gradients import Differentiator, parameter_shift, phase_program
+from photonlink.program import Precision, Program
+from photonlink.reservation import reserve
+from photonlink.session import Session
+from photonlink.shift import check_shiftable, feature_gradients
+from photonlink.trainable import TrainableProgram
+
+__all__ = ["BoundEngine", "Engine", "NativeEngine", "OpenedEngine"]
+
+
+class Engine(Protocol):
+    """Computes observables of datapoints, and derivatives of L = sum(cotangent * observables)."""
+
+    def value(self, x: Any, values: Any) -> Any:
+        """Observables (B, O) of features (B, F) and trainable parameters (T,)."""
+
+    def vjp(self, x: Any, values: Any, cotangent: Any) -> tuple[Any, Any]:
+        """DL / dx (B, F) and dL / dvalue (T,)."""
+
+    def require_gradients(self) -> None:
+        """Raises ProgramError if there are none, and says why."""
+
+    def close(self) -> None:
+        """Ends the sessions that the engine reserved."""
+
+
+class NativeEngine:
+    """The simulator in this process, exact: no session, no link. Threads take turns."""
+
+    def __init__(self, program: TrainableProgram, precision: Precision) -> None:
+        self._differentiator = Differentiator(program, precision=precision)
+
+    def value(self, x: Any, values: Any) -> Any:
+        return torch.from_numpy(self._differentiator.value(_numpy(x), parameters=_numpy(values)))
+
+    def vjp(self, x: Any, values: Any, cotangent: Any) -> tuple[Any, Any]:
+        vjp = self._differentiator.value_and_vjp(
+            _numpy(x), _numpy(cotangent), parameters=_numpy(values), interferometers=False
+        )
+        return torch.from_numpy(vjp.features).to(x.dtype), torch.from_numpy(vjp.parameters).to(values.dtype)
+
+    def require_gradients(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class OpenedEngine:
+    """A session in which every angle of the circuit is a phase: it need not be configured anew for new weights."""
+
+    def __init__(self, opened: Program, target: str, seed: int, shots: int | None, precision: Precision) -> None:
+        self._program = opened
+        self._lock = threading.Lock()
+        stack = contextlib.ExitStack()
+        options: dict[str, Any] = {}
+        if target == "sim":  # one of its own, so that other sessions and layers need not wait for this one
+            options["controller"] = stack.enter_context(Controller())
+        with contextlib.ExitStack() as undo:
+            undo.push(stack)
+            self._session = stack.enter_context(
+                reserve(target, phase_program(opened), shots=shots, seed=seed, precision=precision, **options)
+            )
+            undo.pop_all()
+        self._close = weakref.finalize(self, stack.close)
+
+    def value(self, x: Any, values: Any) -> Any:
+        both = _joined(x, values)
+        if both.is_cuda:
+            return self._session.infer(self._phases_on_device(both))
+        return torch.from_numpy(self._session.infer(self._program.encode(_numpy(both))))
+
+    def vjp(self, x: Any, values: Any, cotangent: Any) -> tuple[Any, Any]:
+        both = _joined(x, values)
+        _require_host(both)
+        gradient = parameter_shift(self._session, _numpy(both), _numpy(cotangent), program=self._program)
+        features = torch.from_numpy(gradient.features)
+        width = x.shape[1]
+        return features[:, :width].to(x.dtype), features[:, width:].sum(0).to(values.dtype)
+
+    def require_gradients(self) -> None:
+        _core.phase_degree(self._program.spec)
+
+    def close(self) -> None:
+        self._close()
+
+    def _phases_on_device(self, both: Any) -> Any:
+        encoding = self._program.encoding
+        if encoding.wrap or encoding.dac_bits:
+            raise ProgramError(
+                "phases of this program are wrapped or rounded, which a layer does in host memory only: reserve a "
+                "session with the program and give it to the layer, QuantumLayer(session=session)"
+            )
+        slopes = feature_gradients(self._program, np.eye(self._program.phases_per_datapoint))
+        return both.double() @ torch.tensor(slopes.T, device=both.device) + torch.tensor(
+            encoding.offset, device=both.device
+        )
+
+
+class BoundEngine:
+    """A session that somebody else reserved, with a program whose features are the layer's."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def value(self, x: Any, _values: Any) -> Any:
+        return self._session.infer(x.detach())
+
+    def vjp(self, x: Any, values: Any, cotangent: Any) -> tuple[Any, Any]:
+        _require_host(x)
+        gradient = parameter_shift(self._session, _numpy(x), _numpy(cotangent))
+        return torch.from_numpy(gradient.features).to(x.dtype), torch.zeros_like(values)
+
+    def require_gradients(self) -> None:
+        check_shiftable(self._session.program)
+
+    def close(self) -> None:
+        pass
+
+
+def _numpy(tensor: Any) -> NDArray[Any]:
+    array: NDArray[Any] = tensor.detach().numpy()
+    return array
+
+
+def _joined(x: Any, values: Any) -> Any:
+    """Features of the opened program: those of the layer, then its parameters, for every row."""
+    return torch.cat([x.detach(), values.detach().to(x.dtype).expand(len(x), -1)], dim=1)
+
+
+def _require_host(x: Any) -> None:
+    if x.device.type != "cpu":
+        raise ProgramError(
+            f"x is on {x.device}, and shifted settings are put together in host memory: train on the CPU, with "
+            "layer.to('cpu') and x.to('cpu'), or infer on the device under torch.no_grad()"
+        )
