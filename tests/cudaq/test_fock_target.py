@@ -211,9 +211,9 @@ def test_features_without_values_are_refused():
 @pytest.mark.parametrize(
     ("kernel", "arguments", "text"),
     [
-        (pair, (2, 0.7), "loses the probability .* beyond level 2"),
+        (pair, (2, 0.7), r"beam_splitter\(\) on qudit 0 and qudit 1 exceeds level 2, .* with probability 0\.971"),
         (overfull, (), r"create\(\) on qudit 0 exceeds level 3"),
-        (overfull_later, (), r"create\(\) on qudit 0 would exceed level 3"),
+        (overfull_later, (), r"create\(\) on qudit 0 exceeds level 3, .* with probability 0\.98"),
         (used_after_measurement, (), "qudit 0 is used after its measurement"),
         (unread, (), "measures nothing"),
         (crowd, (), "10 photons or more"),
@@ -247,8 +247,34 @@ def test_too_large_a_state():
         annihilate(q[0])
         mz(q)
 
-    with pytest.raises(ProgramError, match=r"20 qudits of level 10 need a state vector of 10\^20 amplitudes"):
+    cudaq.set_target("photonlink-fock", memory_limit=2**20)
+    with pytest.raises(ProgramError, match=r"20 qudits of level 10 has grown to \d+ amplitudes, .* may be used"):
         cudaq.sample(kernel)
+    with pytest.raises(ProgramError, match=r"argument 'memory_limit' .* is 0"):
+        cudaq.set_target("photonlink-fock", memory_limit=0)
+
+
+def test_few_photons_in_many_modes_need_few_amplitudes():
+    """Of the 4^40 states only those of the photons' number are kept."""
+
+    @cudaq.kernel
+    def kernel(theta: float):
+        q = [qudit(4) for _ in range(40)]
+        create(q[0])
+        for mode in range(39):
+            beam_splitter(q[mode], q[mode + 1], theta)
+        create(q[20])
+        create(q[39])
+        for mode in range(39):
+            beam_splitter(q[38 - mode], q[39 - mode], -theta)
+        mz(q[38:])
+
+    cudaq.set_target("photonlink-fock", memory_limit=2**26)
+    result = cudaq.sample(kernel, math.pi / 2)
+    assert result.annotations["method"] == "state vector"
+    # A swap throughout: the first photon goes to the last mode, where another is put on top, and returns to the first.
+    assert dict(result.items()) == {"00": 1000}
+    assert sum(p for text, p in fock.distribution(kernel, 0.9).items() if text == "00") < 1
 
 
 def test_calls_other_than_sample_say_what_to_do():

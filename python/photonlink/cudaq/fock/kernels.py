@@ -136,4 +136,4 @@ def state(kernel: Any, *args: Any, strict: bool = False) -> NDArray[np.complex12
         ProgramError: The vector does not fit into memory, or the kernel cannot be executed as it is.
     """
     done = record(kernel, *args)
-    return state_vector(done, tuple(range(done.modes)), strict=strict)
+    return state_vector(done, range(done.modes), strict=strict).dense()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from photonlink.cudaq.fock.optics import NotLinear, Optics, linear_optics, program
 from photonlink.cudaq.fock.recording import Recording
-from photonlink.cudaq.fock.statevector import State, state_vector
+from photonlink.cudaq.fock.statevector import state_vector
 from photonlink.errors import ProgramError
 from photonlink.readout import Readout
 from photonlink.reservation import reserve
@@ -29,11 +29,13 @@ class Settings:
     Attributes:
         qsc: Where linear optics runs; a target of :func:`photonlink.reserve`.
         strict: Whether what ``orca-photonics`` does silently, but no photons would do, is an error.
+        memory_limit: Bytes that a state vector may take; None for half of the machine's memory.
         session: Further options of :func:`photonlink.reserve`.
     """
 
     qsc: str = "sim"
     strict: bool = False
+    memory_limit: int | None = None
     session: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -159,19 +161,15 @@ def _from_state(
 ) -> _Outcomes:
     modes = tuple(sorted({mode for operation in kernel.operations for mode in operation.modes}))
     try:
-        state = state_vector(kernel, modes, strict=settings.strict)
+        state = state_vector(kernel, modes, strict=settings.strict, memory_limit=settings.memory_limit)
     except ProgramError as error:
         if why.needed_level is not None:
             error.add_note(f"{why.reason}: with qudit({why.needed_level}) or more the kernel needs no state vector")
         raise
-    probabilities, norm = _marginal(kernel, modes, state)
+    squares = state.squares
+    norm = float(squares.sum())
     if norm < _NOTHING_LEFT:
         raise ProgramError(f"nothing is left of the state: {why.reason}; raise the level")
-    index, weights = _possible(probabilities) if shots is None else _draw(probabilities, shots, seed)
-    held = [mode for mode in kernel.measured if mode in modes]
-    numbers = np.zeros((len(index), len(kernel.measured)), np.int64)
-    columns = [place for place, mode in enumerate(kernel.measured) if mode in modes]
-    numbers[:, columns] = np.stack(np.unravel_index(index, (len(state),) * len(held)), axis=-1) if held else 0
     seen = {
         "method": "state vector",
         "why": why.reason,
@@ -181,28 +179,16 @@ def _from_state(
         "simulated": True,
         "norm_lost": 1.0 - norm,
     }
+    index, weights = _draw(squares, shots, seed) if shots is not None else (slice(None), squares / norm)
+    numbers = np.zeros((len(weights), len(kernel.measured)), np.int64)
+    for column, mode in enumerate(kernel.measured):
+        if mode in modes:
+            numbers[:, column] = state.numbers(mode)[index]
     return _Outcomes(numbers, weights, {**said, **seen})
 
 
-def _marginal(kernel: Recording, modes: tuple[int, ...], state: State) -> tuple[NDArray[np.float64], float]:
-    """Unnormalised probabilities of the measured modes, in order of measurement, and their sum."""
-    squares = state.real**2
-    squares += state.imag**2
-    held = [modes.index(mode) for mode in kernel.measured if mode in modes]
-    others = tuple(axis for axis in range(len(modes)) if axis not in held)
-    remaining = squares.sum(axis=others) if others else squares
-    order = np.argsort(np.argsort(held))  # the remaining axes are in order of modes
-    flat = np.transpose(remaining, order).ravel() if held else np.atleast_1d(remaining)
-    return flat, float(flat.sum())
-
-
-def _possible(probabilities: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[Any]]:
-    index = np.flatnonzero(probabilities)
-    return index, probabilities[index] / probabilities.sum()
-
-
-def _draw(probabilities: NDArray[np.float64], shots: int, seed: int) -> tuple[NDArray[np.intp], NDArray[Any]]:
-    cumulated = np.cumsum(probabilities)
+def _draw(squares: NDArray[np.float64], shots: int, seed: int) -> tuple[NDArray[np.intp], NDArray[Any]]:
+    cumulated = np.cumsum(squares)
     uniform = np.random.Generator(np.random.PCG64(seed)).random(shots) * cumulated[-1]
     inside = np.minimum(uniform, np.nextafter(cumulated[-1], 0.0))  # the product may have been rounded up
     return np.unique(np.searchsorted(cumulated, inside, side="right"), return_counts=True)

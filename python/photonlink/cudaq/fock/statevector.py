@@ -4,13 +4,15 @@ These are not always physical. ``create`` and ``annihilate`` shift photon number
 range, so that they are not even isometries; and a beam splitter drops the amplitudes of photon numbers that the level
 does not hold. The vector is therefore not normalised; samples are drawn from its squares, whatever they add up to.
 
-A beam splitter conserves the photon number N of its two modes, and is applied block by block: one block holds the
-amplitudes of N, and only it is copied. The whole takes little more memory than the vector, and 2 d**3 / 3 rather than
-d**4 multiplications for each of the ``d**(m - 2)`` states of the other modes.
+Only Fock states that have been reached are kept, in no order: light of few photons reaches few of the ``d**m``. A state
+is a number with one digit of base d per mode, in as many 64-bit words as that takes. A beam splitter conserves the
+photon number N of its two modes, so it groups the states that agree in N and in all other modes, and multiplies each
+group by the block of N.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -19,23 +21,150 @@ from numpy.typing import NDArray
 from photonlink._memory import half_of_memory
 from photonlink.cudaq.fock.angle import Angle
 from photonlink.cudaq.fock.mesh import mesh
-from photonlink.cudaq.fock.recording import BeamSplitter, Interferometer, Operation, PhaseShift, Recording, Shift
+from photonlink.cudaq.fock.recording import (
+    BeamSplitter,
+    Interferometer,
+    Operation,
+    PhaseShift,
+    Recording,
+    Shift,
+    ShiftKind,
+)
 from photonlink.errors import ProgramError
 
-__all__ = ["required_bytes", "state_vector"]
+__all__ = ["StateVector", "state_vector"]
 
-State = NDArray[np.complex128]
-
-_AMPLITUDE_BYTES = 16
 _NOTHING_LOST = 1e-9  # rounding stays far below, and no shot would show it
 
-
-def required_bytes(level: int, modes: int) -> int:
-    """Memory that a state vector takes while gates are applied to it, and samples drawn from it."""
-    return int(3 * _AMPLITUDE_BYTES * level**modes)
+Keys = NDArray[np.int64]
 
 
-def state_vector(kernel: Recording, modes: tuple[int, ...], *, strict: bool, memory_limit: int | None = None) -> State:
+class StateVector:
+    """Amplitudes of the Fock states that were reached; begins with the vacuum.
+
+    Args:
+        level: Dimension d of each mode.
+        modes: Numbers of the modes, by which the methods name them.
+        memory_limit: In bytes; by default half of the machine's memory.
+
+    Attributes:
+        amplitudes: (K,) complex128, one per state.
+    """
+
+    def __init__(self, level: int, modes: Sequence[int], memory_limit: int | None = None) -> None:
+        self._level = level
+        self._limit = half_of_memory() if memory_limit is None else memory_limit
+        digits = 1  # per word
+        while level ** (digits + 1) < 2**63:
+            digits += 1
+        self._place = {mode: (index // digits, level ** (index % digits)) for index, mode in enumerate(modes)}
+        self._keys: Keys = np.zeros((1, 1 + (len(modes) - 1) // digits), np.int64)
+        self.amplitudes: NDArray[np.complex128] = np.ones(1, np.complex128)
+
+    def numbers(self, mode: int) -> NDArray[np.int64]:
+        """(K,) photons that each state has in a mode."""
+        word, stride = self._place[mode]
+        digits: NDArray[np.int64] = self._keys[:, word] // stride % self._level
+        return digits
+
+    @property
+    def squares(self) -> NDArray[np.float64]:
+        """(K,) squared amplitudes."""
+        return self.amplitudes.real**2 + self.amplitudes.imag**2
+
+    def phase(self, mode: int, phi: float) -> None:
+        """``exp(i * phi * n)``."""
+        self.amplitudes *= np.exp(1j * phi * np.arange(self._level))[self.numbers(mode)]
+
+    def shift(self, kind: ShiftKind, mode: int) -> float:
+        """Changes photon numbers by one.
+
+        Returns:
+            Probability of the states from which ``create`` or ``annihilate`` would have left the range.
+        """
+        top = self._level - 1
+        before = self.numbers(mode)
+        if kind == "plus":
+            self._move(mode, np.where(before == top, -top, 1))
+            return 0.0
+        stays = before == (top if kind == "create" else 0)
+        self._move(mode, np.where(stays, 0, 1 if kind == "create" else -1))
+        piled_up = float(self.squares[stays].sum())
+        if stays.any():
+            self._merge()
+        return piled_up
+
+    def mix(self, first: int, second: int, theta: float) -> float:
+        """A beam splitter.
+
+        Returns:
+            Probability that is lost to photon numbers beyond the level.
+        """
+        top = self._level - 1
+        upper, lower = self.numbers(first), self.numbers(second)
+        total = upper + lower
+        # As many photons as possible in the first mode stand for the whole group.
+        self._move(first, np.minimum(total, top) - upper)
+        self._move(second, np.maximum(total - top, 0) - lower)
+        keys, group = _distinct(self._keys)
+        self._require_memory(len(keys))
+        before = np.zeros((len(keys), self._level), np.complex128)
+        before[group, upper] = self.amplitudes
+        after = np.zeros_like(before)
+        self._keys = keys
+        total = self.numbers(first) + self.numbers(second)
+        for photons in np.unique(total):
+            rows, inside = total == photons, slice(max(0, photons - top), min(photons, top) + 1)
+            after[rows, inside] = before[rows, inside] @ _block(theta, int(photons), self._level).T
+        lost = float(np.vdot(before, before).real - np.vdot(after, after).real)
+        group, upper = np.nonzero(after)
+        self.amplitudes, self._keys = after[group, upper], keys[group]
+        self._move(first, upper - self.numbers(first))
+        self._move(second, total[group] - upper - self.numbers(second))
+        return lost
+
+    def dense(self) -> NDArray[np.complex128]:
+        """The vector as an array with one axis per mode.
+
+        Raises:
+            ProgramError: It does not fit into memory.
+        """
+        shape = (self._level,) * len(self._place)
+        needed = 16 * self._level ** len(self._place)
+        if needed > self._limit:
+            raise ProgramError(
+                f"{len(shape)} qudits of level {self._level} have {self._level}^{len(shape)} amplitudes, "
+                f"{needed / 2**30:.3g} GiB, and {self._limit / 2**30:.3g} GiB may be used"
+            )
+        array = np.zeros(shape, np.complex128)
+        array[tuple(self.numbers(mode) for mode in self._place)] = self.amplitudes
+        return array
+
+    def _move(self, mode: int, by: NDArray[np.int64]) -> None:
+        word, stride = self._place[mode]
+        self._keys[:, word] += by * stride
+
+    def _merge(self) -> None:
+        """Adds up the amplitudes of states that have become the same."""
+        self._keys, group = _distinct(self._keys)
+        real, imag = (np.bincount(group, part) for part in (self.amplitudes.real, self.amplitudes.imag))
+        self.amplitudes = real + 1j * imag
+
+    def _require_memory(self, groups: int) -> None:
+        """What the next beam splitter may fill: two blocks per group, and keys and photon numbers per state."""
+        states = groups * self._level
+        needed = states * (3 * 16 + 8 * (2 * self._keys.shape[1] + 4))
+        if needed > self._limit:
+            raise ProgramError(
+                f"the state vector of {len(self._place)} qudits of level {self._level} has grown to {states} "
+                f"amplitudes, for which {needed / 2**30:.3g} GiB are needed, and {self._limit / 2**30:.3g} GiB may be "
+                "used: take fewer qudits or photons"
+            )
+
+
+def state_vector(
+    kernel: Recording, modes: Sequence[int], *, strict: bool, memory_limit: int | None = None
+) -> StateVector:
     """Runs a recorded kernel.
 
     Args:
@@ -44,26 +173,21 @@ def state_vector(kernel: Recording, modes: tuple[int, ...], *, strict: bool, mem
         strict: Whether to refuse what the level cuts off.
         memory_limit: In bytes; by default half of the machine's memory.
 
-    Returns:
-        The state, complex128 of shape ``(level,) * len(modes)``.
-
     Raises:
         ProgramError: It does not fit into memory, an angle has no value, or, if strict, the level cuts something off.
     """
     assert kernel.level is not None
-    limit = half_of_memory() if memory_limit is None else memory_limit
-    needed = required_bytes(kernel.level, len(modes))
-    if needed > limit:
-        raise ProgramError(
-            f"{len(modes)} qudits of level {kernel.level} need a state vector of {kernel.level}^{len(modes)} "
-            f"amplitudes, {needed / 2**30:.3g} GiB, and {limit / 2**30:.3g} GiB may be used"
-        )
-    state = np.zeros((kernel.level,) * len(modes), np.complex128)
-    state[(0,) * len(modes)] = 1.0
-    place = {mode: axis for axis, mode in enumerate(modes)}
+    state = StateVector(kernel.level, modes, memory_limit)
     for operation in kernel.operations:
         for part in _primitives(operation):
-            _apply(part, state, place, strict=strict)
+            lost = _apply(part, state)
+            if strict and lost > _NOTHING_LOST:
+                word = part.kind if isinstance(part, Shift) else "beam_splitter"
+                raise ProgramError(
+                    f"{word}() on {' and '.join(f'qudit {mode}' for mode in part.modes)} exceeds level {kernel.level}, "
+                    f"which holds {kernel.level - 1} photons, with probability {lost:.3g}: raise the level, or select "
+                    "the target with strict=False for the semantics of orca-photonics"
+                )
     return state
 
 
@@ -73,58 +197,30 @@ def _primitives(operation: Operation) -> list[Shift | PhaseShift | BeamSplitter]
     return [operation]
 
 
-def _apply(part: Shift | PhaseShift | BeamSplitter, state: State, place: dict[int, int], *, strict: bool) -> None:
-    if isinstance(part, Shift):
-        _shift(part, np.moveaxis(state, place[part.mode], 0), strict=strict)
-    elif isinstance(part, PhaseShift):
-        factors = np.exp(1j * _number(part.phase) * np.arange(len(state)))
-        along = np.moveaxis(state, place[part.mode], -1)
-        along *= factors
-    else:
-        pair = np.moveaxis(state, (place[part.first], place[part.second]), (0, 1))
-        _mix(_number(part.theta), pair, part, strict=strict)
+def _apply(part: Shift | PhaseShift | BeamSplitter, state: StateVector) -> float:
+    """Applies an operation; returns the probability that the level cuts off."""
+    if isinstance(part, BeamSplitter):
+        return state.mix(part.first, part.second, _value(part.theta))
+    if isinstance(part, PhaseShift):
+        state.phase(part.mode, _value(part.phase))
+        return 0.0
+    piled_up = state.shift(part.kind, part.mode)
+    return piled_up if part.kind == "create" else 0.0  # annihilating the vacuum is no matter of the level
 
 
-def _number(angle: float | Angle) -> float:
+def _value(angle: float | Angle) -> float:
     return float(angle)  # which raises for features without a value
 
 
-def _shift(part: Shift, along: State, *, strict: bool) -> None:
-    if part.kind == "annihilate":
-        along[0] += along[1]
-        along[1:-1] = along[2:]
-        along[-1] = 0
-        return
-    top = along[-1].copy()
-    if part.kind == "create" and strict and np.vdot(top, top).real > _NOTHING_LOST:
-        raise ProgramError(
-            f"create() on qudit {part.mode} would exceed level {len(along)}, which holds {len(along) - 1} photons: "
-            f"raise the level, or select the target with strict=False for the semantics of orca-photonics"
-        )
-    along[1:] = along[:-1]
-    if part.kind == "plus":
-        along[0] = top
-    else:
-        along[0] = 0
-        along[-1] += top
-
-
-def _mix(theta: float, pair: State, part: BeamSplitter, *, strict: bool) -> None:
-    level = len(pair)
-    lost = 0.0
-    for photons in range(1, 2 * level - 1):
-        first = np.arange(max(0, photons - level + 1), min(photons, level - 1) + 1)
-        block = pair[first, photons - first]
-        mixed = np.tensordot(_block(theta, photons, level), block, 1)
-        if strict:
-            lost += float(np.vdot(block, block).real - np.vdot(mixed, mixed).real)
-        pair[first, photons - first] = mixed
-    if lost > _NOTHING_LOST:
-        raise ProgramError(
-            f"beam_splitter() on qudits {part.first} and {part.second} loses the probability {lost:.3g} to photon "
-            f"numbers beyond level {level}, which holds {level - 1}: raise the level, or select the target with "
-            "strict=False for the semantics of orca-photonics"
-        )
+def _distinct(keys: Keys) -> tuple[Keys, NDArray[np.intp]]:
+    """The distinct rows, sorted, and for each row which of them it is."""
+    order = np.lexsort(keys.T)
+    ordered = keys[order]
+    new = np.ones(len(keys), bool)
+    new[1:] = (ordered[1:] != ordered[:-1]).any(axis=1)
+    which = np.empty(len(keys), np.intp)
+    which[order] = np.cumsum(new) - 1
+    return ordered[new], which
 
 
 @lru_cache(maxsize=4096)

@@ -36,7 +36,7 @@ def build(arguments: dict[str, Any]) -> Any:
     values = checked(NAME, _ARGUMENTS, arguments)
     require(values["qsc"], shots=1)
     session = {name: values[name] for name in ("clock", "preset", "timeout", "token") if values[name] is not None}
-    endpoint = Endpoint(routes.Settings(values["qsc"], values["strict"], session), seed)
+    endpoint = Endpoint(routes.Settings(values["qsc"], values["strict"], values["memory_limit"], session), seed)
     handlers.TARGET_HANDLERS[NAME] = Handler(endpoint)
     return CustomTarget(endpoint, CompileTarget())
 
@@ -57,6 +57,11 @@ _ARGUMENTS = {
     "clock": Argument("'virtual', 'realtime' or 'none'", choice("virtual", "realtime", "none"), None),
     "preset": Argument("name of a timing preset", lambda value: preset(_text(value)).name, None),
     "timeout": Argument("seconds per launch", lambda value: _options.seconds("timeout", value) or None, None),
+    "memory_limit": Argument(
+        "bytes that a state vector may take; by default half of the machine's memory",
+        lambda value: _options.integer("memory_limit", value, 1, 2**63 - 1),
+        None,
+    ),
     "token": Argument("bearer token of a controller service", _text, None),
 }
 
