@@ -1,0 +1,429 @@
+"""Models whose quantum layers run over the link: same outputs as MerLin, and the same model afterwards."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import photonlink as phl
+from photonlink.errors import LinkTimeout, ProgramError, SessionBusy, SessionClosed
+
+torch = pytest.importorskip("torch")
+merlin = pytest.importorskip("merlin")
+pcvl = pytest.importorskip("perceval")
+
+from merlin import ComputationSpace, LexGrouping, MeasurementStrategy, ModGrouping  # noqa: E402
+from torch import nn  # noqa: E402
+
+from photonlink.merlin import Offloaded, OffloadedLayer, convert, offload  # noqa: E402
+
+FOCK, UNBUNCHED = ComputationSpace.FOCK, ComputationSpace.UNBUNCHED
+
+
+def built(features=3, modes=4, strategy=None, *, scale=1.0, photons=2, dtype=torch.float32, seed=0, **encoding):
+    """A trainable layer of MerLin's builder with random weights."""
+    torch.manual_seed(seed)
+    builder = merlin.CircuitBuilder(modes)
+    builder.add_entangling_layer(trainable=True, name="before")
+    builder.add_angle_encoding(modes=list(range(features)), name="px", scale=scale, **encoding)
+    builder.add_entangling_layer(trainable=True, name="after")
+    strategy = strategy or MeasurementStrategy.probs(UNBUNCHED)
+    return merlin.QuantumLayer(builder=builder, n_photons=photons, measurement_strategy=strategy, dtype=dtype).eval()
+
+
+def from_circuit(dtype=torch.float32):
+    """Two prefixes of inputs, one of weights, in a circuit written by hand."""
+    circuit = pcvl.Circuit(3)
+    circuit.add((0, 1), pcvl.BS(theta=pcvl.P("theta0"))).add(0, pcvl.PS(pcvl.P("a0"))).add(1, pcvl.PS(pcvl.P("b0")))
+    circuit.add((1, 2), pcvl.BS(theta=pcvl.P("theta1"))).add(2, pcvl.PS(pcvl.P("a1"))).add((0, 1), pcvl.BS())
+    torch.manual_seed(1)
+    return merlin.QuantumLayer(
+        circuit=circuit,
+        input_state=[1, 1, 0],
+        trainable_parameters=["theta"],
+        input_parameters=["b", "a"],
+        measurement_strategy=MeasurementStrategy.probs(FOCK),
+        dtype=dtype,
+    ).eval()
+
+
+LAYERS = {
+    "probabilities": lambda dtype: built(dtype=dtype),
+    "fock space": lambda dtype: built(strategy=MeasurementStrategy.probs(FOCK), photons=3, dtype=dtype),
+    "encoding scale": lambda dtype: built(scale=np.pi, dtype=dtype),
+    "sums of features": lambda dtype: built(modes=6, subset_combinations=True, max_order=2, scale=0.7, dtype=dtype),
+    "mode expectations": lambda dtype: built(strategy=MeasurementStrategy.mode_expectations(UNBUNCHED), dtype=dtype),
+    "lex grouping": lambda dtype: built(
+        modes=5, strategy=MeasurementStrategy.probs(UNBUNCHED, LexGrouping(10, 4)), dtype=dtype
+    ),
+    "mod grouping": lambda dtype: built(
+        strategy=MeasurementStrategy.probs(FOCK, ModGrouping(10, 3)), scale=np.pi, dtype=dtype
+    ),
+    "two input prefixes": from_circuit,
+}
+
+
+@pytest.fixture(params=LAYERS)
+def layer(request):
+    return LAYERS[request.param](torch.float32)
+
+
+def features(layer, rows=6, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(rows, len(convert(layer).program.features), generator=generator, dtype=layer.dtype)
+
+
+def hybrid(layer, seed=0):
+    """A classical network around a quantum layer."""
+    torch.manual_seed(seed)
+    conversion = convert(layer)
+    inputs = len(conversion.program.features)
+    return nn.Sequential(nn.Linear(5, inputs), layer, nn.Linear(conversion.output_size, 2)).eval()
+
+
+class Branches(nn.Module):
+    """Quantum layers nested, in a list, and one of them twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.shared = built(seed=1)
+        self.again = self.shared
+        self.inner = nn.ModuleList([nn.Sequential(built(seed=2), nn.Identity()), built(seed=3)])
+
+    def forward(self, x):
+        return self.shared(x) + self.inner[0](x) * self.again(2 * x) - self.inner[1](x)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-6), (torch.float64, 1e-10)])
+@pytest.mark.parametrize("kind", LAYERS)
+def test_outputs_are_those_of_the_layer(kind, dtype, tolerance):
+    layer = LAYERS[kind](dtype)
+    x = features(layer)
+    with torch.no_grad():
+        expected, expected_single = layer(x), layer(x[0])
+        with offload(layer, "sim") as offloaded:
+            y, single = offloaded(x), offloaded(x[0])
+            assert offloaded.output_size == expected.shape[1]  # MerLin's own says nothing of groups
+    assert y.dtype == dtype
+    assert (y - expected).abs().max() < tolerance
+    assert single.shape == expected_single.shape
+    assert (single - expected_single).abs().max() < tolerance
+
+
+def test_a_model_and_its_way_back(layer):
+    model, x = hybrid(layer), torch.rand(4, 5)
+    with torch.no_grad():
+        expected = model(x)
+        offloaded = offload(model, "sim")
+        assert isinstance(model[1], OffloadedLayer)
+        assert (offloaded.model(x) - expected).abs().max() < 1e-6
+        assert offloaded.restore() is model
+        offloaded.restore()
+        assert model[1] is layer
+        assert torch.equal(model(x), expected)
+
+
+def test_nested_and_shared_layers():
+    model, x = Branches().eval(), torch.rand(7, 3)
+    before = dict(model.named_modules(remove_duplicate=False))
+    with torch.no_grad():
+        expected = model(x)
+        handle = offload(model, "sim")
+        with handle as offloaded:
+            assert (offloaded(x) - expected).abs().max() < 1e-6
+            assert set(handle.sessions) == {"shared", "again", "inner.0.0", "inner.1"}
+            assert handle.sessions["shared"] is handle.sessions["again"]
+            assert len({id(session) for session in handle.sessions.values()}) == 3
+            tokens = {path: session.usage.tokens for path, session in handle.sessions.items()}
+    assert tokens == {"shared": 14, "again": 14, "inner.0.0": 7, "inner.1": 7}
+    after = dict(model.named_modules(remove_duplicate=False))
+    assert list(before) == list(after)
+    assert all(after[path] is module for path, module in before.items())
+    assert all(session.closed for session in handle.sessions.values())
+
+
+def test_equal_programs_share_a_session():
+    model = nn.Sequential(built(seed=4), nn.Linear(6, 3), built(seed=4)).eval()
+    handle = offload(model, "sim")
+    with handle:
+        assert handle.sessions["0"] is handle.sessions["2"]
+
+
+def test_modules_of_merlin_around_the_layer():
+    torch.manual_seed(0)
+    model, x = nn.Sequential(merlin.QuantumLayer.simple(3, output_size=4)).eval(), torch.rand(5, 3)
+    with torch.no_grad():
+        expected = model(x)
+        with offload(model, "sim") as offloaded:
+            assert (offloaded(x) - expected).abs().max() < 1e-6
+
+
+def test_partial_measurements_give_their_probabilities():
+    layer = built(strategy=MeasurementStrategy.partial([0, 2], FOCK), dtype=torch.float64)
+    x = features(layer)
+    with torch.no_grad(), offload(layer, "sim") as offloaded:
+        assert (offloaded(x) - layer(x).tensor).abs().max() < 1e-10
+
+
+def test_samples_are_those_of_the_program():
+    layer = built()
+    x = features(layer)
+    expected = convert(layer).program.simulate(x, precision="float32", shots=40, seed=3)
+    with torch.no_grad(), offload(layer, "sim", shots=40, seed=3) as offloaded:
+        assert np.array_equal(offloaded(x).numpy(), expected)
+        assert offloaded(x, shots=40, sampling_method="multinomial").shape == expected.shape
+        with pytest.raises(ProgramError, match=r"shots=50.*shots=40"):
+            offloaded(x, shots=50)
+        with pytest.raises(ProgramError, match="gaussian"):
+            offloaded(x, sampling_method="gaussian")
+
+
+def test_a_layer_without_inputs():
+    builder = merlin.CircuitBuilder(4)
+    builder.add_entangling_layer(trainable=True)
+    layer = merlin.QuantumLayer(builder=builder, n_photons=2).eval()
+    with torch.no_grad(), offload(layer, "sim") as offloaded:
+        assert (offloaded() - layer()).abs().max() < 1e-6
+
+
+def test_sequences():
+    layer = built()
+    x = features(layer, rows=6)
+    with torch.no_grad(), offload(layer, "sim") as offloaded:
+        assert torch.equal(offloaded(x.reshape(2, 3, 3)), offloaded(x).reshape(2, 3, 6))
+
+
+def test_layers_of_photonlink():
+    from photonlink.torch import QuantumLayer
+
+    torch.manual_seed(5)
+    model, x = (
+        nn.Sequential(nn.Linear(4, 3), QuantumLayer.simple(3, output_size=4), nn.Linear(4, 2)).eval(),
+        torch.rand(3, 4),
+    )
+    with torch.no_grad():
+        expected = model(x)
+        with offload(model, "sim") as offloaded:
+            assert isinstance(offloaded[1], OffloadedLayer)
+            assert (offloaded(x) - expected).abs().max() < 1e-6
+
+
+def test_inputs_one_by_one():
+    layer = from_circuit()
+    x = features(layer)
+    with torch.no_grad(), offload(layer, "sim") as offloaded:
+        assert (offloaded(x[:, :1], x[:, 1:]) - layer(x[:, :1], x[:, 1:])).abs().max() < 1e-6
+        assert (offloaded(x.T.contiguous().T) - layer(x)).abs().max() < 1e-6  # rows that are not contiguous
+
+
+# ---- inference only
+
+
+def test_it_is_for_inference():
+    model, x = hybrid(built()), torch.rand(4, 5)
+    with offload(model, "sim") as offloaded:
+        with pytest.raises(ProgramError, match=r"layer '1'.*no_grad"):
+            offloaded(x)
+        with torch.inference_mode():
+            assert offloaded(x).shape == (4, 2)
+        offloaded.train()
+        with torch.no_grad(), pytest.raises(ProgramError, match=r"layer '1'.*eval"):
+            offloaded(x)
+
+
+def test_a_model_in_training_mode_can_be_offloaded_before_it_is_evaluated():
+    model = hybrid(built()).train()
+    with torch.no_grad(), offload(model, "sim") as offloaded:
+        assert offloaded.eval()(torch.rand(4, 5)).shape == (4, 2)
+
+
+@pytest.mark.parametrize(
+    ("x", "said"),
+    [
+        (torch.zeros(2, 3, dtype=torch.complex64), "complex64"),
+        (torch.zeros(2, 3, dtype=torch.int64), "int64"),
+        (np.zeros((2, 3)), "ndarray"),
+        (torch.zeros(2, 4), "3 features"),
+        (torch.zeros(2, 3, dtype=torch.float16), "float16"),
+        (torch.full((2, 3), float("nan")), "not finite"),
+    ],
+)
+def test_wrong_inputs(x, said):
+    with torch.no_grad(), offload(built(), "sim") as offloaded, pytest.raises(ProgramError, match=said):
+        offloaded(x)
+
+
+def test_weights_can_be_saved_but_not_loaded(layer):
+    model = hybrid(layer)
+    weights = copy.deepcopy(model.state_dict())
+    with offload(model, "sim") as offloaded:
+        saved = offloaded.state_dict()
+        assert list(saved) == list(weights)
+        assert all(torch.equal(saved[name], weights[name]) for name in weights)
+        with pytest.raises(ProgramError, match="restore"):
+            offloaded.load_state_dict(weights)
+    model.load_state_dict(weights)
+
+
+def test_its_parameters_are_not_trained():
+    model = hybrid(built())
+    with offload(model, "sim") as offloaded:
+        assert [name for name, _ in offloaded.named_parameters()] == ["0.weight", "0.bias", "2.weight", "2.bias"]
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, pickle.dumps])
+def test_an_offloaded_model_cannot_be_copied(duplicate):
+    with offload(hybrid(built()), "sim") as offloaded, pytest.raises(ProgramError, match="restore"):
+        duplicate(offloaded)
+
+
+def test_representation_names_target_and_program():
+    with offload(hybrid(built()), "sim") as offloaded:
+        assert "OffloadedLayer(target='sim', program=Program(modes=4" in repr(offloaded)
+
+
+# ---- where it runs
+
+
+def test_a_given_session_must_execute_the_program(photonlink_session):
+    layer = built()
+    model = hybrid(layer)
+    program = convert(layer).program
+    session = photonlink_session(program, precision="float32")
+    with torch.no_grad(), offload(model, session) as offloaded:
+        assert offloaded(torch.rand(4, 5)).shape == (4, 2)
+    assert not session.closed  # it is its owner's
+    with torch.no_grad():
+        next(layer.parameters()).add_(0.1)
+    with pytest.raises(ProgramError, match=rf"(?s){program.digest[:8]}.*layer '1'"):
+        offload(model, session)
+    assert model[1] is layer
+
+
+def test_results_of_a_given_session_have_the_dtype_of_the_layer(photonlink_session):
+    layer = built()
+    session = photonlink_session(convert(layer).program, precision="float64")
+    with torch.no_grad(), offload(hybrid(layer), session) as offloaded:
+        assert offloaded(torch.rand(4, 5)).dtype == torch.float32
+
+
+def test_a_mapping_names_every_layer(photonlink_session):
+    model, x = Branches().eval(), torch.rand(2, 3)
+    session = photonlink_session(convert(model.inner[1]).program)
+    with torch.no_grad():
+        expected = model(x)
+        with offload(model, {"shared": "sim", "inner.0.0": "sim", "inner.1": session}, seed=1) as offloaded:
+            assert (offloaded(x) - expected).abs().max() < 1e-6
+    assert session.usage.tokens == 2
+    with pytest.raises(ProgramError, match=r"missing: \['inner.1'\], unknown: \['elsewhere'\]"):
+        offload(model, {"shared": "sim", "inner.0.0": "sim", "elsewhere": "sim"})
+
+
+def test_options_belong_to_sessions_that_are_reserved(photonlink_session):
+    layer = built()
+    with pytest.raises(ProgramError, match="shots"):
+        offload(layer, photonlink_session(convert(layer).program), shots=10)
+    with pytest.raises(ProgramError, match="where is 7"):
+        offload(layer, 7)
+
+
+def test_options_reach_the_session():
+    with offload(built(), "sim", shots=10, preset="belenos", precision="float64") as offloaded:
+        info = offloaded.session.info
+        assert (info.preset, info.precision, offloaded.session.shots) == ("belenos", "float64", 10)
+
+
+def test_a_refused_reservation_leaves_the_model_as_it_was():
+    """The second layer finds the controller taken by the first."""
+    model = Branches().eval()
+    layers = [model.shared, model.inner[0][0], model.inner[1]]
+    with phl.Controller() as one:
+        with pytest.raises(SessionBusy):
+            offload(model, "sim", controller=one)
+        assert one.status()["state"] == "released"
+    assert [model.shared, model.inner[0][0], model.inner[1]] == layers
+
+
+def test_an_error_of_the_link_reaches_the_caller(photonlink_faulty):
+    layer = built()
+    faulty = photonlink_faulty("timeout", at=2)
+    session = phl.reserve("sim", convert(layer).program, controller=faulty, timeout=0.3)
+    with session, torch.no_grad(), offload(layer, session) as offloaded:
+        offloaded(features(layer, rows=2))
+        with pytest.raises(LinkTimeout):
+            offloaded(features(layer, rows=2))
+
+
+def test_after_the_end():
+    handle = offload(hybrid(built()), "sim")
+    layer = handle.model[1]
+    handle.restore()
+    with torch.no_grad(), pytest.raises(SessionClosed):
+        layer(torch.rand(2, 3))
+
+
+def test_somebody_elses_module_is_kept():
+    model = hybrid(built())
+    handle = offload(model, "sim")
+    model[1] = other = nn.Identity()
+    assert isinstance(handle, Offloaded)
+    assert handle.restore()[1] is other
+
+
+# ---- what cannot be offloaded
+
+
+def test_layers_that_are_to_stay_local():
+    model, x = Branches().eval(), torch.rand(2, 3)
+    model.inner[1].force_local = True
+    with torch.no_grad():
+        expected = model(x)
+        handle = offload(model, "sim")
+        with handle as offloaded:
+            assert (offloaded(x) - expected).abs().max() < 1e-6
+            assert "inner.1" not in handle.sessions
+
+
+def test_a_model_without_quantum_layers():
+    with pytest.raises(ProgramError, match="Linear has no quantum layer"):
+        offload(nn.Linear(2, 2), "sim")
+    with pytest.raises(ProgramError, match=r"expected a torch.nn.Module"):
+        offload(lambda x: x, "sim")
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: built(strategy=MeasurementStrategy.amplitudes()), "amplitudes"),
+        (lambda: merlin.QuantumLayer(builder=_memristive(), n_photons=2), "memristive"),
+        (lambda: _objects(), "return_object"),
+    ],
+)
+def test_layers_without_a_program_are_named(make, said):
+    model = nn.Sequential(nn.Identity(), nn.Sequential(make())).eval()
+    with pytest.raises(ProgramError, match=rf"layer '1.0' .*{said}"):
+        offload(model, "sim")
+
+
+def _memristive():
+    builder = merlin.CircuitBuilder(4)
+    builder.add_entangling_layer(trainable=True)
+    builder.add_memristive_ps(1, lambda state, output: state + output[:, 0], initial_state=0.1)
+    return builder
+
+
+def _objects():
+    builder = merlin.CircuitBuilder(4)
+    builder.add_angle_encoding(modes=[0, 1], name="px")
+    return merlin.QuantumLayer(builder=builder, n_photons=2, return_object=True)
+
+
+def test_other_quantum_modules_are_named_instead_of_run_locally():
+    kernel = merlin.FidelityKernel(merlin.FeatureMap.simple(2), n_photons=1)
+    model = nn.Sequential(built(), nn.Sequential(kernel)).eval()
+    with pytest.raises(ProgramError, match=r"layer '1.0' is a FidelityKernel"):
+        offload(model, "sim")
+    kernel.force_local = True
+    with offload(model, "sim"):
+        assert model[1][0] is kernel
