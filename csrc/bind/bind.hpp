@@ -17,5 +17,6 @@ void bind_link(pybind11::module_& module);
 void bind_qsc(pybind11::module_& module);
 void bind_device_port(pybind11::module_& module);
 void bind_transport(pybind11::module_& module);
+void bind_device_call(pybind11::module_& module);
 
 }  // namespace photonlink::bind

@@ -12,4 +12,5 @@ PYBIND11_MODULE(_core, module) {
     photonlink::bind::bind_device_port(module);
     photonlink::bind::bind_qsc(module);
     photonlink::bind::bind_transport(module);
+    photonlink::bind::bind_device_call(module);
 }

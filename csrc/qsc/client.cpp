@@ -110,6 +110,11 @@ CallResult SessionClient::echo(u64 rounds, u64* latencies_ns, const CallOptions&
     return run(call, rounds, one_at_a_time);
 }
 
+CallResult SessionClient::call(RawRequest* request, const CallOptions& options) {
+    RawCall call(config_.key, *request);
+    return run(call, 1, options);
+}
+
 CallResult SessionClient::run(ClientCall& call, u64 rows, const CallOptions& options) {
     running_.fetch_add(1);  // before the look at stopping_, and stop() before the look at running_: one sees the other
     CallResult result{CallStatus::Closed};

@@ -214,6 +214,32 @@ class EchoCall : public ClientCall {
     u64 sent_ns_ = 0;
 };
 
+/// Key, and arguments that the caller encoded.
+class RawCall : public ClientCall {
+  public:
+    RawCall(u64 key, RawRequest& request) : key_(key), request_(request) {}
+
+    void write(u64 /*row*/, u32 request_id, void* frame, link::Sink*) override {
+        const u64 arg_len = wire::kKeyBytes + request_.arg_bytes;
+        wire::write_request(frame, request_.function_id, static_cast<u32>(arg_len), request_id, 0);
+        u8* payload = static_cast<u8*>(wire::payload(frame));
+        platform::copy_bytes(payload, &key_, wire::kKeyBytes);
+        if (request_.arg_bytes != 0) platform::copy_bytes(payload + wire::kKeyBytes, request_.args, request_.arg_bytes);
+    }
+
+    bool take(u64 /*row*/, const void* result, u64 length) override {
+        request_.result_bytes = length;
+        if (length != 0 && length <= request_.capacity) platform::copy_bytes(request_.result, result, length);
+        return true;
+    }
+
+    bool takes_ids() const override { return wire::is_datapoint(request_.function_id); }
+
+  private:
+    const u64 key_;
+    RawRequest& request_;
+};
+
 inline bool ReportCall::take(u64 row, const void* result, u64 length) {
     wire::ReportHeader header;
     if (length < sizeof header) return false;

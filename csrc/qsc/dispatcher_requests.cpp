@@ -43,7 +43,7 @@ u32 Dispatcher::sort_in(ServedPort& port, u32 arrived) {
         const auto problem = wire::parse_request(frame, port.server.geometry().slot_bytes, &request.header);
         if (problem != wire::ParseError::None) {
             port.answer(request, wire::Status::BadLength, 0);
-        } else if (is_datapoint(request.header.function_id)) {
+        } else if (wire::is_datapoint(request.header.function_id)) {
             if (!port.has_ids()) port.start_ids(id_ranges_++ * kIdsPerRange);
             request.id = port.id_of(request.header.request_id);
             port.enqueue(request);

@@ -10,12 +10,6 @@ namespace photonlink::qsc {
 /// What a datapoint's answer is made of.
 enum class Output : u8 { Float64, Float32, Report };
 
-/// True for the functions that execute a datapoint.
-inline bool is_datapoint(u32 function) {
-    return function == wire::kInfer || function == wire::kInferF32 || function == wire::kInferMixed ||
-           function == wire::kReport;
-}
-
 /// Size of one phase in a datapoint's request.
 inline u32 phase_bytes_of(u32 function) { return function == wire::kInferF32 ? sizeof(float) : sizeof(double); }
 

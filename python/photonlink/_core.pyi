@@ -20,6 +20,7 @@ __all__: list[str] = [
     "ClockMode",
     "Controller",
     "ControllerStatus",
+    "DEVICE_CALL_ABI",
     "DevicePort",
     "Differentiator",
     "DlpackArray",
@@ -51,6 +52,7 @@ __all__: list[str] = [
     "noise_method",
     "output_size",
     "phase_degree",
+    "open_device",
     "predict_amplitude_bytes",
     "predict_bytes",
     "predict_gradient_bytes",
@@ -831,6 +833,30 @@ def noise_method(spec: ProgramSpec, sampled: bool) -> str:
     How noise is simulated, in words.
     """
 
+@typing.overload
+def open_device(
+    open_function: typing.SupportsInt | typing.SupportsIndex,
+    device: typing.SupportsInt | typing.SupportsIndex,
+    session: LocalSession,
+    program: ProgramSpec,
+    timeout: typing.SupportsFloat | typing.SupportsIndex,
+) -> int:
+    """
+    Opens a device of libphotonlink_device_call with a link to the session; a photonlink_device_status.
+    """
+
+@typing.overload
+def open_device(
+    open_function: typing.SupportsInt | typing.SupportsIndex,
+    device: typing.SupportsInt | typing.SupportsIndex,
+    session: ShmSession,
+    program: ProgramSpec,
+    timeout: typing.SupportsFloat | typing.SupportsIndex,
+) -> int:
+    """
+    Opens a device of libphotonlink_device_call with a link to the session; a photonlink_device_status.
+    """
+
 def output_size(spec: ProgramSpec) -> int:
     """
     Values per datapoint.
@@ -882,3 +908,5 @@ def states_at(
     """
     States at positions of the basis, (positions, modes) uint8, without listing the others.
     """
+
+DEVICE_CALL_ABI: int = 1

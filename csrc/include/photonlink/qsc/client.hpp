@@ -15,6 +15,7 @@
 #include "photonlink/encode.hpp"
 #include "photonlink/link/client.hpp"
 #include "photonlink/optics/program.hpp"
+#include "photonlink/wire/functions.hpp"
 
 namespace photonlink::qsc {
 
@@ -69,6 +70,16 @@ struct Reports {
     std::vector<u32> counts;
 };
 
+/// A call of any function in encoding B, for callers that bring their arguments encoded. The key is not among them.
+struct RawRequest {
+    u32 function_id;
+    const void* args;
+    u64 arg_bytes;  // at most most_arg_bytes()
+    void* result;   // receives the result if it fits
+    u64 capacity;
+    u64 result_bytes = 0;  // what came
+};
+
 /// What a session's client must know of its session.
 struct ClientConfig {
     u64 key = 0;
@@ -99,6 +110,9 @@ class SessionClient {
     CallResult report(const Features& features, const Output& out, Reports* reports, const CallOptions& options);
     /// `rounds` echoes of 16 bytes, one at a time; nanoseconds of each round trip.
     CallResult echo(u64 rounds, u64* latencies_ns, const CallOptions& options);
+    /// One call of any function. Ok says that the controller answered Ok: compare result_bytes with what you expect.
+    CallResult call(RawRequest* request, const CallOptions& options);
+    u64 most_arg_bytes() const { return geometry().slot_bytes - wire::kHeaderBytes - wire::kKeyBytes; }
 
     /// Ends every call of every thread with Closed, now and from now on.
     void stop();
@@ -115,6 +129,7 @@ class SessionClient {
     u32 slots_in_use();
     u32 slots() const { return port_.geometry().slots; }
     const link::Geometry& geometry() const { return port_.geometry(); }
+    const ClientConfig& config() const { return config_; }
 
   private:
     /// Memory lent for one answer that nobody waits for any more.

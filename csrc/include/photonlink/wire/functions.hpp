@@ -22,6 +22,11 @@ inline constexpr u32 kInferMixed = function_id("photonlink_infer_mixed");
 inline constexpr u32 kReport = function_id("photonlink_report");
 inline constexpr u32 kStatus = function_id("photonlink_status");
 
+/// True for the functions that execute a datapoint.
+PHL_HD constexpr bool is_datapoint(u32 function) {
+    return function == kInfer || function == kInferF32 || function == kInferMixed || function == kReport;
+}
+
 inline constexpr u32 kKeyBytes = 8;
 inline constexpr u32 kCountBytes = 8;
 
