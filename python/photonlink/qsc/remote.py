@@ -114,11 +114,16 @@ class _Remote:
 
     # As a session.
 
-    def open_device_port(self, _slots: int) -> _core.DevicePort:
-        """A port for calls from a device; the service decides how many slots it has."""
+    @property
+    def native(self) -> _core.ShmSession:
+        """The session's link."""
         if self._link is None:
             _gone()
-        return self._link.open_device_port()
+        return self._link
+
+    def open_device_port(self, _slots: int) -> _core.DevicePort:
+        """A port for calls from a device; the service decides how many slots it has."""
+        return self.native.open_device_port()
 
     def usage(self) -> _Used:
         try:
