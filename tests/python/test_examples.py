@@ -16,6 +16,7 @@ EXAMPLES = sorted((ROOT / "examples").glob("[0-9]*.py"))
 # Those that bring a kernel of their own.
 NEED_GPU = [path for path in EXAMPLES if path.with_suffix(".cu").exists()]
 OPTIONAL = ("cudaq", "torch", "merlin")
+APPLICATIONS = "from comparison import"  # several seeds and controls: their reduced setting will do here
 
 
 def _run(arguments, cwd):
@@ -28,10 +29,11 @@ def _run(arguments, cwd):
 
 @pytest.mark.parametrize("path", [path for path in EXAMPLES if path not in NEED_GPU], ids=lambda path: path.stem)
 def test_example(path, tmp_path):
+    text = path.read_text()
     for package in OPTIONAL:
-        if f"import {package}\n" in path.read_text() and importlib.util.find_spec(package) is None:
+        if f"import {package}\n" in text and importlib.util.find_spec(package) is None:
             pytest.skip(f"{package} is not installed")
-    assert _run([str(path)], tmp_path).strip()
+    assert _run([str(path), *(["--quick"] if APPLICATIONS in text else [])], tmp_path).strip()
 
 
 @pytest.mark.parametrize("path", NEED_GPU, ids=lambda path: path.stem)
