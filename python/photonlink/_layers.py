@@ -82,6 +82,11 @@ class LayerProgram:
         imperfections = Imperfections(program.noise, program.detectors, program.min_detected_photons)
         return cls(trainable, Wires({}, (), (), program.features, {}), imperfections, None)
 
+    def without_interference(self) -> LayerProgram:
+        """The same layer with fully distinguishable photons: the control for what interference contributes."""
+        base = self.trainable.base.replace(interference=False)
+        return replace(self, trainable=replace(self.trainable, base=base))
+
     @cached_property
     def template(self) -> Program:
         """The program with all trainable parameters 0."""

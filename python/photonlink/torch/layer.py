@@ -91,6 +91,7 @@ class QuantumLayer(torch.nn.Module):  # type: ignore[misc]  # torch is not looke
         session: Session | None = None,
         target: str = "sim",
         seed: int = 0,
+        interference: bool = True,
     ) -> None:
         described_by = {
             "builder": builder,
@@ -117,6 +118,10 @@ class QuantumLayer(torch.nn.Module):  # type: ignore[misc]  # torch is not looke
                 measurement_strategy=measurement_strategy,
                 noise=noise,
             )
+        if not interference:
+            if session is not None:
+                raise ProgramError("interference is part of the session's program: leave it away")
+            layer = layer.without_interference()
         if dtype is None:
             dtype = getattr(torch, session.info.precision) if session is not None else torch.float32
         self._set_up(layer, session, target, _options.integer("seed", seed, 0, 2**64), device, dtype)
@@ -162,6 +167,7 @@ class QuantumLayer(torch.nn.Module):  # type: ignore[misc]  # torch is not looke
         computation_space: Any = "unbunched",
         target: str = "sim",
         seed: int = 0,
+        interference: bool = True,
     ) -> QuantumLayer:
         """MerLin's simple layout: trainable mesh, one phase per feature, trainable mesh.
 
@@ -173,6 +179,7 @@ class QuantumLayer(torch.nn.Module):  # type: ignore[misc]  # torch is not looke
             computation_space: ``"fock"``, ``"unbunched"`` or ``"dual_rail"``, or MerLin's ``ComputationSpace``.
             target: See the class.
             seed: See the class.
+            interference: See the class.
 
         Examples:
             >>> QuantumLayer.simple(input_size=5, output_size=3)
@@ -192,6 +199,7 @@ class QuantumLayer(torch.nn.Module):  # type: ignore[misc]  # torch is not looke
             dtype=dtype,
             target=target,
             seed=seed,
+            interference=interference,
         )
 
     @classmethod
