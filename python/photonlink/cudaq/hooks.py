@@ -19,7 +19,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 from photonlink.cudaq import pending, results
 from photonlink.errors import ProgramError
@@ -61,9 +61,12 @@ def install(cudaq: Any, selected: Callable[[], str | None]) -> None:
     """Apply the changes; ``selected`` names the target of ours that is selected, if one is."""
     from cudaq.mlir._mlir_libs._quakeDialects import cudaq_runtime as runtime
 
+    _log.find()
     _remember_seed(cudaq, runtime)
     for name, call in _UNSUPPORTED.items():
         _refuse(runtime, name, call, selected)
+    _divert(runtime, "set_noise", _refuse_noise, selected)
+    _divert(runtime, "get_noise", lambda: None, selected)
     for name in ("SamplePolicy", "ObservePolicy", "launch_sample", "launch_observe"):
         _make_quiet(runtime, name, selected)
     launch_observe = runtime.launch_observe
@@ -76,7 +79,7 @@ def install(cudaq: Any, selected: Callable[[], str | None]) -> None:
 def settle() -> None:
     """Before another target is selected: pending launches end, and CUDA-Q's log level is what it started with."""
     launcher.stop()
-    _set_level(_started_with)
+    _log.restore()
 
 
 def _remember_seed(cudaq: Any, runtime: Any) -> None:
@@ -102,6 +105,13 @@ def _refuse(runtime: Any, name: str, call: str, selected: Callable[[], str | Non
     _divert(runtime, name, refuse, selected)
 
 
+def _refuse_noise(_model: Any) -> NoReturn:
+    raise ProgramError(
+        "the noise models of CUDA-Q are models of qubits, and this target simulates photons: "
+        "cudaq.set_target('photonlink', noise=photonlink.Noise(...))"
+    )
+
+
 def _divert(runtime: Any, name: str, ours: Callable[..., Any], selected: Callable[[], str | None]) -> None:
     original = getattr(runtime, name)
 
@@ -116,7 +126,7 @@ def _make_quiet(runtime: Any, name: str, selected: Callable[[], str | None]) -> 
     original = getattr(runtime, name)
 
     def call(*arguments: Any, **options: Any) -> Any:
-        with _quiet():
+        with _log.quiet():
             return original(*arguments, **options)
 
     _divert(runtime, name, call, selected)
@@ -125,30 +135,40 @@ def _make_quiet(runtime: Any, name: str, selected: Callable[[], str | None]) -> 
 # ---- CUDA-Q's log
 
 
-def _logger() -> ctypes.CDLL | None:
-    try:
-        library = ctypes.CDLL("libcudaq-logger.so", mode=os.RTLD_NOLOAD | os.RTLD_NOW)
-        library._ZN5cudaq6detail11setLogLevelENS0_8LogLevelE.argtypes = [ctypes.c_int]
-        library._ZN5cudaq6detail11setLogLevelENS0_8LogLevelE.restype = None
-        library._ZN5cudaq6detail11getLogLevelEv.restype = ctypes.c_int
-    except (OSError, AttributeError):
-        return None  # only messages are lost
-    return library
+class _Log:
+    """The level of the log that CUDA-Q and Perceval's library share, without a way to it from Python."""
+
+    def __init__(self) -> None:
+        self._library: ctypes.CDLL | None = None
+        self._level = _WARNING
+
+    def find(self) -> None:
+        """Look for it among the loaded libraries; if it is not there, only messages are the worse for it."""
+        try:
+            library = ctypes.CDLL("libcudaq-logger.so", mode=os.RTLD_NOLOAD | os.RTLD_NOW)
+            library._ZN5cudaq6detail11setLogLevelENS0_8LogLevelE.argtypes = [ctypes.c_int]
+            library._ZN5cudaq6detail11setLogLevelENS0_8LogLevelE.restype = None
+            library._ZN5cudaq6detail11getLogLevelEv.restype = ctypes.c_int
+        except (OSError, AttributeError):
+            return
+        self._library = library
+        self._level = library._ZN5cudaq6detail11getLogLevelEv()
+
+    def set(self, level: int) -> None:
+        if self._library:
+            self._library._ZN5cudaq6detail11setLogLevelENS0_8LogLevelE(level)
+
+    def restore(self) -> None:
+        """The level that it started with."""
+        self.set(self._level)
+
+    @contextmanager
+    def quiet(self) -> Iterator[None]:
+        self.set(_ERROR if self._level == _WARNING else self._level)
+        try:
+            yield
+        finally:
+            self.restore()
 
 
-_library = _logger()
-_started_with = _library._ZN5cudaq6detail11getLogLevelEv() if _library else _WARNING
-
-
-def _set_level(level: int) -> None:
-    if _library:
-        _library._ZN5cudaq6detail11setLogLevelENS0_8LogLevelE(level)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    _set_level(_ERROR if _started_with == _WARNING else _started_with)
-    try:
-        yield
-    finally:
-        _set_level(_started_with)
+_log = _Log()

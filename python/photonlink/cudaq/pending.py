@@ -6,8 +6,6 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from photonlink.errors import ProgramError
-
 __all__ = ["Launcher", "Pending"]
 
 
@@ -41,7 +39,7 @@ class Launcher:
     ) -> Pending:
         """As CUDA-Q's ``sample_async_impl``."""
         if noise is not None:
-            raise ProgramError("noise models of CUDA-Q are not supported: set_target(..., noise=photonlink.Noise(...))")
+            self.runtime.set_noise(noise)  # which refuses it
 
         def launch() -> Any:
             context = self.runtime.ExecutionContext("sample", shots)

@@ -7,6 +7,7 @@ travel. It ends when the kernel's shape, the shots, the seed or the target chang
 from __future__ import annotations
 
 import math
+import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
@@ -47,6 +48,7 @@ class Runner:
 
     def __init__(self, options: Options) -> None:
         self._options = options
+        self._lock = threading.Lock()
         self._programs: OrderedDict[Layout, Optics] = OrderedDict()
         self._controller: Controller | None = None
         self._session: Session | None = None
@@ -64,22 +66,24 @@ class Runner:
         layout = Layout(lowered.wires, lowered.entanglers)
         chosen = method(layout, self._options, shots)
         blocks = [lowered.measured_in(setting) for setting in settings]
-        if chosen == "dual_rail_vector":
-            return self._on_qubits(layout, blocks, shots)
-        optics = self._optics(layout)
-        rows = np.stack([optics.datapoint(one) for one in blocks])
-        try:
-            return self._on_photons(optics, rows, shots)
-        except SessionClosed:  # a service may end sessions that were idle; what it refused, it did not execute
-            self._end_session()
-            return self._on_photons(optics, rows, shots)
+        with self._lock:  # asynchronous launches come from a thread of their own
+            if chosen == "dual_rail_vector":
+                return self._on_qubits(layout, blocks, shots)
+            optics = self._optics(layout)
+            rows = np.stack([optics.datapoint(one) for one in blocks])
+            try:
+                return self._on_photons(optics, rows, shots)
+            except SessionClosed:  # a service may end sessions that were idle; what it refused, it did not execute
+                self._end_session()
+                return self._on_photons(optics, rows, shots)
 
     def release(self) -> None:
         """End the session and its controller."""
-        self._end_session()
-        if self._controller is not None:
-            self._controller.close()
-            self._controller = None
+        with self._lock:
+            self._end_session()
+            if self._controller is not None:
+                self._controller.close()
+                self._controller = None
 
     # ---- photons
 
