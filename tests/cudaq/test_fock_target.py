@@ -5,7 +5,9 @@ import math
 import cudaq
 import numpy as np
 import pytest
+from scipy import stats
 
+import photonlink as phl
 from photonlink.cudaq import fock
 from photonlink.cudaq.fock import (
     annihilate,
@@ -83,16 +85,16 @@ def crowd():
 
 def test_results_say_how_they_came_about():
     said = cudaq.sample(pair, 3, 0.7, shots_count=500).annotations
-    assert said["method"] == "linear optics"
+    assert said["method"] == "linear_optics"
     assert (said["photons"], said["modes"], said["level"], said["shots"]) == (2, 2, 3, 500)
     assert (said["qsc"], said["clock"], said["simulated"], said["norm_lost"]) == ("sim", "virtual", True, 0.0)
     assert said["modelled_seconds"] == pytest.approx(500 / 100e3)  # of the flat preset "article"
     said = cudaq.sample(pair, 2, 0.7).annotations
-    assert said["method"] == "state vector"
+    assert said["method"] == "state_vector"
     assert "2 photons can meet" in said["why"]
     assert said["norm_lost"] == pytest.approx(1 - math.cos(1.4) ** 2)
     assert said["modelled_seconds"] is None
-    assert cudaq.sample(overfull).annotations["method"] == "definite photon numbers"
+    assert cudaq.sample(overfull).annotations["method"] == "definite"
 
 
 def test_arguments_reach_the_session():
@@ -104,7 +106,7 @@ def test_arguments_reach_the_session():
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ({"stric": True}, "no argument 'stric'; its arguments are qsc .*strict .*clock .*preset .*timeout"),
+        ({"stric": True}, "no argument 'stric'; its arguments are strict .*qsc .*noise .*preset .*clock .*timeout"),
         ({"strict": 1}, "argument 'strict' .* is 1, expected True"),
         ({"qsc": 3}, "argument 'qsc' .* is 3"),
         ({"preset": "fast"}, "unknown preset 'fast'"),
@@ -117,6 +119,35 @@ def test_wrong_arguments_are_named_and_change_nothing(arguments, text):
     with pytest.raises(ProgramError, match=text):
         cudaq.set_target("photonlink-fock", **arguments)
     assert cudaq.get_target().name == "qpp-cpu"
+
+
+def test_noise():
+    cudaq.set_target("photonlink-fock", noise=phl.Noise(indistinguishability=0.0, transmittance=0.5))
+    cudaq.set_random_seed(1)
+    result = cudaq.sample(pair, 3, math.pi / 4, shots_count=10_000)
+    assert result.annotations["success_probability"] == pytest.approx(0.25)  # both photons arrive
+    # Photons that can be told apart do not interfere: each goes either way.
+    expected = [2500, 5000, 2500]
+    assert stats.chisquare([result.count(text) for text in ("20", "11", "02")], expected).pvalue > 1e-4
+    with pytest.raises(ProgramError, match=r"noise is that of photons in linear optics, .*: up to 2 photons can meet"):
+        cudaq.sample(pair, 2, 0.7)
+    cudaq.set_target("photonlink-fock", noise=phl.Noise(g2=0.01), strict=True)
+    with pytest.raises(ProgramError, match="may emit up to 4 photons, and level 3 holds 2"):
+        cudaq.sample(pair, 3, 0.7)
+
+
+def test_noise_of_a_chip_comes_with_its_clock():
+    cudaq.set_target("photonlink-fock", noise="ascella", strict=False)
+    said = cudaq.sample(pair, 3, 0.7, shots_count=100).annotations
+    assert said["preset"] == "ascella"
+    assert 0 < said["success_probability"] < 0.1
+
+
+def test_a_session_of_the_user_is_not_in_the_way():
+    program = fock.program(pair, 3, 0.7)
+    with phl.reserve("sim", program) as session:
+        assert sum(dict(cudaq.sample(pair, 3, 0.7).items()).values()) == 1000
+        np.testing.assert_allclose(session.infer(np.zeros(0)).sum(), 1)
 
 
 def test_unknown_controllers_are_refused():
@@ -271,7 +302,7 @@ def test_few_photons_in_many_modes_need_few_amplitudes():
 
     cudaq.set_target("photonlink-fock", memory_limit=2**26)
     result = cudaq.sample(kernel, math.pi / 2)
-    assert result.annotations["method"] == "state vector"
+    assert result.annotations["method"] == "state_vector"
     # A swap throughout: the first photon goes to the last mode, where another is put on top, and returns to the first.
     assert dict(result.items()) == {"00": 1000}
     assert sum(p for text, p in fock.distribution(kernel, 0.9).items() if text == "00") < 1

@@ -88,7 +88,7 @@ def program(kernel: Any, *args: Any, readout: Readout | None = None) -> Program:
     if isinstance(sorted_out, optics.NotLinear):
         raise ProgramError(f"the kernel is no photonic program: {sorted_out.reason}")
     chosen = Readout.probs(space="fock") if readout is None else readout
-    return optics.program(sorted_out, tuple(range(done.modes)), chosen, done.features)
+    return optics.program(sorted_out, tuple(range(done.modes)), chosen, features=done.features)
 
 
 def distribution(kernel: Any, *args: Any, strict: bool = False) -> dict[str, float]:

@@ -26,6 +26,7 @@ from photonlink.cudaq.fock.recording import (
     ShiftKind,
 )
 from photonlink.errors import ProgramError
+from photonlink.noise import Noise
 from photonlink.program import Program
 from photonlink.readout import Readout
 
@@ -138,7 +139,9 @@ def linear_optics(kernel: Recording) -> Optics | NotLinear:
     return Optics(kernel.level, tuple(tracker.photons), kept, lit, tuple(sorted(tracker.saturated)))
 
 
-def program(optics: Optics, modes: tuple[int, ...], readout: Readout, features: int) -> Program:
+def program(
+    optics: Optics, modes: tuple[int, ...], readout: Readout, *, features: int = 0, noise: Noise | None = None
+) -> Program:
     """The program whose modes are the given ones.
 
     Args:
@@ -146,6 +149,7 @@ def program(optics: Optics, modes: tuple[int, ...], readout: Readout, features: 
         modes: Modes of the kernel that the program has, at least those that are lit; at least one holds a photon.
         readout: What a datapoint returns.
         features: Number of features, named x0, x1, ...
+        noise: Imperfections.
 
     Raises:
         ProgramError: There is no photon, or the readout does not go with it.
@@ -163,7 +167,7 @@ def program(optics: Optics, modes: tuple[int, ...], readout: Readout, features: 
     if not any(state):
         raise ProgramError("the kernel prepares no photon: create() at least one")
     names = [f"x{index}" for index in range(features)]
-    return assembler.build(Program, state, names, readout, interference=True, wrap=False, dac_bits=0)
+    return assembler.build(Program, state, names, readout, interference=True, wrap=False, dac_bits=0, noise=noise)
 
 
 def _append_phase(assembler: Assembler, mode: int, phase: float | Angle) -> None:

@@ -14,6 +14,7 @@ from photonlink.cudaq.fock.optics import NotLinear, Optics, linear_optics, progr
 from photonlink.cudaq.fock.recording import Recording
 from photonlink.cudaq.fock.statevector import state_vector
 from photonlink.errors import ProgramError
+from photonlink.noise import Noise
 from photonlink.readout import Readout
 from photonlink.reservation import reserve
 
@@ -30,12 +31,14 @@ class Settings:
         qsc: Where linear optics runs; a target of :func:`photonlink.reserve`.
         strict: Whether what ``orca-photonics`` does silently, but no photons would do, is an error.
         memory_limit: Bytes that a state vector may take; None for half of the machine's memory.
+        noise: Imperfections of the photons; None for none.
         session: Further options of :func:`photonlink.reserve`.
     """
 
     qsc: str = "sim"
     strict: bool = False
     memory_limit: int | None = None
+    noise: Noise | None = None
     session: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -82,7 +85,7 @@ def _outcomes(kernel: Recording, settings: Settings, shots: int | None, seed: in
     _check(kernel, settings)
     said = {"modes": kernel.modes, "level": kernel.level, "shots": shots, "strict": settings.strict}
     if not kernel.measured:
-        return _Outcomes(np.zeros((0, 0), np.uint8), np.zeros(0), {"method": "nothing was measured", **said})
+        return _Outcomes(np.zeros((0, 0), np.uint8), np.zeros(0), {"method": "none", **said})
     optics = linear_optics(kernel)
     if isinstance(optics, NotLinear):
         return _from_state(kernel, optics, settings, shots, seed, said)
@@ -91,7 +94,12 @@ def _outcomes(kernel: Recording, settings: Settings, shots: int | None, seed: in
             f"create() on qudit {optics.saturated[0]} exceeds level {optics.level}, which holds {optics.level - 1} "
             "photons: raise the level, or select the target with strict=False for the semantics of orca-photonics"
         )
-    said["photons"] = sum(optics.photons)
+    said["photons"] = photons = sum(optics.photons)
+    if settings.strict and settings.noise is not None and settings.noise.g2 > 0 and 2 * photons >= optics.level:
+        raise ProgramError(
+            f"sources with g2 above 0 may emit up to {2 * photons} photons, and level {optics.level} holds "
+            f"{optics.level - 1}: raise the level, or select the target with strict=False"
+        )
     return _from_light(kernel, optics, settings, shots, seed, said)
 
 
@@ -116,39 +124,46 @@ def _check(kernel: Recording, settings: Settings) -> None:
 def _from_light(
     kernel: Recording, optics: Optics, settings: Settings, shots: int | None, seed: int, said: dict[str, Any]
 ) -> _Outcomes:
-    """Photon numbers in modes that share no light are known; those of the others come from a processor."""
-    lit = optics.lit
-    if lit:
-        states, weights, seen = _on_processor(optics, settings, shots, seed)
-    else:
+    """Photon numbers in modes that share no light are known; those of the others come from a processor.
+
+    With noise, no photon number is known: then every mode that holds a photon takes part.
+    """
+    bright = {mode for mode, photons in enumerate(optics.photons) if photons} if settings.noise else set()
+    modes = tuple(sorted(bright.union(optics.lit)))
+    states: NDArray[np.integer[Any]]
+    if not modes:
         states, weights = np.zeros((1, 0), np.uint8), np.array([1 if shots is None else shots])
-        seen = {"method": "definite photon numbers", "modelled_seconds": None, "clock": None, "simulated": True}
+        seen = {"method": "definite", "modelled_seconds": None, "clock": None, "simulated": True}
+    elif shots is None:
+        exact = program(optics, modes, Readout.probs(space="fock"))
+        states, weights, seen = np.array(exact.output_keys), exact.simulate(np.zeros(0)), {}
+    else:
+        states, weights, seen = _on_processor(optics, modes, settings, shots, seed)
     numbers = np.empty((len(states), kernel.modes), np.int64)
     numbers[:] = optics.photons
-    numbers[:, list(lit)] = states
+    numbers[:, list(modes)] = states
     return _Outcomes(numbers[:, kernel.measured], weights, {**said, **seen, "norm_lost": 0.0})
 
 
 def _on_processor(
-    optics: Optics, settings: Settings, shots: int | None, seed: int
+    optics: Optics, modes: tuple[int, ...], settings: Settings, shots: int, seed: int
 ) -> tuple[NDArray[np.integer[Any]], NDArray[Any], dict[str, Any]]:
-    readout = Readout.probs(space="fock") if shots is None else Readout.samples(space="fock")
-    optical = program(optics, optics.lit, readout, features=0)
-    with reserve(settings.qsc, optical, shots=shots, seed=seed, **dict(settings.session)) as session:
-        values = session.infer(np.zeros(0))
+    optical = program(optics, modes, Readout.samples(space="fock"), noise=settings.noise)
+    with reserve(settings.qsc, optical, shots=shots, seed=seed, **settings.session) as session:
+        values, report = session.infer(np.zeros(0), return_info=True)
     used, info = session.usage, session.info
     seen = {
-        "method": "linear optics",
+        "method": "linear_optics",
         "modelled_seconds": used.quantum_seconds,
         "configuration_seconds": used.configuration_seconds,
+        "success_probability": float(report.kept_fraction[0]),
+        "noise_method": info.noise_method,
         "clock": info.clock,
         "preset": info.preset,
         "chip": info.chip,
         "simulated": info.simulated,
         "qsc": info.target,
     }
-    if shots is None:
-        return np.array(optical.output_keys), values, seen
     states, counts = np.unique(values, axis=0, return_counts=True)
     return states, counts, seen
 
@@ -159,6 +174,8 @@ def _on_processor(
 def _from_state(
     kernel: Recording, why: NotLinear, settings: Settings, shots: int | None, seed: int, said: dict[str, Any]
 ) -> _Outcomes:
+    if settings.noise is not None:
+        raise ProgramError(f"noise is that of photons in linear optics, and this kernel is none: {why.reason}")
     modes = tuple(sorted({mode for operation in kernel.operations for mode in operation.modes}))
     try:
         state = state_vector(kernel, modes, strict=settings.strict, memory_limit=settings.memory_limit)
@@ -171,7 +188,7 @@ def _from_state(
     if norm < _NOTHING_LEFT:
         raise ProgramError(f"nothing is left of the state: {why.reason}; raise the level")
     seen = {
-        "method": "state vector",
+        "method": "state_vector",
         "why": why.reason,
         "photons": None,
         "modelled_seconds": None,

@@ -7,62 +7,72 @@ then the handler launches an empty compiled kernel, so that the launch, with its
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from photonlink import _options
+from photonlink.controller import Controller
 from photonlink.cudaq.arguments import Argument, checked, choice
-from photonlink.cudaq.fock import routes
 from photonlink.cudaq.fock.kernels import call
 from photonlink.cudaq.fock.recording import Recording, current
+from photonlink.cudaq.fock.routes import Settings, sample
 from photonlink.cudaq.hooks import Seed, seed
+from photonlink.cudaq.options import ARGUMENTS as QUBIT_ARGUMENTS
 from photonlink.errors import ProgramError
-from photonlink.presets import preset
-from photonlink.targets import require
+from photonlink.targets import overridden, require
 
-__all__ = ["NAME", "Endpoint", "Handler", "build"]
+__all__ = ["ARGUMENTS", "NAME", "Endpoint", "Handler", "build"]
 
 NAME = "photonlink-fock"
 
 
 def build(arguments: dict[str, Any]) -> Any:
-    """The target, a ``cudaq._experimental.CustomTarget``, for the given arguments; see ``_ARGUMENTS``."""
+    """A ``cudaq._experimental.CustomTarget``.
+
+    Args:
+        arguments: Of ``cudaq.set_target``; :data:`ARGUMENTS` lists them.
+
+    Raises:
+        ProgramError: An argument is unknown, or of a wrong type or value; the message lists the valid ones.
+        TargetUnavailable: The controller that ``qsc`` names cannot be used here.
+    """
     from cudaq import handlers
     from cudaq._experimental import CompileTarget, CustomTarget
 
-    values = checked(NAME, _ARGUMENTS, arguments)
-    require(values["qsc"], shots=1)
-    session = {name: values[name] for name in ("clock", "preset", "timeout", "token") if values[name] is not None}
-    endpoint = Endpoint(routes.Settings(values["qsc"], values["strict"], values["memory_limit"], session), seed)
+    values = checked(NAME, ARGUMENTS, arguments)
+    used = overridden(values["qsc"])[0]
+    require(used, shots=1)
+    if values["preset"] is None and isinstance(arguments.get("noise"), str):
+        values["preset"] = arguments["noise"]  # a chip's noise comes with that chip's clock
+    if values["seed"] is not None:
+        seed.set(values["seed"])
+    controller = Controller() if used == "sim" else None  # private: the shared one may be in use
+    session = {name: values[name] for name in ("clock", "preset", "precision", "timeout")} | {"controller": controller}
+    settings = Settings(values["qsc"], values["strict"], values["memory_limit"], values["noise"], session)
+    endpoint = Endpoint(settings, seed)
     handlers.TARGET_HANDLERS[NAME] = Handler(endpoint)
     return CustomTarget(endpoint, CompileTarget())
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise TypeError
-    return value
-
-
-_ARGUMENTS = {
-    "qsc": Argument("where to run, a target of photonlink.reserve", _text, "sim"),
+ARGUMENTS: Mapping[str, Argument] = {
     "strict": Argument(
         "True to refuse what photons would not do, e.g. a too small level; False for orca-photonics' semantics",
         choice(True, False),
         False,
     ),
-    "clock": Argument("'virtual', 'realtime' or 'none'", choice("virtual", "realtime", "none"), None),
-    "preset": Argument("name of a timing preset", lambda value: preset(_text(value)).name, None),
+    **{name: QUBIT_ARGUMENTS[name] for name in ("qsc", "noise", "precision", "seed", "preset")},
+    # A controller service has a clock of its own.
+    "clock": replace(QUBIT_ARGUMENTS["clock"], default=None),
     "timeout": Argument("seconds per launch", lambda value: _options.seconds("timeout", value) or None, None),
     "memory_limit": Argument(
         "bytes that a state vector may take; by default half of the machine's memory",
         lambda value: _options.integer("memory_limit", value, 1, 2**63 - 1),
         None,
     ),
-    "token": Argument("bearer token of a controller service", _text, None),
 }
 
 
@@ -74,10 +84,11 @@ class Endpoint:
     is_emulated = False
     supports_jit = False  # the launched kernel is empty
 
-    def __init__(self, settings: routes.Settings, seed: Seed) -> None:
+    def __init__(self, settings: Settings, seed: Seed) -> None:
         self._settings = settings
         self._seeds = _Seeds(seed)
         self._recorded = threading.local()
+        self._one_session = threading.Lock()
 
     def expect(self, kernel: Recording | None) -> None:
         """The kernel that the next launch of this thread means; None to forget it."""
@@ -92,11 +103,15 @@ class Endpoint:
             raise ProgramError(
                 f"target {NAME!r} runs photonic kernels only, of qudits: use target 'photonlink' for kernels of qubits"
             )
-        counts, annotations = routes.sample(kernel, self._settings, shots_count, self._seeds.next())
+        with self._one_session:
+            counts, annotations = sample(kernel, self._settings, shots_count, self._seeds.next())
         return cudaq.SampleResult(counts, annotations=annotations)
 
     def release(self) -> None:
-        """Nothing to do: no session outlives a launch."""
+        """Close the private controller; no session outlives a launch."""
+        controller = self._settings.session.get("controller")
+        if controller is not None:
+            controller.close()
 
 
 class _Seeds:
