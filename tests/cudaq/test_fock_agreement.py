@@ -64,7 +64,7 @@ def test_linear_optics(seed):
         cudaq.set_random_seed(seed)
         result = cudaq.sample(kernels.measured, level, modes, *rest, order, shots_count=SHOTS)
         assert_drawn_from(dict(result.items()), theirs)
-    assert result.annotations["method"] == "linear optics"
+    assert result.annotations["method"] == "linear_optics"
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -81,5 +81,5 @@ def test_everything_else(seed):
         cudaq.set_random_seed(seed)
         result = cudaq.sample(kernels.measured, level, modes, *rest, order, shots_count=SHOTS)
         assert_drawn_from(dict(result.items()), theirs)
-    assert result.annotations["method"] == "state vector"
+    assert result.annotations["method"] == "state_vector"
     assert result.annotations["norm_lost"] == pytest.approx(1 - np.vdot(state, state).real, abs=1e-12)

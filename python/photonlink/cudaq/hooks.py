@@ -33,6 +33,7 @@ _UNSUPPORTED = {
     "get_state_async_impl": "cudaq.get_state_async",
     "run_impl": "cudaq.run",
     "get_state_impl": "cudaq.get_state",
+    "get_state_library_mode": "cudaq.get_state",
     "get_unitary_impl": "cudaq.get_unitary",
     "draw_impl": "cudaq.draw",
     "observe_parallel_impl": "cudaq.observe(..., execution=...)",
