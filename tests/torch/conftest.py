@@ -32,3 +32,11 @@ def _same_weights():
     import torch
 
     torch.manual_seed(1)
+
+
+@pytest.fixture(scope="session")
+def compiler():
+    """The compiler's threads start with its first use and stay: a leak check must not see them start."""
+    import torch
+
+    torch.compile(lambda x: x * 2, backend="aot_eager")(torch.ones(1, requires_grad=True)).sum().backward()

@@ -248,7 +248,7 @@ class QuantumLayer(torch.nn.Module):  # type: ignore[misc]  # torch is not looke
             x = self._converted(x)
         if x.device != self._device or x.dim() == 0 or x.shape[-1] != self.input_size:
             raise self._refusal(x)
-        rows = x if x.dim() == 2 else x.reshape(-1, self.input_size)
+        rows = x if x.dim() == 2 else x.reshape(x.shape[:-1].numel(), self.input_size)
         number = 0 if not shots else _options.integer("shots", shots, 0, 2**32)
         y = observables(rows, self._values(), self._runtime, number)
         if self._collected:

@@ -1,0 +1,152 @@
+"""Gradients of layers: torch's own check, shifts against the sweep, noise, and shot noise without bias."""
+
+import numpy as np
+import perceval as pcvl
+import pytest
+import torch
+from scipy import stats
+
+import photonlink as phl
+from photonlink.errors import ProgramError
+from photonlink.torch import QuantumLayer
+
+READOUTS = [
+    phl.Readout.probs("fock"),
+    phl.Readout.probs("unbunched", phl.ModGrouping(4)),
+    phl.Readout.mode_expectations("unbunched"),
+    phl.Readout.correlators("fock"),
+    phl.Readout.click_patterns("fock"),
+]
+
+
+def circuit():
+    """Trained and driven phases and beam splitters; one parameter twice, one feature twice."""
+    theta, px = pcvl.P("theta0"), pcvl.P("px0")
+    out = pcvl.Circuit(3) // (0, pcvl.BS.Ry(theta, phi_tr=pcvl.P("theta1"))) // (1, pcvl.BS.H(pcvl.P("theta2")))
+    out = out // (0, pcvl.PS(px)) // (1, pcvl.PS(pcvl.P("px1"))) // (0, pcvl.BS(theta)) // (1, pcvl.BS())
+    return out // (2, pcvl.PS(px)) // (1, pcvl.BS.Rx(pcvl.P("px2"))) // (0, pcvl.BS(phi_bl=pcvl.P("theta3")))
+
+
+def make(readout, **arguments):
+    return QuantumLayer(
+        circuit=circuit(),
+        input_state=[1, 1, 0],
+        trainable_parameters=["theta"],
+        input_parameters=["px"],
+        measurement_strategy=readout,
+        dtype=torch.float64,
+        **arguments,
+    )
+
+
+def function(layer, **options):
+    """The layer as a function of features and weights."""
+
+    def call(x, theta):
+        return torch.func.functional_call(layer, {"theta": theta}, (x,), options)
+
+    return call
+
+
+@pytest.mark.parametrize("readout", READOUTS, ids=lambda readout: readout.kind)
+def test_gradcheck(readout):
+    layer = make(readout)
+    x = torch.empty(2, 3, dtype=torch.float64).uniform_(-3, 3).requires_grad_()
+    assert torch.autograd.gradcheck(function(layer), (x, layer.theta))
+
+
+@pytest.mark.parametrize("readout", READOUTS, ids=lambda readout: readout.kind)
+def test_gradcheck_of_noisy_layers(readout):
+    """No native derivatives: shifted settings on a session, exact."""
+    noise = phl.Noise(brightness=0.9, transmittance=0.8, indistinguishability=0.85)
+    layer = make(readout, noise=noise)
+    x = torch.empty(2, 3, dtype=torch.float64).uniform_(-3, 3).requires_grad_()
+    assert torch.autograd.gradcheck(function(layer), (x, layer.theta))
+    layer.close()
+
+
+def test_second_derivatives_are_refused():
+    layer = make(READOUTS[0])
+    x = torch.zeros(1, 3, dtype=torch.float64, requires_grad=True)
+    with pytest.raises(ProgramError, match="create_graph"):
+        torch.autograd.grad(layer(x)[0, 0], x, create_graph=True)
+
+
+def test_only_what_is_wanted():
+    layer = make(READOUTS[0])
+    x = torch.zeros(1, 3, dtype=torch.float64)
+    layer(x)[0, 0].backward()
+    assert x.grad is None
+    layer.requires_grad_(False)
+    assert not layer(x).requires_grad
+    x.requires_grad_()
+    layer(x)[0, 0].backward()
+    assert x.grad.shape == (1, 3)
+
+
+def test_a_bound_session_shifts_features(photonlink_session):
+    program = phl.Program.reservoir(4, 2, features=4, seed=2, readout=phl.Readout.probs("fock"))
+    layer = QuantumLayer(session=photonlink_session(program))
+    exact = QuantumLayer(program=program, dtype=torch.float64)
+    x = torch.rand(2, 4, dtype=torch.float64)
+    cotangent = torch.rand(2, program.output_size, dtype=torch.float64)
+    gradients = []
+    for each in (layer, exact):
+        leaf = x.clone().requires_grad_()
+        (each(leaf) * cotangent).sum().backward()
+        gradients.append(leaf.grad)
+    assert (gradients[0] - gradients[1]).abs().max() < 1e-9
+
+
+def test_targets_without_gradients_say_so_before_they_compute(photonlink_session):
+    rounded = phl.Program.reservoir(4, 2, features=4, dac_bits=8)
+    twice = phl.Program.layered(3, [1, 0, 1]).haar(1).phases(["a", "a"], modes=[0, 1]).haar(2).build()
+    for program, message in ((rounded, "rounded to 8 bits"), (twice, "phases cannot be shifted one by one")):
+        session = photonlink_session(program, controller=phl.Controller())
+        layer = QuantumLayer(session=session)
+        x = torch.zeros(1, layer.input_size, dtype=torch.float64)
+        with torch.no_grad():
+            layer(x)
+        with pytest.raises(ProgramError, match=message):
+            layer(x.requires_grad_())
+        assert session.usage.tokens == 1
+
+
+def test_shots_change_between_forward_and_backward():
+    """Every call's gradient is taken with the shots of that call."""
+    layer = make(READOUTS[0])
+    x = torch.rand(1, 3, dtype=torch.float64)
+    few, many, exact = layer(x, shots=100), layer(x, shots=10000), layer(x)
+    gradients = {}
+    for name, y in (("few", few), ("many", many), ("exact", exact)):
+        (gradients[name],) = torch.autograd.grad(y[0, 0], layer.theta)
+    error = {name: float((gradients[name] - gradients["exact"]).abs().max()) for name in ("few", "many")}
+    assert 0 < error["many"] < 0.05
+    assert error["few"] > 0
+    layer.close()
+
+
+def test_shifted_gradients_of_samples_are_unbiased():
+    """Every feature and weight of a (6, 3) model, 200 shots: the mean of repetitions against the exact gradient."""
+    repetitions = 120
+    layer = QuantumLayer.simple(input_size=5, computation_space="fock", dtype=torch.float64, seed=11)
+    x = torch.empty(1, 5, dtype=torch.float64).uniform_(-3, 3).requires_grad_()
+    cotangent = torch.randn(1, 56, dtype=torch.float64)
+    wanted = [x, *layer.parameters()]
+
+    def gradient(**shots):
+        return torch.cat([g.reshape(-1) for g in torch.autograd.grad((layer(x, **shots) * cotangent).sum(), wanted)])
+
+    exact = gradient()
+    samples = torch.stack([gradient(shots=200) for _ in range(repetitions)]).numpy()
+    layer.close()
+    assert samples.shape == (repetitions, 5 + 60)
+    spread = samples.std(0, ddof=1)
+    moving = spread > 1e-12  # phases that no readout sees have gradient 0 and no spread
+    assert np.abs(samples[:, ~moving] - exact.numpy()[~moving]).max(initial=0) < 1e-9
+    t = (samples.mean(0) - exact.numpy())[moving] / (spread[moving] / repetitions**0.5)
+    limit = stats.t.ppf(1 - 0.01 / (2 * moving.sum()), repetitions - 1)  # Bonferroni: 1 % for all of them together
+    assert moving.sum() > 40
+    assert np.abs(t).max() < limit
+    # Means are known well enough for a bias to show: gradients themselves are of order 1.
+    assert (spread[moving] / repetitions**0.5).max() < 0.1 * exact.abs().max()
