@@ -15,11 +15,11 @@ def series():
     return np.random.default_rng(6).uniform(-1, 1, size=(30, 2))
 
 
-def by_hand(reservoir, series, w_in, w_fb, bias):
+def by_hand(program, series, w_in, w_fb, bias, rest=0.0):
     """The recurrence with direct simulation: no link, no session."""
-    last, found = np.zeros(reservoir.program.output_size), []
+    last, found = rest + np.zeros(program.output_size), []
     for u in series:
-        last = reservoir.program.simulate(bias + w_in @ u + w_fb @ last)
+        last = program.simulate(bias + w_in @ u + w_fb @ (last - rest))
         found.append(last)
     return np.array(found)
 
@@ -35,14 +35,25 @@ def parts():
 def test_steps_are_the_recurrence(parts, series):
     program, w_in, w_fb, bias = parts
     with StreamingReservoir(program, input_weights=w_in, feedback_weights=w_fb, bias=bias) as reservoir:
-        expected = by_hand(reservoir, series, w_in, w_fb, bias)
+        expected = by_hand(program, series, w_in, w_fb, bias)
         found = reservoir.run(series)
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)  # the loop amplifies rounding
         reservoir.reset()
         np.testing.assert_array_equal(np.stack([reservoir.step(u) for u in series]), found)
         assert reservoir.usage.tokens == 60
         assert reservoir.info.target == "sim"
-    assert abs(expected[1:] - by_hand(reservoir, series, w_in, 0 * w_fb, bias)[1:]).max() > 0.01  # it does feed back
+    assert abs(expected[1:] - by_hand(program, series, w_in, 0 * w_fb, bias)[1:]).max() > 0.01  # it does feed back
+
+
+def test_a_rest_feeds_nothing_back(parts, series):
+    program, w_in, w_fb, bias = parts
+    rest = program.simulate(bias)
+    weights = {"input_weights": w_in, "feedback_weights": w_fb, "bias": bias, "rest": rest}
+    with StreamingReservoir(program, **weights) as reservoir:
+        np.testing.assert_allclose(reservoir.step([0.0, 0.0]), rest, rtol=0, atol=1e-12)
+        reservoir.reset()
+        found = reservoir.run(series)
+    np.testing.assert_allclose(found, by_hand(program, series, w_in, w_fb, bias, rest), rtol=0, atol=1e-9)
 
 
 def test_runs_go_on_where_the_last_one_ended(parts, series):
@@ -94,9 +105,23 @@ def test_random_reservoirs_are_the_same_for_the_same_seed(series):
         assert abs(control.run(series) - runs[0]).max() > 0.01
 
 
+def test_deviations_fade_by_the_gain():
+    """A small kick decays like gain**t: all directions that are fed back at all alike."""
+    norms = []
+    for gain in (0.5, 0.9):
+        kicks = np.zeros((9, 1))
+        kicks[0] = 1e-4
+        with StreamingReservoir.random(modes=8, photons=3, input_scale=1, feedback_gain=gain, seed=3) as reservoir:
+            rest = reservoir.run(0 * kicks)
+            reservoir.reset()
+            norms.append(np.linalg.norm(reservoir.run(kicks) - rest, axis=1))
+    slow, fast = norms[1][1:] / norms[1][0], norms[0][1:] / norms[0][0]
+    assert fast[-1] < 0.05 < slow[-1]
+    np.testing.assert_allclose(slow / fast, (0.9 / 0.5) ** np.arange(1, 9), rtol=1e-2)
+
+
 def test_it_forgets_where_it_started(series):
-    """Fading memory: with moderate feedback, two pasts become indistinguishable."""
-    with StreamingReservoir.random(inputs=2, modes=6, photons=2, feedback_scale=0.3, seed=1) as reservoir:
+    with StreamingReservoir.random(inputs=2, modes=6, photons=2, feedback_gain=0.5, seed=1) as reservoir:
         reservoir.run(np.ones((5, 2)))
         one = reservoir.run(series)
         reservoir.reset()
@@ -112,6 +137,7 @@ def test_refusals(parts, series):
         ({"input_weights": w_in, "feedback_weights": w_fb[:, 1:]}, r"expected \(5, 20\)"),
         ({"input_weights": w_in * np.nan, "feedback_weights": w_fb}, "not finite"),
         ({"input_weights": w_in, "feedback_weights": w_fb, "bias": np.zeros(4)}, "bias has shape"),
+        ({"input_weights": w_in, "feedback_weights": w_fb, "rest": np.full(20, np.inf)}, "rest has shape"),
     ]:
         with pytest.raises(ProgramError, match=words):
             StreamingReservoir(program, **weights)

@@ -16,19 +16,23 @@ from photonlink.readout import Readout
 
 __all__ = ["StreamingReservoir"]
 
+_STEP = 1e-4  # radians; errors of the derivatives are far below what weights have to be right to
+_WEAKEST_RESPONSE = 0.1  # of the strongest: feeding back weaker ones would amplify the noise of samples
+
 
 class StreamingReservoir:
     """A photonic reservoir for time series, one step per call (feedback as in Kobayashi et al., arXiv 2406.15783).
 
-    Features of step t are ``bias + input_weights @ u(t) + feedback_weights @ y(t - 1)``, its result is y(t), and y
-    before the first step is zero. Light itself has no memory: all of it is in the feedback. The loop is closed on the
-    caller's side, so that each step is one datapoint over the link, and waits for the one before.
+    Features of step t are ``bias + input_weights @ u(t) + feedback_weights @ (y(t - 1) - rest)``, and its result is
+    y(t); before the first step, y is at rest. Light itself has no memory: all of it is in the feedback. The loop is
+    closed on the caller's side, so that each step is one datapoint over the link, and waits for the one before.
 
     Args:
         program: What is executed; :meth:`random` makes one.
         input_weights: (F, I) float, features per unit of each of I inputs.
         feedback_weights: (F, O) float, features per unit of each of O observables.
-        bias: (F,) float, features without input and feedback.
+        bias: (F,) float, features without input and feedback; by default zeros.
+        rest: (O,) float, observables that feed nothing back; by default zeros.
         target: Where it runs: a target's name, or an open session of the program. A session that it reserves itself
             opens with the first step and stays open until :meth:`close` or the end of a ``with`` statement.
         shots: Kept samples per step; None for exact observables, which no hardware has.
@@ -56,6 +60,7 @@ class StreamingReservoir:
         input_weights: ArrayLike,
         feedback_weights: ArrayLike,
         bias: ArrayLike | None = None,
+        rest: ArrayLike | None = None,
         target: Target = "sim",
         shots: int | None = None,
         seed: int = 0,
@@ -68,14 +73,13 @@ class StreamingReservoir:
         self.program = program
         self._input_weights = _matrix("input_weights", input_weights, (features, None))
         self._feedback_weights = _matrix("feedback_weights", feedback_weights, (features, outputs))
-        self._bias = np.zeros(features) if bias is None else np.array(bias, np.float64)
-        if self._bias.shape != (features,):
-            raise ProgramError(f"bias has shape {self._bias.shape}, expected ({features},): one per feature")
+        self._bias = _vector("bias", bias, features)
+        self._rest = _vector("rest", rest, outputs)
         self._target = target
         self._options = {"shots": shots, "seed": seed, "precision": precision, **(options or {})}
         self._keeper = Keeper(keep=True)
         self._closed = False
-        self._last: NDArray[np.float64] = np.zeros(outputs)
+        self._last = self._rest
 
     @classmethod
     def random(
@@ -84,8 +88,8 @@ class StreamingReservoir:
         *,
         modes: int = 8,
         photons: int = 3,
-        input_scale: float = 1.0,
-        feedback_scale: float = 1.0,
+        input_scale: float = 0.5,
+        feedback_gain: float = 0.9,
         readout: Readout | None = None,
         interference: bool = True,
         seed: int = 0,
@@ -93,16 +97,17 @@ class StreamingReservoir:
     ) -> StreamingReservoir:
         """A reservoir with random interferometer and weights.
 
-        It is ``Program.reservoir`` with one feature per mode. Input weights are uniform in +-``input_scale``, biases in
-        [0, 2 pi). Feedback weights are normal, so that observables that stray from uniform ones as far as their mean
-        change a phase by about ``feedback_scale``.
+        It is ``Program.reservoir`` with one feature per mode. Biases are uniform in [0, 2 pi), input weights in
+        +-``input_scale``. Feedback is such that small deviations of the features from the bias come back turned by a
+        random orthogonal matrix and multiplied by ``feedback_gain``: near 1 the loop remembers for long, above 1 it
+        does not forget. (Directions to which the observables hardly respond are left out.)
 
         Args:
-            inputs: Number of inputs I.
+            inputs: Number of inputs I; best centred around zero.
             modes: Number of modes.
             photons: Number of photons.
             input_scale: Radians per unit of an input, at most.
-            feedback_scale: Radians.
+            feedback_gain: Factor from step to step.
             readout: What is observed and fed back; by default probabilities over unbunched states.
             interference: False for distinguishable photons, as a control.
             seed: Of interferometer, weights and sampling.
@@ -113,12 +118,15 @@ class StreamingReservoir:
         """
         program = Program.reservoir(modes, photons, modes, seed=seed, readout=readout, interference=interference)
         generator = np.random.default_rng(seed)
-        outputs = program.output_size
+        bias = generator.uniform(0, 2 * np.pi, size=modes)
+        turn, _ = np.linalg.qr(generator.normal(size=(modes, modes)))
+        response = np.linalg.pinv(_jacobian(program, bias), rcond=_WEAKEST_RESPONSE)
         return cls(
             program,
             input_weights=input_scale * generator.uniform(-1, 1, size=(modes, inputs)),
-            feedback_weights=feedback_scale * np.sqrt(outputs) * generator.normal(size=(modes, outputs)),
-            bias=generator.uniform(0, 2 * np.pi, size=modes),
+            feedback_weights=feedback_gain * turn @ response,
+            bias=bias,
+            rest=program.simulate(bias),
             seed=seed,
             **arguments,
         )
@@ -162,7 +170,8 @@ class StreamingReservoir:
         observed = np.empty((len(inputs), self.program.output_size), self._options["precision"])
         with self._keeper.lend(self._target, self.program, self._options) as session:
             for t, u_t in enumerate(inputs):
-                features = self._bias + self._input_weights @ u_t + self._feedback_weights @ self._last
+                fed_back = self._feedback_weights @ (self._last - self._rest)
+                features = self._bias + self._input_weights @ u_t + fed_back
                 session.infer(features, out=observed[t])
                 self._last = observed[t].astype(np.float64)
         return observed
@@ -175,7 +184,7 @@ class StreamingReservoir:
 
     def reset(self) -> None:
         """Forget all steps: the next one is the first."""
-        self._last = np.zeros(self.program.output_size)
+        self._last = self._rest
 
     # ---- the session
 
@@ -203,6 +212,20 @@ class StreamingReservoir:
     def __getstate__(self) -> dict[str, Any]:
         """With its memory, and without the session, which the next step reserves anew."""
         return {**self.__dict__, "_keeper": Keeper(keep=True), "_target": portable(self._target)}
+
+
+def _jacobian(program: Program, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(O, F) derivatives of observables by features at one datapoint, by central differences."""
+    steps = _STEP * np.eye(len(x))
+    difference: NDArray[np.float64] = program.simulate(x + steps) - program.simulate(x - steps)
+    return difference.T / (2 * _STEP)
+
+
+def _vector(name: str, values: ArrayLike | None, size: int) -> NDArray[np.float64]:
+    vector = np.zeros(size) if values is None else np.array(values, np.float64)
+    if vector.shape != (size,) or not np.isfinite(vector).all():
+        raise ProgramError(f"{name} has shape {vector.shape}, expected ({size},) finite numbers")
+    return vector
 
 
 def _matrix(name: str, values: ArrayLike, shape: tuple[int, int | None]) -> NDArray[np.float64]:
