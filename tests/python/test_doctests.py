@@ -9,7 +9,12 @@ import pytest
 import photonlink
 
 # Integrations whose examples need the other framework.
-_NEEDS = {"photonlink.merlin": "merlin", "photonlink.torch": "torch"}
+_NEEDS = {
+    "photonlink.cudaq.device": "cudaq",
+    "photonlink.demo.kernel": "cudaq",
+    "photonlink.merlin": "merlin",
+    "photonlink.torch": "torch",
+}
 
 
 def _modules():

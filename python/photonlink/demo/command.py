@@ -23,7 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=7, help="seed of split, interferometer and samples (default 7)")
     parser.add_argument("--limit", type=int, default=None, metavar="N", help="use only N images")
     parser.add_argument("--target", default="sim", help="where the photonic layer runs (default sim)")
-    parser.add_argument("--via", choices=["cpu", "cuda"], default="cpu", help="who calls the link (default cpu)")
+    parser.add_argument(
+        "--via", choices=["cpu", "cuda", "cudaq"], default="cpu", help="who calls the link (default cpu)"
+    )
     parser.add_argument("--device", default="belenos", help="chip that the program is checked against")
     parser.add_argument(
         "--png", type=Path, default=Path("photonlink-demo.png"), help="where the picture goes (default ./%(default)s)"

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import photonlink as phl
-from photonlink.demo import data, device, readout
+from photonlink.demo import data, readout
+from photonlink.demo.callers import Caller, Via, caller
 
 # Published figure for a quantum layer called through a cloud job stack; shown as published, never as measured.
 CLOUD_SECONDS_PER_DATAPOINT = 5.0
@@ -43,6 +44,8 @@ class DemoResult:
     simulated: bool
     target: str
     link: str
+    caller: str
+    latency_note: str
     gpu: str | None
     chip: str
     modes: int
@@ -68,6 +71,7 @@ class DemoResult:
             "simulated": self.simulated,
             "target": self.target,
             "link": self.link,
+            "caller": self.caller,
             "gpu": self.gpu,
             "chip": self.chip,
             "modes": self.modes,
@@ -109,35 +113,15 @@ def _through_the_link(
     label: str,
     progress: Progress,
     target: str,
-    via: device.Framework | None,
+    via: Caller,
     echoes: int = 0,
 ) -> _Pass:
-    """Send every image as one datapoint: one at a time, as a real-time caller would, or from a GPU."""
-    echo = np.empty(0)
+    """Send every image as one datapoint."""
     with phl.reserve(target, program, shots=shots, seed=seed) as session:
-        if via is None:
-            features, latency = _one_by_one(digits, session, label, progress)
-            if echoes:
-                echo = session.echo_latency(echoes) * 1e6
-        else:
-            features, latency = device.through_the_device(via, digits, session, label, progress)
-            if echoes:
-                echo = device.echo_latency(session, echoes) * 1e6
+        features, latency = via.send(digits, session, label, progress)
+        echo = via.echo(session, echoes) * 1e6 if echoes else np.empty(0)
         info = session.info
     return _Pass(features, latency, echo, session.usage, info)
-
-
-def _one_by_one(
-    digits: data.Digits, session: phl.Session, label: str, progress: Progress
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Features, and microseconds per image."""
-    features = np.empty((digits.images, session.program.output_size))
-    latency = np.empty(digits.images)
-    for row in progress(range(digits.images), label):
-        started = time.perf_counter_ns()
-        session.infer(digits.phases[row], out=features[row])
-        latency[row] = (time.perf_counter_ns() - started) / 1e3
-    return features, latency
 
 
 def run(
@@ -148,7 +132,7 @@ def run(
     seed: int = 7,
     limit: int | None = None,
     target: str = "sim",
-    via: str = "cpu",
+    via: Via = "cpu",
     chip: str = "belenos",
     progress: Progress = no_progress,
 ) -> DemoResult:
@@ -161,7 +145,8 @@ def run(
         seed: Seeds split, interferometer, samples and controls.
         limit: Use fewer images.
         target: Where the photonic layer runs.
-        via: Who calls the link: "cpu", one image at a time, or "cuda", from device memory through a CUDA graph.
+        via: Who calls the link: "cpu", one image at a time; "cuda", from device memory through a CUDA graph; or
+            "cudaq", a CUDA-Q kernel while it runs.
         chip: Preset of the chip that the program is checked against, and whose modelled time is reported beside the
             published flat figures.
         progress: Wraps an iterable of rows with a progress display.
@@ -173,7 +158,7 @@ def run(
         photonlink.errors.PhotonLinkError: Anything that the session raises.
     """
     started = time.perf_counter()
-    used = device.framework() if via == "cuda" else None
+    used = caller(via)
     digits = data.load(modes, seed, limit)
     readout_kind = phl.Readout.probs(space="unbunched")
     program = phl.Program.reservoir(modes, photons, features=modes, seed=seed, readout=readout_kind)
@@ -232,7 +217,9 @@ def run(
         simulated=main_pass.info.simulated,
         target=main_pass.info.target,
         link=main_pass.info.link,
-        gpu=None if used is None else used.name(),
+        caller=used.name,
+        latency_note=used.note,
+        gpu=used.gpu,
         chip=fit.label,
         modes=modes,
         photons=photons,

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from photonlink.demo import readout
-from photonlink.demo.device import CHUNK
 from photonlink.demo.job import CLOUD_SECONDS_PER_DATAPOINT, DemoResult, summary
 
 
@@ -34,7 +33,7 @@ def text(result: DemoResult) -> str:
     lines = [
         f"photonic reservoir, {result.modes} modes, {result.photons} photons, chip: {result.chip}",
         f"target {result.target} ({simulated}), clock {result.clock}, timing {result.preset}, seed {result.seed}",
-        f"called from {'the CPU' if result.gpu is None else result.gpu}, link {result.link}",
+        f"called from {result.caller}, link {result.link}",
         f"{result.images} handwritten digits, {len(result.main.correct)} held out; linear readout on pixels + features",
         "",
         f"{'features beside the pixels':<50}{'width':>7}{'shots':>8}{'test accuracy':>20}",
@@ -64,7 +63,7 @@ def text(result: DemoResult) -> str:
         f"cloud job stack                     {CLOUD_SECONDS_PER_DATAPOINT:.0f} s per datapoint (published figure)",
         _latency_line("link round trip (echo, measured)", echo),
         _latency_line(f"inference over the link ({simulated})", infer),
-        *([] if result.gpu is None else [f"{'':<36}(per image, sent {CHUNK} at a time by one replay of a CUDA graph)"]),
+        *([f"{'':<36}{result.latency_note}"] if result.latency_note else []),
         f"finished in                         {result.seconds:.1f} s",
     ]
     return "\n".join(lines)

@@ -44,7 +44,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from photonlink.cudaq.device import _failures, _library
+from photonlink.cudaq.device import _compiler, _failures, _library
 from photonlink.cudaq.device._attaching import Attachment, attach
 from photonlink.cudaq.device._binding import bind
 from photonlink.cudaq.device._callbacks import CALLBACK_DEVICE, callback
@@ -112,14 +112,8 @@ def library_path() -> Path:
     return _library.path()
 
 
-def _prepare() -> None:
-    from cudaq.mlir._mlir_libs._quakeDialects import cudaq_runtime
-
-    _library.load()
-    _failures.install(cudaq_runtime)
-
-
-_prepare()
+_library.load()
+_failures.install(_compiler.runtime)
 photonic_infer = function("photonic_infer(f64[] features, out f64[] observables)")
 photonic_expectation = function("photonic_expectation(i64 index) -> f64")
 photonic_sample = function("photonic_sample(f64[] features) -> i64")

@@ -8,12 +8,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from cudaq.kernel.kernel_decorator import PyKernelDecorator
-from cudaq.kernel.kernel_signature import CapturedVariable
-from cudaq.kernel.utils import nvqppPrefix, recover_value_of
-from cudaq.mlir import ir
-from cudaq.mlir.dialects import func
-
+from photonlink.cudaq.device._compiler import CapturedVariable, PyKernelDecorator, func, ir, kernel_prefix, value_of
 from photonlink.cudaq.device._declaration import DeviceFunction
 from photonlink.errors import ProgramError
 
@@ -57,7 +52,7 @@ def _bind_at_compilation(kernel: Any) -> None:
 def _splice(kernel: Any) -> None:
     module = kernel.qkeModule
     functions = _captured_functions(kernel)
-    names = (nvqppPrefix + kernel.uniqName + suffix for suffix in ("", ".run", ".run.entry"))
+    names = (kernel_prefix + kernel.uniqName + suffix for suffix in ("", ".run", ".run.entry"))
     bodies = [found for found in map(_functions_of(module).get, names) if found is not None]
     taken = {
         place: function for place, function in functions.items() if all(_only_called(body, place) for body in bodies)
@@ -78,7 +73,7 @@ def _captured_functions(kernel: Any) -> dict[int, DeviceFunction]:
     found: dict[int, DeviceFunction] = {}
     for place, captured in enumerate(kernel.signature.captured_args, kernel.formal_arity()):
         if isinstance(captured, CapturedVariable):
-            value = recover_value_of(captured.name, kernel.defFrame)
+            value = value_of(captured.name, kernel.defFrame)
             if isinstance(value, DeviceFunction):
                 found[place] = value
     return found
@@ -113,7 +108,7 @@ def _call_directly(body: Any, taken: dict[int, DeviceFunction]) -> None:
         for call in [use.owner for use in body.arguments[place].uses]:
             results = [result.type for result in call.results]
             with ir.InsertionPoint(call), call.location:
-                direct = func.CallOp(results, nvqppPrefix + function.uniqName, list(call.operands)[1:])
+                direct = func.CallOp(results, kernel_prefix + function.uniqName, list(call.operands)[1:])
             for old, new in zip(call.results, direct.results, strict=True):
                 old.replace_all_uses_with(new)
             call.erase()

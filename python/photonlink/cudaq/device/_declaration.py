@@ -6,9 +6,8 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-from cudaq.kernel.kernel_decorator import PyKernelDecorator
-
 from photonlink.cudaq.device import _library, _lowering
+from photonlink.cudaq.device._compiler import PyKernelDecorator
 from photonlink.errors import ProgramError
 from photonlink.realtime import Signature
 

@@ -9,16 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from cudaq.kernel.utils import getMLIRContext, nvqppPrefix
-from cudaq.mlir import ir
-from cudaq.mlir.dialects import arith, cc, func
-from cudaq.mlir.passmanager import PassManager
-
+from photonlink.cudaq.device._compiler import PassManager, arith, cc, context, func, ir, kernel_prefix
 from photonlink.errors import ProgramError
 from photonlink.realtime import Signature
 from photonlink.realtime.types import Item, Kind
 
-__all__ = ["device_call_module", "native_call_module"]
+__all__ = ["check_compiled", "device_call_module", "native_call_module"]
 
 _LOWERING = "builtin.module(realtime-device-call,canonicalize,cse)"
 _SIGNLESS = {"u8": "i8", "u16": "i16", "u32": "i32", "u64": "i64"}  # the compiler's integers have no sign
@@ -35,7 +31,7 @@ def device_call_module(signature: Signature, unique: str, device: int) -> Any:
         )
         return call.results
 
-    with getMLIRContext(), ir.Location.unknown():
+    with context(), ir.Location.unknown():
         module = ir.Module.create()
         with ir.InsertionPoint(module.body):
             inputs, results = _inputs(signature), _results(signature)
@@ -57,7 +53,7 @@ def native_call_module(signature: Signature, unique: str) -> Any:
             values += _pointer_and_length(item, argument) if item.kind is Kind.SEQUENCE else [_widened(item, argument)]
         return func.CallOp(results, signature.name, values).results
 
-    with getMLIRContext(), ir.Location.unknown():
+    with context(), ir.Location.unknown():
         module = ir.Module.create()
         with ir.InsertionPoint(module.body):
             results = _results(signature)
@@ -82,7 +78,7 @@ def check_compiled(signature: Signature) -> None:
 
 
 def _kernel(module: Any, unique: str, inputs: list[Any], results: list[Any], body: Any) -> None:
-    name = nvqppPrefix + unique
+    name = kernel_prefix + unique
     kernel = func.FuncOp(name, (inputs, results))
     kernel.attributes["cudaq-kernel"] = ir.UnitAttr.get()
     kernel.attributes["cudaq-entrypoint"] = ir.UnitAttr.get()

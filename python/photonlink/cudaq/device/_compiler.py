@@ -1,0 +1,63 @@
+"""Everything of CUDA-Q that device functions use, in one place: most of it is private there, and tied to a release.
+
+Importing this module raises what :func:`require` raises.
+"""
+# ruff: noqa: E402, N813 - whether CUDA-Q is there is asked before anything of it is imported, under plain names
+
+from __future__ import annotations
+
+import importlib.util
+import re
+
+from photonlink.errors import TargetUnavailable, Unavailable
+
+__all__ = [
+    "CapturedVariable",
+    "PassManager",
+    "PyKernelDecorator",
+    "arith",
+    "cc",
+    "context",
+    "func",
+    "ir",
+    "kernel_prefix",
+    "runtime",
+    "value_of",
+]
+
+_SUPPORTED = "0.16"
+
+
+def require() -> None:
+    """Raise unless CUDA-Q can be used.
+
+    Raises:
+        TargetUnavailable: It is not installed, or its version is another.
+    """
+    if importlib.util.find_spec("cudaq") is None:
+        raise TargetUnavailable(
+            "device functions need CUDA-Q, which is not installed: pip install 'photonlink[cu13]' (or cu12)",
+            reason=Unavailable.NOT_INSTALLED,
+        )
+    import cudaq
+
+    version = re.search(r"\d+(\.\d+)+", cudaq.__version__)
+    if version is None or not version.group().startswith(f"{_SUPPORTED}."):
+        raise TargetUnavailable(
+            f"device functions work with CUDA-Q {_SUPPORTED}.x, and this is {cudaq.__version__}: "
+            f"pip install 'cuda-quantum-cu13=={_SUPPORTED}.*' (or cu12)",
+            reason=Unavailable.UNSUPPORTED,
+        )
+
+
+require()
+
+from cudaq.kernel.kernel_decorator import PyKernelDecorator
+from cudaq.kernel.kernel_signature import CapturedVariable
+from cudaq.kernel.utils import getMLIRContext as context
+from cudaq.kernel.utils import nvqppPrefix as kernel_prefix
+from cudaq.kernel.utils import recover_value_of as value_of
+from cudaq.mlir import ir
+from cudaq.mlir._mlir_libs._quakeDialects import cudaq_runtime as runtime
+from cudaq.mlir.dialects import arith, cc, func
+from cudaq.mlir.passmanager import PassManager
