@@ -206,6 +206,20 @@ def test_answer_may_be_held_to_the_size_of_its_request(service):
     assert len(service.answer(request("unheard_of"), 24)) == 24
 
 
+def test_beyond_loopback_no_answer_is_longer_than_its_request(service):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as raw:
+        try:
+            raw.connect(("192.0.2.1", 9))  # sends nothing; tells this machine's own address
+        except OSError:
+            pytest.skip("this machine has no other address than loopback")
+        own = raw.getsockname()[0]
+    with service.serve(own) as server, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as raw:
+        raw.settimeout(5)
+        for size in (27, 50, SLOT):
+            raw.sendto(GOLDEN_REQUEST.ljust(size, b"\0"), (server.host, server.port))
+            assert raw.recv(65536) == GOLDEN_RESPONSE.ljust(size, b"\0")
+
+
 def random_datagram(random, ids):
     """Often with a magic, a function and a length that get it past the first checks."""
     data = bytearray(random.bytes(random.integers(0, SLOT + 10)))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from photonlink.errors import LinkClosed, LinkTimeout, PhotonLinkError, ProtocolError
-from photonlink.realtime.frames import Request, Response, padded
+from photonlink.realtime.frames import HEADER_BYTES, Request, Response, checked_fit, padded
 from photonlink.realtime.transport import Transport
 
 __all__ = ["ClientCounters", "Exchange", "Flight"]
@@ -62,7 +62,6 @@ class Exchange:
 
     def __init__(self, transport: Transport, *, most: int, strict: bool, pad: bool) -> None:
         self.transport = transport
-        self.counters = ClientCounters()
         self._most = most
         self._strict = strict
         self._pad = pad
@@ -72,6 +71,12 @@ class Exchange:
         self._flights: weakref.WeakValueDictionary[int, Flight] = weakref.WeakValueDictionary()
         self._next_id = 1
         self._end: PhotonLinkError | None = None
+        self._counts = dict.fromkeys(ClientCounters.__dataclass_fields__, 0)
+
+    @property
+    def counters(self) -> ClientCounters:
+        """What went over the transport up to now."""
+        return ClientCounters(**self._counts)
 
     def start(self, request: Request, name: str, seconds: float) -> Flight:
         """Send `request` under an id of its own, as soon as there is room.
@@ -81,7 +86,7 @@ class Exchange:
             LinkTimeout: There was no room for `seconds`.
             LinkClosed: The exchange was closed, or the other end is gone.
         """
-        padded(request.encode(), self.transport.slot_bytes)
+        checked_fit(HEADER_BYTES + len(request.payload), self.transport.slot_bytes)
         with self._changed:
             if not self._wait(lambda: len(self._flights) < self._most, time.monotonic() + seconds):
                 raise LinkTimeout(
@@ -237,7 +242,7 @@ class Exchange:
 
     def _late(self, flight: Flight) -> LinkTimeout:
         elapsed = time.monotonic() - flight.begun
-        odd = self.counters.stale + self.counters.malformed
+        odd = self._counts["stale"] + self._counts["malformed"]
         return LinkTimeout(
             f"no answer from {self.transport.peer} to {flight.name} (request {flight.request.request_id}) within "
             f"{elapsed:.3g} s"
@@ -250,4 +255,4 @@ class Exchange:
         )
 
     def _count(self, name: str) -> None:
-        self.counters = replace(self.counters, **{name: getattr(self.counters, name) + 1})
+        self._counts[name] += 1

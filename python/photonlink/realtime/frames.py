@@ -26,6 +26,7 @@ __all__ = [
     "RESPONSE_MAGIC",
     "Request",
     "Response",
+    "checked_fit",
     "checked_slot_bytes",
     "fnv1a",
     "function_id",
@@ -86,17 +87,23 @@ def identity(frame: bytes) -> tuple[int, int, int]:
     return second, request_id, time
 
 
+def checked_fit(frame_bytes: int, slot_bytes: int) -> int:
+    """`frame_bytes` if a slot holds so many, or ProgramError."""
+    if frame_bytes > slot_bytes:
+        raise ProgramError(
+            f"a frame of {frame_bytes} bytes does not fit a slot of {slot_bytes}: use slots of at least {frame_bytes} "
+            "bytes at both ends"
+        )
+    return frame_bytes
+
+
 def padded(frame: bytes, slot_bytes: int) -> bytes:
     """`frame` with zeros up to the size of its slot.
 
     Raises:
         ProgramError: The frame is larger than the slot.
     """
-    if len(frame) > slot_bytes:
-        raise ProgramError(
-            f"a frame of {len(frame)} bytes does not fit a slot of {slot_bytes}: use slots of at least "
-            f"{len(frame)} bytes at both ends"
-        )
+    checked_fit(len(frame), slot_bytes)
     return frame.ljust(slot_bytes, b"\0")
 
 

@@ -107,13 +107,17 @@ class Server:
         return True
 
     def _send(self, answer: bytes, source: Any) -> None:
-        try:
-            if select.select([], [self._socket], [], _LOOK_SECONDS)[1]:
+        reason: object = "the send buffer stays full"
+        for _ in range(2):
+            try:
                 self._socket.sendto(answer, source)
+            except BlockingIOError:
+                select.select([], [self._socket], [], _LOOK_SECONDS)
+            except OSError as error:
+                reason = error
+                break
+            else:
                 return
-            reason = "the send buffer stays full"
-        except OSError as error:
-            reason = str(error)
         _LOG.warning("%s could not answer %s: %s", self.address, source, reason)
 
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
 from photonlink.errors import PhotonLinkError, ProgramError, ProtocolError
 from photonlink.realtime.encoding import Encoding, result_bytes
@@ -101,9 +101,15 @@ class Service:
         self._encoding = encoding
         self._entries: dict[int, _Entry] = {}
         self._lock = threading.Lock()
-        self._counters = ServiceCounters()
+        self._counts = dict.fromkeys(ServiceCounters.__dataclass_fields__, 0)
 
-    def function(self, function: str | Signature | _Function) -> Any:
+    @overload
+    def function(self, function: str | Signature) -> Callable[[_Function], _Function]: ...
+
+    @overload
+    def function(self, function: _Function) -> _Function: ...
+
+    def function(self, function: str | Signature | Callable[..., Any]) -> Any:
         """Decorator: offers a Python function under its annotations, or under the signature given.
 
         The function gets the decoded arguments and returns the result: None, a value, a tuple of several, or the
@@ -133,7 +139,8 @@ class Service:
     @property
     def counters(self) -> ServiceCounters:
         """What was done up to now."""
-        return self._counters
+        with self._lock:
+            return ServiceCounters(**self._counts)
 
     def serve(self, host: str = "127.0.0.1", port: int = 0) -> Server:
         """A server of this service on a UDP port, 0 for any; it runs for as long as its ``with`` statement.
@@ -154,11 +161,11 @@ class Service:
         """
         size = self.slot_bytes if limit is None else min(limit, self.slot_bytes)
         if not HEADER_BYTES <= len(datagram) <= self.slot_bytes or datagram[:4] != _MAGIC:
-            self._count(dropped=1)
+            self._count("dropped")
             return None
         function, request_id, time = identity(datagram)
         status, payload = self._execute(function, datagram, size - HEADER_BYTES)
-        self._count(executed=int(status == OK), refused=int(status != OK))
+        self._count("executed" if status == OK else "refused")
         return padded(Response(status, request_id, payload, time).encode(), size)
 
     def _execute(self, function: int, datagram: bytes, capacity: int) -> tuple[int, bytes]:
@@ -187,15 +194,9 @@ class Service:
             )
         self._entries[signature.function_id] = _Entry(signature, function)
 
-    def _count(self, *, executed: int = 0, refused: int = 0, dropped: int = 0) -> None:
+    def _count(self, name: str) -> None:
         with self._lock:
-            old = self._counters
-            self._counters = replace(
-                old,
-                executed=old.executed + executed,
-                refused=old.refused + refused,
-                dropped=old.dropped + dropped,
-            )
+            self._counts[name] += 1
 
 
 def _call(entry: _Entry, arguments: tuple[Any, ...]) -> tuple[int, bytes]:

@@ -148,7 +148,7 @@ class Signature:
         Raises:
             ProtocolError: The payload is not what the signature makes.
         """
-        return codec.unpack(self.arguments, payload, self.encoding, str(self))
+        return codec.unpack(self.arguments, payload, self.encoding, self.text)
 
     def encode_results(self, value: Any, arguments: Sequence[Any] = ()) -> bytes:
         """The payload of a response.
@@ -176,7 +176,7 @@ class Signature:
         Raises:
             ProtocolError: The payload is not what the signature makes.
         """
-        values = codec.unpack_results(self.returned(arguments), payload, str(self))
+        values = codec.unpack_results(self.returned(arguments), payload, self.text)
         return values[0] if len(values) == 1 else values or None
 
     def returned(self, arguments: Sequence[Any] = ()) -> tuple[Item, ...]:
@@ -212,12 +212,17 @@ class Signature:
             148, b"\0"
         )
 
-    def __str__(self) -> str:
+    @cached_property
+    def text(self) -> str:
+        """The signature as text."""
         text = f"{self.name}({', '.join(map(str, self.arguments))})"
         if not self.results:
             return text
         results = ", ".join(map(str, self.results))
         return f"{text} -> {results if len(self.results) == 1 else f'({results})'}"
+
+    def __str__(self) -> str:
+        return self.text
 
     def _check_a(self) -> None:
         for items, most, what in (

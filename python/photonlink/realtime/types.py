@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -87,7 +88,7 @@ class Item:
     count: int | None = None
     name: str = ""
 
-    @property
+    @cached_property
     def type(self) -> str:
         """The type in signature text."""
         element = "bool" if self.element.packed else self.element.name
@@ -96,8 +97,13 @@ class Item:
         count = "" if self.count is None else str(self.count)
         return f"{'out ' if self.kind is Kind.OUTPUT else ''}{element}[{count}]"
 
-    def __str__(self) -> str:
+    @cached_property
+    def text(self) -> str:
+        """Type and name, as in signature text."""
         return f"{self.type} {self.name}".strip()
+
+    def __str__(self) -> str:
+        return self.text
 
 
 def scalar_of(name: str) -> ScalarType | None:
