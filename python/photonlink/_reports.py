@@ -35,11 +35,11 @@ def expand_samples(program: Program, info: InferInfo, shots: int) -> NDArray[np.
     rows = info.counts or []
     samples = np.empty((len(rows), shots, program.modes), np.uint8)
     for row, counts in enumerate(rows):
-        samples[row] = np.repeat(_states_at(program, counts), counts.count, axis=0)
+        samples[row] = np.repeat(states_at(program, counts), counts.count, axis=0)
     return samples
 
 
-def _states_at(program: Program, counts: Counts) -> NDArray[np.uint8]:
+def states_at(program: Program, counts: Counts) -> NDArray[np.uint8]:
     """The states that were seen, out of a basis that may be too large to list."""
     if program.noisy:
         return _core.kept_states_at(program.spec, counts.index)

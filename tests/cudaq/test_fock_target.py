@@ -20,6 +20,7 @@ from photonlink.cudaq.fock import (
     qudit,
 )
 from photonlink.errors import ProgramError, TargetUnavailable
+from photonlink.qsc.launching import ServiceProcess
 from photonlink.unitary import haar_unitary
 
 
@@ -119,6 +120,19 @@ def test_wrong_arguments_are_named_and_change_nothing(arguments, text):
     with pytest.raises(ProgramError, match=text):
         cudaq.set_target("photonlink-fock", **arguments)
     assert cudaq.get_target().name == "qpp-cpu"
+
+
+def test_over_a_controller_service(tmp_path):
+    with ServiceProcess("--ledger", str(tmp_path / "ledger.sqlite")) as service:
+        cudaq.set_target("photonlink-fock", qsc=service.target)
+        cudaq.set_random_seed(4)
+        results = [cudaq.sample(pair, 3, 0.7) for _ in range(3)]
+        said = results[0].annotations
+        cudaq.set_target("photonlink-fock")
+        cudaq.set_random_seed(4)
+        here = [cudaq.sample(pair, 3, 0.7) for _ in range(3)]
+    assert (said["qsc"], said["method"]) == (service.target, "linear_optics")
+    assert [dict(one.items()) for one in results] == [dict(one.items()) for one in here]
 
 
 def test_noise():

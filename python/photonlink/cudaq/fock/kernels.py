@@ -46,7 +46,7 @@ def record(kernel: Any, *args: Any) -> Recording:
     function = getattr(kernel, "kernelFunction", kernel)
     if not hasattr(function, "__globals__"):
         raise ProgramError(f"expected a function, or a kernel that @cudaq.kernel made of one, got {kernel!r}")
-    done = recording(lambda: call(function, args), ())
+    done = call(function, args)
     if done.modes == 0:
         raise ProgramError("the kernel allocates no qudit: begin it with [qudit(level) for _ in range(modes)]")
     return done

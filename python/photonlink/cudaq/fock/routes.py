@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from photonlink._reports import states_at
 from photonlink.cudaq.fock.optics import NotLinear, Optics, linear_optics, program
 from photonlink.cudaq.fock.recording import Recording
 from photonlink.cudaq.fock.statevector import state_vector
@@ -150,7 +151,7 @@ def _on_processor(
 ) -> tuple[NDArray[np.integer[Any]], NDArray[Any], dict[str, Any]]:
     optical = program(optics, modes, Readout.samples(space="fock"), noise=settings.noise)
     with reserve(settings.qsc, optical, shots=shots, seed=seed, **settings.session) as session:
-        values, report = session.infer(np.zeros(0), return_info=True)
+        _, report = session.infer(np.zeros(0), return_info=True)
     used, info = session.usage, session.info
     seen = {
         "method": "linear_optics",
@@ -164,8 +165,8 @@ def _on_processor(
         "simulated": info.simulated,
         "qsc": info.target,
     }
-    states, counts = np.unique(values, axis=0, return_counts=True)
-    return states, counts, seen
+    counts = report.counts[0]
+    return states_at(optical, counts), counts.count, seen
 
 
 # ---- state vectors
