@@ -29,7 +29,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     gradients.add_argument("--threads", type=int, default=2, help="threads that each program may use (default 2)")
     gradients.set_defaults(execute=_gradients)
 
-    for benchmark in (link, optics, gradients):
+    layers = benchmarks.add_parser("torch", help="torch layers beside MerLin's, forward and backward")
+    layers.add_argument("--quick", action="store_true", help="only small sizes and batches")
+    layers.add_argument("--large", action="store_true", help="also (16,8)")
+    layers.add_argument("--threads", type=int, default=2, help="threads that torch may use (default 2)")
+    layers.set_defaults(execute=_layers)
+
+    for benchmark in (link, optics, gradients, layers):
         benchmark.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -67,6 +73,14 @@ def _gradients(arguments: argparse.Namespace) -> int:
     sizes = gradients.SIZES[:2] if arguments.quick else gradients.SIZES
     report = gradients.run(sizes, threads=arguments.threads)
     return _show(arguments, report, gradients.render(report))
+
+
+def _layers(arguments: argparse.Namespace) -> int:
+    from photonlink.bench import layers
+
+    sizes = layers.SIZES[:2] if arguments.quick else layers.SIZES
+    report = layers.run(sizes + (layers.LARGE,) * arguments.large, threads=arguments.threads)
+    return _show(arguments, report, layers.render(report))
 
 
 def _optics(arguments: argparse.Namespace) -> int:
