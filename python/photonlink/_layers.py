@@ -62,12 +62,14 @@ class LayerProgram:
         wires: Who sets which parameter of the circuit.
         imperfections: Noise, detectors and filter.
         columns: How outputs of the program become columns of the layer; None where they are.
+        amplitudes: Whether the layer returns amplitudes of the states instead of their probabilities.
     """
 
     trainable: TrainableProgram
     wires: Wires
     imperfections: Imperfections
     columns: Columns | None
+    amplitudes: bool = False
 
     def program(self, values: ArrayLike) -> Program:
         """The program for parameter values (T,), radians, in the order of ``trainable.parameters``."""
@@ -134,12 +136,13 @@ def layer_program(
             "phase_error and phase_imprecision belong to a fixed circuit, and this layer's changes with its weights: "
             "leave them out, or describe the trained circuit with Program.from_perceval(..., noise=noise)"
         )
+    if measured.amplitudes and not imperfections.none:
+        raise ProgramError("light with noise or loss is in a mixed state, which has no amplitudes: use probabilities")
     trainable = optics(circuit, input_state, connected, measured.readout)
 
     def keys(readout: Readout) -> tuple[tuple[int, ...], ...]:
         return imperfections.put_on(trainable.base.replace(readout=readout)).output_keys
 
     readout, columns = measured.finish(keys, order)
-    return LayerProgram(
-        replace(trainable, base=trainable.base.replace(readout=readout)), connected, imperfections, columns
-    )
+    trainable = replace(trainable, base=trainable.base.replace(readout=readout))
+    return LayerProgram(trainable, connected, imperfections, columns, measured.amplitudes)

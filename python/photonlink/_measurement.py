@@ -48,12 +48,14 @@ class Measurement:
         modes: Measured modes of a partial measurement, else None.
         occupancy: Whether states are told apart by which modes are occupied only.
         grouping: Applied to the outputs last, or None.
+        amplitudes: Whether amplitudes of the readout's states are wanted, which only a simulation knows.
     """
 
     readout: Readout
     modes: tuple[int, ...] | None = None
     occupancy: bool = False
     grouping: LexGrouping | ModGrouping | None = None
+    amplitudes: bool = False
 
     def finish(
         self, keys: Callable[[Readout], tuple[Key, ...]], order: Sequence[Key] | None = None
@@ -102,7 +104,7 @@ def measurement(strategy: Any, modes: int, space: Space | None = None) -> Measur
         space: Instead of the strategy's own computation space.
 
     Raises:
-        ProgramError: The strategy is of another type, returns amplitudes, or measures modes that do not exist.
+        ProgramError: The strategy is of another type, or measures modes that do not exist.
     """
     if strategy is None:
         strategy = Readout.probs()
@@ -116,10 +118,7 @@ def measurement(strategy: Any, modes: int, space: Space | None = None) -> Measur
         )
     counted: Space = strategy.computation_space.value if space is None else space
     if kind == "AMPLITUDES":
-        raise ProgramError(
-            "MeasurementStrategy.amplitudes() returns what no detector can measure, and a Program cannot express it: "
-            "use MeasurementStrategy.probs(...), or leave the layer in MerLin"
-        )
+        return Measurement(Readout.probs(counted), amplitudes=True)
     if kind == "MODE_EXPECTATIONS":
         return Measurement(Readout.mode_expectations(counted))
     probabilities = Readout.probs(counted, strategy.grouping)

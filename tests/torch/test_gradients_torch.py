@@ -112,6 +112,27 @@ def test_targets_without_gradients_say_so_before_they_compute(photonlink_session
         assert session.usage.tokens == 1
 
 
+def test_device_tensors_are_refused_before_anything_is_computed(photonlink_session):
+    """Shifts are put together on the host. (No device here: the engines are asked about one.)"""
+    noisy = make(READOUTS[0], noise=phl.Noise(transmittance=0.9))
+    bound = QuantumLayer(session=photonlink_session(phl.Program.reservoir(4, 2, features=4)))
+    for layer in (noisy, bound):
+        x = torch.zeros(1, layer.input_size, dtype=torch.float64)
+        with pytest.raises(ProgramError, match="x is on cuda"):
+            layer._runtime.engine(x, 0).require_gradients(torch.device("cuda"))
+    noisy.close()
+
+
+def test_phases_on_a_device_are_those_of_the_core():
+    layer = make(READOUTS[0], noise=phl.Noise(transmittance=0.9))
+    x = torch.rand(3, 3, dtype=torch.float64)
+    engine = layer._runtime.engine(x, 0)
+    both = torch.cat([x, layer.theta.detach().expand(3, -1)], dim=1)
+    phases = layer._layer.trainable.opened().encode(both.numpy())
+    assert np.abs(engine._phases_on_device(both).numpy() - phases).max() < 1e-14
+    layer.close()
+
+
 def test_shots_change_between_forward_and_backward():
     """Every call's gradient is taken with the shots of that call."""
     layer = make(READOUTS[0])

@@ -164,6 +164,27 @@ def test_shots_sample():
     again.close()
 
 
+@pytest.mark.parametrize("space", [Space.FOCK, Space.UNBUNCHED, Space.DUAL_RAIL])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-6)])
+def test_amplitudes_are_merlins(space, dtype, tolerance):
+    arguments = {"builder": builder(), "n_photons": 2, "measurement_strategy": of.amplitudes(space)}
+    ours = QuantumLayer(**arguments, dtype=dtype)
+    theirs = merlin.QuantumLayer(**arguments, dtype=torch.float64)
+    x = torch.rand(2, 4, 3, dtype=dtype)
+    for _ in range(2):  # with other weights the second time
+        theirs.load_state_dict({name: w.double() for name, w in ours.state_dict().items()}, strict=False)
+        with torch.no_grad():
+            psi = ours(x)
+            expected = theirs(x.double().reshape(8, 3)).reshape(2, 4, -1)
+            assert psi.dtype == (torch.complex64 if dtype == torch.float32 else torch.complex128)
+            assert (psi - expected).abs().max() < tolerance
+            ours.U.add_(0.3)
+    with pytest.raises(ProgramError, match="amplitudes have no derivatives"):
+        ours(x)
+    with torch.no_grad(), pytest.raises(ProgramError, match="shots=10"):
+        ours(x, shots=10)
+
+
 # ---- sessions
 
 
@@ -224,7 +245,7 @@ CONSTRUCTION = [
     ({"n_photons": None}, "give the layer photons"),
     ({"input_state": [1, 0, 0, 0]}, "1 photons, but n_photons is 2"),
     ({"measurement_strategy": "probs"}, "measurement_strategy is a str"),
-    ({"measurement_strategy": of.amplitudes(Space.FOCK)}, "amplitudes"),
+    ({"measurement_strategy": of.amplitudes(Space.FOCK), "noise": phl.Noise(transmittance=0.5)}, "no amplitudes"),
     ({"measurement_strategy": of.partial([4], Space.FOCK)}, "measures"),
     ({"measurement_strategy": phl.Readout.samples()}, "samples"),
     ({"noise": phl.Noise(phase_error=0.1)}, "belong to a fixed circuit"),

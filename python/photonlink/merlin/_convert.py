@@ -97,6 +97,11 @@ def convert(layer: Any) -> Conversion:
     space = layer.computation_space.value
     connected = wires(layer.circuit, layer.trainable_parameters, layer.input_parameters, layer.angle_encoding_specs)
     measured = measurement(layer.measurement_strategy, layer.circuit.m, space)
+    if measured.amplitudes:
+        raise ProgramError(
+            "MeasurementStrategy.amplitudes() returns what no detector can measure, and a Program cannot express it: "
+            "use MeasurementStrategy.probs(...); photonlink.torch.QuantumLayer simulates amplitudes"
+        )
     imperfections = _imperfections(layer, space)
     if measured.modes is not None and not imperfections.none:
         raise ProgramError("a partial measurement with threshold detectors has no Program: use detectors that count")

@@ -12,6 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from photonlink import _core
+from photonlink._amplitudes import AmplitudeSimulator
+from photonlink._layers import LayerProgram
 from photonlink.controller import Controller
 from photonlink.errors import ProgramError
 from photonlink.gradients import Differentiator, parameter_shift, phase_program
@@ -21,20 +23,20 @@ from photonlink.session import Session
 from photonlink.shift import check_shiftable, feature_gradients
 from photonlink.trainable import TrainableProgram
 
-__all__ = ["BoundEngine", "Engine", "NativeEngine", "OpenedEngine"]
+__all__ = ["AmplitudeEngine", "BoundEngine", "Engine", "NativeEngine", "OpenedEngine"]
 
 
 class Engine(Protocol):
     """Computes observables of datapoints, and derivatives of L = sum(cotangent * observables)."""
 
-    def value(self, x: Any, values: Any) -> Any:
+    def value(self, x: Any, values: Any, /) -> Any:
         """Observables (B, O) of features (B, F) and trainable parameters (T,)."""
 
-    def vjp(self, x: Any, values: Any, cotangent: Any) -> tuple[Any, Any]:
+    def vjp(self, x: Any, values: Any, cotangent: Any, /) -> tuple[Any, Any]:
         """DL / dx (B, F) and dL / dvalue (T,)."""
 
-    def require_gradients(self) -> None:
-        """Raises ProgramError if there are none, and says why."""
+    def require_gradients(self, device: Any, /) -> None:
+        """Raises ProgramError if there are none for tensors of a device, and says why."""
 
     def close(self) -> None:
         """Ends the sessions that the engine reserved."""
@@ -55,11 +57,50 @@ class NativeEngine:
         )
         return torch.from_numpy(vjp.features).to(x.dtype), torch.from_numpy(vjp.parameters).to(values.dtype)
 
-    def require_gradients(self) -> None:
+    def require_gradients(self, _device: Any) -> None:
         pass
 
     def close(self) -> None:
         pass
+
+
+class AmplitudeEngine:
+    """Complex amplitudes from the simulator in this process, without derivatives."""
+
+    def __init__(self, layer: LayerProgram, precision: Precision) -> None:
+        self._layer = layer
+        self._precision: Precision = precision
+        self._simulator: tuple[bytes, AmplitudeSimulator] | None = None
+
+    def value(self, x: Any, values: Any) -> Any:
+        """As in MerLin, amplitudes of a post-selected space are normalised within it."""
+        psi = self._placed(_numpy(values))(_numpy(x))
+        if self._layer.template.readout.space != "fock":
+            norm = np.linalg.norm(psi, axis=1, keepdims=True)
+            np.divide(psi, norm, out=psi, where=norm > 0)
+        return torch.from_numpy(psi)
+
+    def vjp(self, *_: Any) -> tuple[Any, Any]:
+        raise self._refusal()
+
+    def require_gradients(self, _device: Any) -> None:
+        raise self._refusal()
+
+    def close(self) -> None:
+        pass
+
+    def _placed(self, values: NDArray[Any]) -> AmplitudeSimulator:
+        wanted = values.tobytes()
+        if self._simulator is None or self._simulator[0] != wanted:
+            program = self._layer.program(values)
+            self._simulator = (wanted, AmplitudeSimulator(program, precision=self._precision))
+        return self._simulator[1]
+
+    @staticmethod
+    def _refusal() -> ProgramError:
+        return ProgramError(
+            "amplitudes have no derivatives here: compute them under torch.no_grad(), or train with probabilities"
+        )
 
 
 class OpenedEngine:
@@ -88,13 +129,14 @@ class OpenedEngine:
 
     def vjp(self, x: Any, values: Any, cotangent: Any) -> tuple[Any, Any]:
         both = _joined(x, values)
-        _require_host(both)
+        _require_host(both.device)
         gradient = parameter_shift(self._session, _numpy(both), _numpy(cotangent), program=self._program)
         features = torch.from_numpy(gradient.features)
         width = x.shape[1]
         return features[:, :width].to(x.dtype), features[:, width:].sum(0).to(values.dtype)
 
-    def require_gradients(self) -> None:
+    def require_gradients(self, device: Any) -> None:
+        _require_host(device)
         _core.phase_degree(self._program.spec)
 
     def close(self) -> None:
@@ -123,11 +165,12 @@ class BoundEngine:
         return self._session.infer(x.detach())
 
     def vjp(self, x: Any, values: Any, cotangent: Any) -> tuple[Any, Any]:
-        _require_host(x)
+        _require_host(x.device)
         gradient = parameter_shift(self._session, _numpy(x), _numpy(cotangent))
         return torch.from_numpy(gradient.features).to(x.dtype), torch.zeros_like(values)
 
-    def require_gradients(self) -> None:
+    def require_gradients(self, device: Any) -> None:
+        _require_host(device)
         check_shiftable(self._session.program)
 
     def close(self) -> None:
@@ -144,9 +187,9 @@ def _joined(x: Any, values: Any) -> Any:
     return torch.cat([x.detach(), values.detach().to(x.dtype).expand(len(x), -1)], dim=1)
 
 
-def _require_host(x: Any) -> None:
-    if x.device.type != "cpu":
+def _require_host(device: Any) -> None:
+    if device.type != "cpu":
         raise ProgramError(
-            f"x is on {x.device}, and shifted settings are put together in host memory: train on the CPU, with "
+            f"x is on {device}, and shifted settings are put together in host memory: train on the CPU, with "
             "layer.to('cpu') and x.to('cpu'), or infer on the device under torch.no_grad()"
         )

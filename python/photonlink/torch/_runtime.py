@@ -12,7 +12,7 @@ from photonlink._layers import LayerProgram
 from photonlink.errors import ProgramError
 from photonlink.session import Session
 from photonlink.targets import overridden
-from photonlink.torch._engines import BoundEngine, Engine, NativeEngine, OpenedEngine
+from photonlink.torch._engines import AmplitudeEngine, BoundEngine, Engine, NativeEngine, OpenedEngine
 
 __all__ = ["Runtime", "observables"]
 
@@ -37,7 +37,7 @@ class Runtime:
         self._bound = None if session is None else BoundEngine(session)
         self._session = session
         self._native = self._target == "sim" and session is None and not layer.template.noisy
-        self._simulators: dict[Any, NativeEngine] = {}
+        self._simulators: dict[Any, Engine] = {}
         self._opened: tuple[tuple[int, Any], OpenedEngine] | None = None
         self._reservations = 0
         _runtimes[self.handle] = self
@@ -58,9 +58,23 @@ class Runtime:
             return self._bound
         if self._native and not shots and x.device.type == "cpu":
             if x.dtype not in self._simulators:
-                self._simulators[x.dtype] = NativeEngine(self._layer.trainable, _PRECISION[x.dtype])
+                self._simulators[x.dtype] = self._simulator(_PRECISION[x.dtype])
             return self._simulators[x.dtype]
+        if self._layer.amplitudes:
+            raise ProgramError(
+                f"amplitudes exist in the simulation only, and this is a call with shots={shots} on target "
+                f"{self._target!r} and {x.device}: use the target 'sim' on the CPU without shots, or probabilities"
+            )
         return self._reserved(shots, x.dtype)
+
+    def result_dtype(self, dtype: Any) -> Any:
+        """Of results, where features are of this one."""
+        return dtype.to_complex() if self._layer.amplitudes else dtype
+
+    def _simulator(self, precision: Any) -> Engine:
+        if self._layer.amplitudes:
+            return AmplitudeEngine(self._layer, precision)
+        return NativeEngine(self._layer.trainable, precision)
 
     def close(self) -> None:
         """Ends the session that the layer reserved, if any; the next call reserves a new one."""
@@ -102,7 +116,7 @@ class _Observables(torch.autograd.Function):  # type: ignore[misc]  # torch is n
     @staticmethod
     def forward(ctx: Any, x: Any, values: Any, runtime: Runtime, shots: int) -> Any:
         engine = runtime.engine(x, shots)
-        engine.require_gradients()
+        engine.require_gradients(x.device)
         ctx.save_for_backward(x, values)
         ctx.runtime, ctx.shots = runtime, shots
         return engine.value(x, values)
@@ -120,7 +134,8 @@ def _value(x: Any, values: Any, layer: int, shots: int) -> Any:
 
 
 def _value_fake(x: Any, _values: Any, layer: int, _shots: int) -> Any:
-    return x.new_empty(x.shape[0], _runtimes[layer].outputs)
+    runtime = _runtimes[layer]
+    return x.new_empty(x.shape[0], runtime.outputs, dtype=runtime.result_dtype(x.dtype))
 
 
 def _vjp(x: Any, values: Any, cotangent: Any, layer: int, shots: int) -> Any:

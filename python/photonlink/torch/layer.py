@@ -14,11 +14,10 @@ from photonlink.program import Program
 from photonlink.readout import ModGrouping, Readout, Space
 from photonlink.session import Session
 from photonlink.torch._circuits import described, simple_circuit
+from photonlink.torch._inputs import check_dtype, checked
 from photonlink.torch._runtime import Runtime, observables
 
 __all__ = ["QuantumLayer"]
-
-_DTYPES = (torch.float32, torch.float64)
 
 
 class QuantumLayer(torch.nn.Module):  # type: ignore[misc]  # torch is not looked into
@@ -41,8 +40,9 @@ class QuantumLayer(torch.nn.Module):  # type: ignore[misc]  # torch is not looke
         n_photons: Photons of MerLin's default state: 1, 0, 1, 0, ... for dual_rail, else spread evenly.
         trainable_parameters: Prefixes of parameters to train; not with a builder, which has them.
         input_parameters: Prefixes of parameters that features set; not with a builder.
-        measurement_strategy: A ``photonlink.Readout``, or a ``merlin.MeasurementStrategy``: probs, mode_expectations or
-            partial, of which this returns the probabilities. By default probabilities over unbunched states.
+        measurement_strategy: A ``photonlink.Readout``, or a ``merlin.MeasurementStrategy``: probs, mode_expectations,
+            partial, of which this returns the probabilities, or amplitudes, which exist on the CPU without gradients
+            only. By default probabilities over unbunched states.
         noise: A ``photonlink.Noise`` or ``perceval.NoiseModel`` of sources and loss. As in MerLin, every event of the
             Fock space is kept with one of MerLin's strategies; otherwise events with all photons are.
         device: Where parameters live.
@@ -51,6 +51,7 @@ class QuantumLayer(torch.nn.Module):  # type: ignore[misc]  # torch is not looke
         session: An open session instead of a circuit. The layer sends to it and never closes it.
         target: Where to run, e.g. ``"sim"``; see :func:`photonlink.targets`.
         seed: Of the sampling on the layer's own sessions; each further session takes the next seed.
+        interference: False for fully distinguishable photons.
 
     Raises:
         ProgramError: The arguments do not go together, or a part of them cannot be expressed; the message names it.
@@ -135,7 +136,7 @@ class QuantumLayer(torch.nn.Module):  # type: ignore[misc]  # torch is not looke
         self, layer: LayerProgram, session: Session | None, target: str, seed: int, device: Any, dtype: Any
     ) -> None:
         super().__init__()
-        _check_dtype(dtype)
+        check_dtype(dtype)
         if layer.template.readout.kind == "samples":
             raise ProgramError("a samples readout gives no tensor of fixed size: use probabilities or expectations")
         if session is not None and dtype is not getattr(torch, session.info.precision):
@@ -235,7 +236,7 @@ class QuantumLayer(torch.nn.Module):  # type: ignore[misc]  # torch is not looke
                 with. Gradients of sampled results are parameter shifts with so many shots per setting.
 
         Returns:
-            (..., output_size) tensor of the layer's dtype.
+            (..., output_size) tensor of the layer's dtype; of the complex one for amplitudes.
 
         Raises:
             ProgramError: A tensor has another shape, dtype or device, a feature is not finite, or gradients are
@@ -244,10 +245,7 @@ class QuantumLayer(torch.nn.Module):  # type: ignore[misc]  # torch is not looke
             PhotonLinkError: As ``session.infer``.
         """
         x = inputs[0] if len(inputs) == 1 else self._joined(inputs)
-        if getattr(x, "dtype", None) != self._dtype:
-            x = self._converted(x)
-        if x.device != self._device or x.dim() == 0 or x.shape[-1] != self.input_size:
-            raise self._refusal(x)
+        x = checked(x, self._layer.wires.features, self._dtype, self._device)
         rows = x if x.dim() == 2 else x.reshape(x.shape[:-1].numel(), self.input_size)
         number = 0 if not shots else _options.integer("shots", shots, 0, 2**32)
         y = observables(rows, self._values(), self._runtime, number)
@@ -265,27 +263,6 @@ class QuantumLayer(torch.nn.Module):  # type: ignore[misc]  # torch is not looke
 
     def _joined(self, inputs: Sequence[Any]) -> Any:
         return torch.cat(list(inputs), dim=-1) if inputs else self._no_values
-
-    def _converted(self, x: Any) -> Any:
-        """Under autocast, other layers return other precisions; otherwise a wrong one is a mistake."""
-        if not isinstance(x, torch.Tensor):
-            raise ProgramError(f"x is a {type(x).__name__}, expected a torch.Tensor of shape (..., {self.input_size})")
-        if x.is_complex():
-            raise ProgramError("x is complex: amplitudes cannot be encoded; features are angles, and real")
-        if x.is_floating_point() and torch.is_autocast_enabled(x.device.type):
-            return x.to(self._dtype)
-        raise ProgramError(
-            f"x has dtype {x.dtype}, and the layer computes in {self._dtype}: pass x.to({self._dtype}), or move the "
-            "layer with layer.to(x.dtype)"
-        )
-
-    def _refusal(self, x: Any) -> ProgramError:
-        if x.device != self._device:
-            return ProgramError(f"x is on {x.device} and the layer on {self._device}: move one of them with .to(...)")
-        return ProgramError(
-            f"x has shape {tuple(x.shape)}, expected (..., {self.input_size}): the layer has the features "
-            f"{', '.join(self._layer.wires.features)}"
-        )
 
     # ---- what it is
 
@@ -332,7 +309,11 @@ class QuantumLayer(torch.nn.Module):  # type: ignore[misc]  # torch is not looke
 
     def _apply(self, fn: Any, recurse: bool = True) -> QuantumLayer:
         dtype = fn(self._no_values).dtype
-        _check_dtype(dtype)
+        check_dtype(dtype)
+        if self._session is not None and dtype != self._dtype:
+            raise ProgramError(
+                f"the layer's session computes in {self._dtype}: reserve another one with the precision of {dtype}"
+            )
         super()._apply(fn, recurse)
         self._dtype, self._device = dtype, self._no_values.device
         return self
@@ -348,14 +329,6 @@ class QuantumLayer(torch.nn.Module):  # type: ignore[misc]  # torch is not looke
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         super().__setstate__(dict(state))
         self._runtime = Runtime(self._layer, self._target, self._seed, None)
-
-
-def _check_dtype(dtype: Any) -> None:
-    if dtype not in _DTYPES:
-        raise ProgramError(
-            f"dtype is {dtype}, expected torch.float32 or torch.float64: photonic layers do not compute in others "
-            "(under autocast they keep their own)"
-        )
 
 
 def _checked_program(program: Any) -> Program:
