@@ -54,9 +54,25 @@ photonlink_device_link UdpLink::table(std::unique_ptr<UdpLink> link) {
 
 i32 UdpLink::answer(photonlink_device_call& call) {
     const Clock::time_point deadline = Clock::now() + timeout_;
-    const std::unique_lock<std::timed_mutex> turn(mutex_, deadline);
-    if (!turn.owns_lock()) return fail(call, PHOTONLINK_DEVICE_TIMEOUT, "other calls kept the link busy to");
-    return exchange(call, deadline);
+    if (!take_turn(deadline)) return fail(call, PHOTONLINK_DEVICE_TIMEOUT, "other calls kept the link busy to");
+    const i32 status = exchange(call, deadline);
+    end_turn();
+    return status;
+}
+
+bool UdpLink::take_turn(Clock::time_point deadline) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    if (!done_.wait_until(lock, deadline, [this] { return !busy_; })) return false;
+    busy_ = true;
+    return true;
+}
+
+void UdpLink::end_turn() {
+    {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        busy_ = false;
+    }
+    done_.notify_one();
 }
 
 i32 UdpLink::exchange(photonlink_device_call& call, Clock::time_point deadline) {

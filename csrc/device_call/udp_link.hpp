@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -31,6 +32,8 @@ class UdpLink {
   private:
     UdpLink(int socket, std::string peer, u32 slot_bytes, u64 timeout_ns);
 
+    bool take_turn(Clock::time_point deadline);
+    void end_turn();
     i32 exchange(photonlink_device_call& call, Clock::time_point deadline);
     bool send(const photonlink_device_call& call);
     /// Bytes of the next datagram; 0 at the deadline, negative if nobody listens.
@@ -41,7 +44,10 @@ class UdpLink {
     const int socket_;
     const std::string peer_;
     const std::chrono::nanoseconds timeout_;
-    std::timed_mutex mutex_;  // guards what follows
+    // Not a timed mutex, whose clock ThreadSanitizer does not know.
+    std::mutex mutex_;
+    std::condition_variable done_;
+    bool busy_ = false;  // guarded by mutex_; whoever has set it owns what follows
     std::vector<u8> slot_;
     std::vector<u8> answer_;
     u32 last_id_ = 0;

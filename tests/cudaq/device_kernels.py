@@ -154,6 +154,17 @@ def in_branches(value: int) -> int:
     return total
 
 
+@device.bind
+@cudaq.kernel
+def calls_a_bound_kernel(rounds: int) -> int:
+    return 1 + echo_sum(rounds) + device.photonlink_echo(1)
+
+
+@cudaq.kernel
+def bound_later(value: int) -> int:
+    return 2 * device.photonlink_echo(value)
+
+
 @device.callback
 def describe(a: np.int8, b: np.int32, c: bool, d: float, e: np.float32, f: list[bool], g: list[np.float32]) -> int:
     return int(a + b + c + d + e + sum(f) + sum(g))

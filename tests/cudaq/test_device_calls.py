@@ -161,6 +161,29 @@ def test_other_captures_stay():
 
 
 @pytest.mark.usefixtures("session")
+def test_a_kernel_that_calls_a_bound_kernel():
+    assert cudaq.run(kernels.calls_a_bound_kernel, 4, shots_count=2) == [1 + 6 + 1] * 2
+
+
+@pytest.mark.usefixtures("session")
+def test_a_kernel_that_is_bound_after_it_ran():
+    assert cudaq.run(kernels.bound_later, 4, shots_count=1) == [8]
+    assert kernels.bound_later.captured_variables()
+    device.bind(kernels.bound_later)
+    assert not kernels.bound_later.captured_variables()
+    assert cudaq.run(kernels.bound_later, 5, shots_count=2) == [10, 10]
+
+
+@pytest.mark.usefixtures("session")
+def test_on_stim():
+    cudaq.set_target("stim")
+    try:
+        assert cudaq.run(kernels.echo_sum, 4, shots_count=2) == [6, 6]
+    finally:
+        cudaq.reset_target()
+
+
+@pytest.mark.usefixtures("session")
 @pytest.mark.parametrize(("value", "result"), [(9, 9), (0, 32)])
 def test_calls_in_branches_and_loops(value, result):
     assert cudaq.run(kernels.in_branches, value, shots_count=2) == [result] * 2

@@ -21,7 +21,8 @@ Examples:
     >>> add
     <addThem(i64 a, i64 b) -> i64 on device 3>
 
-A kernel must lie in a file, since CUDA-Q reads its source:
+A kernel must lie in a file, since CUDA-Q reads its source. ``cudaq.run`` returns floats with six digits; a callback
+takes them out whole. When a call fails, CUDA-Q logs a line of its own about something else: the error is right.
 
 .. code-block:: python
 

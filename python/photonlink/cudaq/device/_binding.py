@@ -66,6 +66,7 @@ def _splice(kernel: Any) -> None:
     kernel.signature.captured_args = [
         captured for place, captured in enumerate(kernel.signature.captured_args, first) if place not in taken
     ]
+    kernel.__dict__.pop("_compiled_module_cache", None)  # of the kernel as it was
 
 
 def _captured_functions(kernel: Any) -> dict[int, DeviceFunction]:

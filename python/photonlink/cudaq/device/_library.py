@@ -106,7 +106,7 @@ class Error(ctypes.Structure):
 
 def path() -> Path:
     """Where the library lies."""
-    return Path(_core.__file__).parent / "_lib" / "libphotonlink_device_call.so"
+    return Path(_core.__file__).resolve().parent / "_lib" / "libphotonlink_device_call.so"
 
 
 def load_symbols(file: Path) -> None:
