@@ -6,13 +6,11 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from photonlink.controller import Controller
+from photonlink._private_session import private_session
 from photonlink.errors import ProgramError
 from photonlink.info import SessionInfo, Usage
 from photonlink.program import Program
-from photonlink.reservation import reserve
 from photonlink.session import Session
-from photonlink.targets import overridden
 
 __all__ = ["Keeper", "Target", "portable"]
 
@@ -36,8 +34,17 @@ class Keeper:
         self._opened = contextlib.ExitStack()
         self._session: Session | None = None
         self._configured: tuple[str, Program, dict[str, Any]] | None = None
-        self.info: SessionInfo | None = None
-        self.usage: Usage | None = None
+        self._lent: Session | None = None
+
+    @property
+    def info(self) -> SessionInfo | None:
+        """What the session that was lent last runs on."""
+        return None if self._lent is None else self._lent.info
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the session that was lent last has used; asked for only here, since a loop of steps has no time."""
+        return None if self._lent is None else self._lent.usage
 
     @contextlib.contextmanager
     def lend(self, target: Target, program: Program, options: Mapping[str, Any]) -> Iterator[Session]:
@@ -50,26 +57,21 @@ class Keeper:
         session = _matching(target, program, options) if isinstance(target, Session) else None
         if session is None:
             session = self._reserved(str(target), program, dict(options))
+        self._lent = session
         try:
             yield session
         finally:
-            self.info = session.info
-            if not session.closed:
-                self.usage = session.usage
             if not self._keep:
                 self.close()
 
     def _reserved(self, target: str, program: Program, options: dict[str, Any]) -> Session:
-        """The session that is open, or a new one; in this process it gets a controller of its own."""
+        """The session that is open, or a new one."""
         wanted = (target, program, options)
         if self._session is not None and not self._session.closed and self._configured == wanted:
             return self._session
         self.close()
         with contextlib.ExitStack() as opened:
-            given = options
-            if overridden(target)[0] == "sim" and "controller" not in options:
-                given = {**options, "controller": opened.enter_context(Controller())}
-            self._session = opened.enter_context(reserve(target, program, **given))
+            self._session = opened.enter_context(private_session(target, program, options))
             self._configured = wanted
             self._opened = opened.pop_all()
         return self._session
@@ -81,8 +83,6 @@ class Keeper:
 
     def close(self) -> None:
         """End the session that was reserved, if any. May be repeated."""
-        if self._session is not None and not self._session.closed:
-            self.usage = self._session.usage
         self._session, self._configured = None, None
         self._opened.close()
 

@@ -95,7 +95,7 @@ class KernelTransformer(OnTarget, ClassNamePrefixFeaturesOutMixin, TransformerMi
         """
         self.X_fit_ = validate_data(self, X, dtype=np.float64)
         self.kernel_ = self._kernel(self.X_fit_.shape[1])
-        self.kernel_._keeper = self._keeper
+        self.kernel_._keeper = self._keeper  # made here: transform() must not add attributes
         self._n_features_out = len(self.X_fit_)
         return self
 

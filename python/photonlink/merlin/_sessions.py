@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from photonlink.controller import Controller
+from photonlink._private_session import private_session
 from photonlink.errors import LinkTimeout, ProgramError, SessionClosed
 from photonlink.merlin._models import shown
 from photonlink.program import Precision, Program
 from photonlink.qsc.client import is_service
-from photonlink.reservation import reserve
 from photonlink.session import Session
 from photonlink.targets import overridden
 
@@ -23,15 +22,6 @@ __all__ = ["GivenSession", "Lender", "SessionPool", "matching", "private_session
 
 # Controllers in this process, each with a program's tables: more than the quantum layers of most models.
 _MOST_LOCAL = 8
-
-
-@contextlib.contextmanager
-def private_session(target: str, program: Program, options: dict[str, Any]) -> Iterator[Session]:
-    """A session that others do not have to wait for: in this process it gets a controller of its own."""
-    with contextlib.ExitStack() as opened:
-        if overridden(target)[0] == "sim" and "controller" not in options:
-            options = {**options, "controller": opened.enter_context(Controller())}
-        yield opened.enter_context(reserve(target, program, **options))
 
 
 def matching(session: Session, program: Program, path: str) -> Session:
