@@ -194,7 +194,7 @@ def test_a_session_serves_a_layer(photonlink_session):
     session = photonlink_session(trained.program, precision="float32")
     layer = QuantumLayer(session=session)
     with torch.no_grad():
-        assert torch.equal(layer(x), trained(x))
+        assert (layer(x) - trained(x)).abs().max() < 1e-6
     assert session.usage.tokens == 4
     assert layer.input_size == 3
     with pytest.raises(ProgramError, match="cannot be copied or stored"):
