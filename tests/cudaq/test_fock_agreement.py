@@ -67,6 +67,18 @@ def test_linear_optics(seed):
     assert result.annotations["method"] == "linear_optics"
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_preparation(seed):
+    """Photon numbers at the ends of their range: create stays, plus wraps around, annihilate stays."""
+    rng = np.random.default_rng(50 + seed)
+    level, modes = int(rng.integers(2, 5)), 3
+    codes = np.stack([rng.integers(0, 3, 20), rng.integers(0, modes, 20), np.zeros(20, int)], axis=1)
+    given = (level, modes, codes.ravel().tolist(), [0.0] * 20, [0, 1, 2])
+    cudaq.set_target("orca-photonics")
+    theirs = dict(cudaq.sample(kernels.measured, *given, shots_count=10).items())
+    assert fock.distribution(kernels.measured, *given) == {text: 1.0 for text in theirs}
+
+
 @pytest.mark.parametrize("seed", range(30))
 def test_everything_else(seed):
     rng = np.random.default_rng(100 + seed)
