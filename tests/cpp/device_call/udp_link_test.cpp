@@ -94,12 +94,23 @@ TEST(UdpLink, SendsWholeSlotsAndTakesTheAnswer) {
 
 TEST(UdpLink, PassesOverWhatAnswersSomethingElse) {
     const Service service([](const Datagram& request) {
-        Datagram alien = response(request);
+        Datagram alien = response(request, 0, 1000);
         alien[0] ^= 1;
         return std::vector<Datagram>{alien, Datagram(3), response(request, 5, 1000), response(request)};
     });
     const OpenDevice device(service.port);
     for (i64 value = 0; value < 20; ++value) EXPECT_EQ(call(kDevice, "rpc", integer(value), 8).value<i64>(), value);
+}
+
+TEST(UdpLink, AnAnswerWithAnotherMagicIsAnError) {
+    const Service service([](const Datagram& request) {
+        Datagram broken = response(request);
+        broken[0] ^= 1;
+        return std::vector<Datagram>{broken};
+    });
+    const OpenDevice device(service.port);
+    EXPECT_EQ(call(kDevice, "rpc", integer(1), 8).status, PHOTONLINK_DEVICE_REMOTE_ERROR);
+    EXPECT_NE(std::strstr(last_error().cause, "breaks the wire format"), nullptr);
 }
 
 TEST(UdpLink, ReportsTheStatusOfTheService) {
@@ -140,7 +151,7 @@ TEST(UdpLink, RefusesWhatNoSlotHolds) {
     EXPECT_EQ(call(kDevice, "rpc", std::vector<u8>(kSlotBytes - 23), 0).status, PHOTONLINK_DEVICE_INVALID_ARGUMENT);
 }
 
-TEST(UdpLink, ThreadsTakeTurns) {
+TEST(UdpLink, ThreadsShareALink) {
     const Service service([](const Datagram& request) { return std::vector<Datagram>{response(request)}; });
     const OpenDevice device(service.port);
     std::atomic<int> wrong{0};
