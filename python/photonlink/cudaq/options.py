@@ -28,8 +28,8 @@ class Options:
     method: Method
     precision: Precision
     seed: int | None
-    clock: Clock
-    preset: str
+    clock: Clock | None
+    preset: str | None
 
 
 def parse(given: Mapping[str, Any]) -> Options:
@@ -41,7 +41,7 @@ def parse(given: Mapping[str, Any]) -> Options:
     values = checked("photonlink", ARGUMENTS, given)
     named = given.get("noise")
     if values["preset"] is None:  # a chip's noise comes with that chip's clock
-        values["preset"] = named if isinstance(named, str) else "article"
+        values["preset"] = named if isinstance(named, str) else None
     del values["encoding"]  # there is one; the argument keeps programs valid when there are more
     return Options(**values)
 
@@ -79,6 +79,10 @@ ARGUMENTS: Mapping[str, Argument] = {
     ),
     "precision": Argument("'float64' or 'float32'", choice("float64", "float32"), "float64"),
     "seed": Argument("an integer from 0 to 2**64 - 1, or None for that of cudaq.set_random_seed", _seed, None),
-    "clock": Argument("'virtual', 'realtime' or 'none'", choice("virtual", "realtime", "none"), "virtual"),
-    "preset": Argument(f"timing figures: {_NAMES}, or None for those of the noise", _preset, None),
+    "clock": Argument(
+        "'virtual', 'realtime', 'none' or None for the controller's own",
+        choice("virtual", "realtime", "none", None),
+        None,
+    ),
+    "preset": Argument(f"timing figures: {_NAMES}, or None for those of the noise or the controller", _preset, None),
 }
