@@ -1,8 +1,6 @@
 """The client against a server that does, datagram by datagram, what a test says.
 
-In the terms of what NVIDIA's own tests imply for a client (C1, C9 and C10 are in test_realtime_wire): C2
-answers_in_any_order, C3 and C4 late_duplicated_and_foreign, C5 and C6 malformed_answers, C7 every answer here has
-leftovers behind it, C8 what_does_not_fit.
+docs/realtime.md lists what NVIDIA's own tests imply for a client (C1 to C10), with the names of these tests.
 """
 
 import contextlib

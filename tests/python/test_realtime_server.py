@@ -1,8 +1,6 @@
 """A service on a UDP port, asked over raw sockets: what is answered, with what, and what is not.
 
-In the terms of what NVIDIA's own tests imply for a service: S1 golden_request, S2 identity_and_time, S3 and S4
-payloads_of_no_bytes, S5 length_beyond, S6, S8 and S9 what_is_no_request, S7 unknown_function (which gets a status here),
-S10 and S11 bursts, S12 golden_request, S13 statuses_travel, S14 counters, S15 duplicates.
+docs/realtime.md lists what NVIDIA's own tests imply for a service (S1 to S15), with the names of these tests.
 """
 
 import logging
