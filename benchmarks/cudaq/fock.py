@@ -32,7 +32,7 @@ SHOTS, ROUNDS = 1000, 5
 AGREEMENT = 1e-10  # of probabilities
 BESIDE = (("linear", 4, 2), ("linear", 6, 3), ("linear", 7, 3), ("mixed", 4, 2), ("mixed", 6, 3))
 LARGE = (("linear", 8, 4), ("mixed", 8, 4))  # half a minute and more per sample on orca-photonics
-ALONE = (("linear", 12, 6), ("linear", 16, 8), ("linear", 24, 12), ("mixed", 9, 4), ("mixed", 10, 4))
+ALONE = (("linear", 12, 6), ("linear", 16, 8), ("linear", 24, 12), ("mixed", 10, 4), ("mixed", 12, 6), ("mixed", 16, 6))
 
 
 @dataclass(frozen=True)
