@@ -78,9 +78,9 @@ uint32_t photonlink_device_abi(void);
 /* Copies `link` and lets calls to `device` go there. INVALID_ARGUMENT: another ABI, no function, or the id is taken. */
 int32_t photonlink_device_open(uint32_t device, const photonlink_device_link* link);
 
-/* Lets calls to `device` go to a CUDA-Q realtime service over UDP, one at a time, in slots of `slot_bytes` (what the
- * service uses; 256 is NVIDIA's default); each ends within `timeout_ns`. INVALID_ARGUMENT: the host is unknown, the
- * slot holds no header, or the id is taken. UDP does not tell whether anybody listens. */
+/* Lets calls to `device` go to a CUDA-Q realtime service over UDP, those of several threads together, in slots of
+ * `slot_bytes` (what the service uses; 256 is NVIDIA's default); each ends within `timeout_ns`. INVALID_ARGUMENT: the
+ * host is unknown, the slot holds no header, or the id is taken. UDP does not tell whether anybody listens. */
 int32_t photonlink_device_open_udp(uint32_t device, const char* host, uint16_t port, uint32_t slot_bytes,
                                    uint64_t timeout_ns);
 
