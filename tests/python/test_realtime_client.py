@@ -41,12 +41,15 @@ class Script:
                 for datagram in step(Request.decode(data)):
                     self._socket.sendto(datagram, source)
 
+    def finish(self):
+        self._thread.join(30)
+
     def __enter__(self):
         self._thread.start()
         return self
 
     def __exit__(self, *_):
-        self._thread.join(10)
+        self.finish()
         self._socket.close()
 
 
@@ -330,6 +333,7 @@ def test_random_loss_duplicates_and_order():
     outcomes = []
     with Script(*[shuffle] * 60) as script, connected(script, in_flight=64) as client:
         calls = [client.function(ADD).submit(0, 0) for _ in range(60)]
+        script.finish()  # what comes is there
         for call in calls:
             try:
                 outcomes.append(call.result(timeout=0.01))
