@@ -44,7 +44,7 @@ class PhotonicReservoir(OnTarget, ClassNamePrefixFeaturesOutMixin, TransformerMi
         concatenate: Whether the inputs come back in front of the observables.
         interference: False for distinguishable photons, as a control.
         noise: Imperfections; see :class:`photonlink.Noise`.
-        seed: Of the interferometer and of the sampling.
+        seed: Of the interferometer and of the sampling, which begins anew with each session.
         target: Where it runs: a target's name, or an open session of ``program_``. Each call reserves a session, unless
             the estimator is used in a ``with`` statement, which keeps one open.
         shots: Kept samples per datapoint; None for exact observables, which no hardware has.

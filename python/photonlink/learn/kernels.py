@@ -57,7 +57,7 @@ class FidelityKernel:
         target: Where pairs are measured: a target's name, or an open session of :attr:`program`. None computes from
             amplitudes where that is possible, and uses ``"sim"`` elsewhere.
         shots: Kept samples per pair; None for exact values, which no hardware has.
-        seed: Of the sampling.
+        seed: Of the sampling, which begins anew with each session.
         psd: Whether measured symmetric matrices are made positive semidefinite.
         convention: ``"states"`` as above. ``"merlin"``: what MerLin 0.4 computes, |<s|U(x1) U(x2)^dagger|s>|^2, which
             is the same kernel of the feature map U^dagger.
