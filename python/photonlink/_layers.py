@@ -19,7 +19,7 @@ from photonlink.program import Program
 from photonlink.readout import Readout
 from photonlink.trainable import TrainableProgram
 
-__all__ = ["Imperfections", "LayerProgram", "layer_program"]
+__all__ = ["Imperfections", "LayerProgram", "fock_state", "layer_program"]
 
 
 @dataclass(frozen=True)
@@ -146,3 +146,23 @@ def layer_program(
     readout, columns = measured.finish(keys, order)
     trainable = replace(trainable, base=trainable.base.replace(readout=readout))
     return LayerProgram(trainable, connected, imperfections, columns, measured.amplitudes)
+
+
+def fock_state(state: Any) -> tuple[int, ...]:
+    """Photons per mode of a list, tuple, Perceval state, or MerLin StateVector of one Fock state.
+
+    Raises:
+        ProgramError: It is a superposition, annotated, or no list of photon numbers.
+    """
+    from photonlink import _perceval
+
+    if not hasattr(state, "to_dense"):
+        return _perceval.occupation(state)
+    amplitudes = state.to_dense().detach().cpu().numpy().reshape(-1)
+    (occupied,) = np.nonzero(amplitudes)
+    if len(occupied) != 1:
+        raise ProgramError(
+            f"input_state is a superposition of {len(occupied)} Fock states, and a Program starts from one: prepare "
+            "the superposition with an interferometer in front of the circuit"
+        )
+    return _perceval.occupation(list(state.basis[int(occupied[0])]))

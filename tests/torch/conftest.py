@@ -11,6 +11,12 @@ os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 _MISSING = [name for name in ("torch", "merlin") if importlib.util.find_spec(name) is None]
 
 
+if not _MISSING:
+    import torch
+
+    torch.sparse.check_sparse_tensor_invariants.disable()  # MerLin's states are sparse; torch asks for a decision
+
+
 class _Skipped(pytest.Module):
     def collect(self):
         pytest.skip(
@@ -29,14 +35,10 @@ def _nothing_left_behind(photonlink_leak_check):
 
 @pytest.fixture(autouse=True)
 def _same_weights():
-    import torch
-
     torch.manual_seed(1)
 
 
 @pytest.fixture(scope="session")
 def compiler():
     """The compiler's threads start with its first use and stay: a leak check must not see them start."""
-    import torch
-
     torch.compile(lambda x: x * 2, backend="aot_eager")(torch.ones(1, requires_grad=True)).sum().backward()

@@ -227,6 +227,35 @@ def layer_with(**arguments):
     return QuantumLayer(**{"builder": builder(), "n_photons": 2, **arguments})
 
 
+def with_state():
+    experiment = pcvl.Experiment(circuit())
+    experiment.with_input(pcvl.BasicState([1, 1, 0, 0]))
+    return experiment
+
+
+def test_an_experiment_brings_its_input_state():
+    layer = QuantumLayer(experiment=with_state(), **PREFIXES)
+    assert layer.program.input_state == (1, 1, 0, 0)
+
+
+def test_weights_may_be_computed():
+    """A parametrised weight, as of weight norm, is used as it is computed."""
+
+    class Halved(torch.nn.Module):
+        def forward(self, weight):
+            return weight / 2
+
+    layer, halved = layer_with(), layer_with()
+    torch.nn.utils.parametrize.register_parametrization(halved, "U", Halved())
+    with torch.no_grad():
+        layer.U.copy_(halved.U)
+        layer.V.copy_(halved.V)
+    x = torch.rand(2, 3)
+    assert torch.equal(halved(x), layer(x))
+    halved(x)[:, 0].sum().backward()
+    assert halved.parametrizations.U.original.grad is not None
+
+
 def memristive():
     return builder().add_memristive_ps(0, lambda state, output: state + output[:, 0], 0.1)
 
@@ -243,6 +272,12 @@ CONSTRUCTION = [
     ({"builder": None, "circuit": circuit(), **PREFIXES, "input_parameters": ["px", "U"]}, "given once"),
     ({"builder": None, "circuit": 3}, "Perceval circuit"),
     ({"n_photons": None}, "give the layer photons"),
+    ({"input_state": merlin.core.state_vector.StateVector.from_basic_state([1, 0, 0, 0])}, "1 photons, but"),
+    (
+        {"builder": None, "experiment": with_state(), **PREFIXES, "input_state": [1, 0, 1, 0]},
+        "experiment has the input",
+    ),
+    ({"n_photons": 0}, "photon"),
     ({"input_state": [1, 0, 0, 0]}, "1 photons, but n_photons is 2"),
     ({"measurement_strategy": "probs"}, "measurement_strategy is a str"),
     ({"measurement_strategy": of.amplitudes(Space.FOCK), "noise": phl.Noise(transmittance=0.5)}, "no amplitudes"),

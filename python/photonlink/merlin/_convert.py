@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photonlink import _perceval
-from photonlink._layers import Imperfections, LayerProgram, layer_program
+from photonlink._layers import Imperfections, LayerProgram, fock_state, layer_program
 from photonlink._measurement import measurement
 from photonlink._wires import wires
 from photonlink.errors import ProgramError, TargetUnavailable, Unavailable
 from photonlink.noise import Detectors, Noise
 from photonlink.program import Program
 
-__all__ = ["Conversion", "check_version", "convert"]
+__all__ = ["Conversion", "check_version", "convert", "weights"]
 
 _SUPPORTED = "merlinquantum>=0.4.2,<0.5"
 
@@ -107,9 +107,9 @@ def convert(layer: Any) -> Conversion:
         raise ProgramError("a partial measurement with threshold detectors has no Program: use detectors that count")
     plain = imperfections.none or measured.readout.kind == "mode_expectations"
     order = None if plain or measured.modes is not None or measured.occupancy else list(layer.output_keys)
-    state = _input_state(layer.input_state)
+    state = fock_state(layer.input_state)
     program = layer_program(layer.circuit, state, connected, measured, imperfections, order)
-    return Conversion(program, _values(layer, program))
+    return Conversion(program, weights(layer, program))
 
 
 def check_version() -> None:
@@ -128,24 +128,10 @@ def check_version() -> None:
         )
 
 
-def _values(layer: Any, program: LayerProgram) -> NDArray[np.float64]:
+def weights(layer: Any, program: LayerProgram) -> NDArray[np.float64]:
     """The layer's weights, in the order of the program's parameters."""
     vectors = {p: layer.get_parameter(p).detach().cpu().numpy() for p in program.wires.sizes}
     return np.array([vectors[prefix][place] for prefix, place in program.wires.sources], np.float64)
-
-
-def _input_state(state: Any) -> tuple[int, ...]:
-    """Photons per mode; MerLin's StateVector is one Fock state or a superposition."""
-    if not hasattr(state, "to_dense"):
-        return _perceval.occupation(state)
-    amplitudes = state.to_dense().detach().cpu().numpy().reshape(-1)
-    (occupied,) = np.nonzero(amplitudes)
-    if len(occupied) != 1:
-        raise ProgramError(
-            f"input_state is a superposition of {len(occupied)} Fock states, and a Program starts from one: prepare "
-            "the superposition with an interferometer in front of the circuit"
-        )
-    return _perceval.occupation(list(state.basis[int(occupied[0])]))
 
 
 def _imperfections(layer: Any, space: str) -> Imperfections:

@@ -9,7 +9,7 @@ from typing import Any
 import perceval as pcvl
 
 from photonlink import _perceval
-from photonlink._layers import Imperfections, LayerProgram, layer_program
+from photonlink._layers import Imperfections, LayerProgram, fock_state, layer_program
 from photonlink._measurement import Measurement, measurement
 from photonlink._reservoir import spaced_state
 from photonlink._wires import wires
@@ -56,10 +56,9 @@ def described(
             circuit if experiment is None else experiment, trainable_parameters or (), input_parameters or ()
         )
     measured = measurement(measurement_strategy, source.circuit.m)
-    state = input_state if source.input_state is None else source.input_state
     return layer_program(
         source.circuit,
-        _state(state, n_photons, source.circuit.m, measured),
+        _state(source.input_state, input_state, n_photons, source.circuit.m, measured),
         wires(source.circuit, source.trainable, source.inputs, source.encodings),
         measured,
         _imperfections(noise, source.around, measured, measurement_strategy),
@@ -113,13 +112,19 @@ def _from_circuit(source: Any, trainable: Sequence[str], inputs: Sequence[str]) 
     )
 
 
-def _state(given: Any, photons: int | None, modes: int, measured: Measurement) -> tuple[int, ...]:
-    """Photons per mode; without a state, MerLin's default for so many photons."""
-    if given is not None:
-        state = _perceval.occupation(given)
-        if photons is not None and sum(state) != photons:
-            raise ProgramError(f"input_state {list(state)} has {sum(state)} photons, but n_photons is {photons}")
-        return state
+def _state(own: Any, given: Any, photons: int | None, modes: int, measured: Measurement) -> tuple[int, ...]:
+    """Photons per mode: the experiment's own, or those given, or MerLin's default for so many photons."""
+    states = [fock_state(state) for state in (own, given) if state is not None]
+    if len(states) == 2 and states[0] != states[1]:
+        raise ProgramError(
+            f"input_state is {list(states[1])}, but the experiment has the input state {list(states[0])}: give one"
+        )
+    if states:
+        if photons is not None and sum(states[0]) != photons:
+            raise ProgramError(
+                f"input_state {list(states[0])} has {sum(states[0])} photons, but n_photons is {photons}"
+            )
+        return states[0]
     if photons is None:
         raise ProgramError("give the layer photons: input_state=[1, 0, 1, ...] or n_photons=2")
     if measured.readout.space == "dual_rail":

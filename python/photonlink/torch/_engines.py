@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 import weakref
 from typing import Any, Protocol
 
@@ -108,7 +107,6 @@ class OpenedEngine:
 
     def __init__(self, opened: Program, target: str, seed: int, shots: int | None, precision: Precision) -> None:
         self._program = opened
-        self._lock = threading.Lock()
         stack = contextlib.ExitStack()
         options: dict[str, Any] = {}
         if target == "sim":  # one of its own, so that other sessions and layers need not wait for this one

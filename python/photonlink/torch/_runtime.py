@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 import weakref
 from typing import Any
 
@@ -40,6 +41,7 @@ class Runtime:
         self._simulators: dict[Any, Engine] = {}
         self._opened: tuple[tuple[int, Any], OpenedEngine] | None = None
         self._reservations = 0
+        self._reserving = threading.Lock()
         _runtimes[self.handle] = self
 
     def engine(self, x: Any, shots: int) -> Engine:
@@ -85,17 +87,18 @@ class Runtime:
     def _reserved(self, shots: int, dtype: Any) -> OpenedEngine:
         """A session of the target; one at a time, because a controller has one at a time."""
         key = (shots, dtype)
-        if self._opened is None or self._opened[0] != key:
-            self.close()
-            layer = self._layer
-            trained = bool(layer.trainable.parameters)
-            program = layer.imperfections.put_on(layer.trainable.opened()) if trained else layer.template
-            # Another seed each time: the same one would draw the same samples again.
-            seed = (self._seed + self._reservations) % 2**64
-            engine = OpenedEngine(program, self._target, seed, shots or None, _PRECISION[dtype])
-            self._opened = (key, engine)
-            self._reservations += 1
-        return self._opened[1]
+        with self._reserving:
+            if self._opened is None or self._opened[0] != key:
+                self.close()
+                layer = self._layer
+                trained = bool(layer.trainable.parameters)
+                program = layer.imperfections.put_on(layer.trainable.opened()) if trained else layer.template
+                # Another seed each time: the same one would draw the same samples again.
+                seed = (self._seed + self._reservations) % 2**64
+                engine = OpenedEngine(program, self._target, seed, shots or None, _PRECISION[dtype])
+                self._opened = (key, engine)
+                self._reservations += 1
+            return self._opened[1]
 
 
 _runtimes: weakref.WeakValueDictionary[int, Runtime] = weakref.WeakValueDictionary()

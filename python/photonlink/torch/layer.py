@@ -255,7 +255,7 @@ class QuantumLayer(torch.nn.Module):  # type: ignore[misc]  # torch is not looke
 
     def _values(self) -> Any:
         """Trainable parameters (T,), in the order of the program's."""
-        vectors = list(self._parameters.values())  # in the order of their prefixes
+        vectors = [getattr(self, prefix) for prefix in self._layer.wires.sizes]
         if not vectors:
             return self._no_values
         joined = vectors[0] if len(vectors) == 1 else torch.cat(vectors)
