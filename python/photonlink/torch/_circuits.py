@@ -15,7 +15,9 @@ from photonlink._reservoir import spaced_state
 from photonlink._wires import wires
 from photonlink.errors import ProgramError
 from photonlink.noise import Noise
+from photonlink.program import Program
 from photonlink.readout import Readout
+from photonlink.session import Session
 
 __all__ = ["described", "simple_circuit"]
 
@@ -37,6 +39,45 @@ def described(
     builder: Any,
     circuit: Any,
     experiment: Any,
+    program: Program | None,
+    session: Session | None,
+    interference: bool,
+    **others: Any,
+) -> LayerProgram:
+    """The layer of these arguments of ``QuantumLayer``, which explains them.
+
+    Raises:
+        ProgramError: They do not go together, or a Program cannot express one.
+    """
+    sources = {
+        "builder": builder,
+        "circuit": circuit,
+        "experiment": experiment,
+        "program": program,
+        "session": session,
+    }
+    given = [name for name, value in sources.items() if value is not None]
+    if len(given) != 1:
+        raise ProgramError(f"give exactly one of {', '.join(sources)}; got {', '.join(given) or 'none'}")
+    if session is not None:
+        if not interference:
+            raise ProgramError("interference is part of the session's program: leave it away")
+        layer = LayerProgram.of(session.program)
+    elif program is not None:
+        if not isinstance(program, Program):
+            raise ProgramError(f"program is a {type(program).__name__}, expected a photonlink.Program")
+        layer = LayerProgram.of(program)
+    else:
+        layer = _of_circuit(builder, circuit if experiment is None else experiment, **others)
+    if layer.template.readout.kind == "samples":
+        raise ProgramError("a samples readout gives no tensor of fixed size: use probabilities or expectations")
+    return layer if interference else layer.without_interference()
+
+
+def _of_circuit(
+    builder: Any,
+    circuit: Any,
+    *,
     input_state: Any,
     n_photons: int | None,
     trainable_parameters: Sequence[str] | None,
@@ -44,17 +85,10 @@ def described(
     measurement_strategy: Any,
     noise: Any,
 ) -> LayerProgram:
-    """The layer of these arguments of ``QuantumLayer``, which explains them.
-
-    Raises:
-        ProgramError: They do not go together, or a Program cannot express one.
-    """
     if builder is not None:
         source = _from_builder(builder, trainable_parameters, input_parameters)
     else:
-        source = _from_circuit(
-            circuit if experiment is None else experiment, trainable_parameters or (), input_parameters or ()
-        )
+        source = _from_circuit(circuit, trainable_parameters or (), input_parameters or ())
     measured = measurement(measurement_strategy, source.circuit.m)
     return layer_program(
         source.circuit,

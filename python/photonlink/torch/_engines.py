@@ -107,17 +107,15 @@ class OpenedEngine:
 
     def __init__(self, opened: Program, target: str, seed: int, shots: int | None, precision: Precision) -> None:
         self._program = opened
-        stack = contextlib.ExitStack()
+        self._on_device: dict[Any, tuple[Any, Any]] = {}
         options: dict[str, Any] = {}
-        if target == "sim":  # one of its own, so that other sessions and layers need not wait for this one
-            options["controller"] = stack.enter_context(Controller())
-        with contextlib.ExitStack() as undo:
-            undo.push(stack)
+        with contextlib.ExitStack() as stack:
+            if target == "sim":  # one of its own, so that other sessions and layers need not wait for this one
+                options["controller"] = stack.enter_context(Controller())
             self._session = stack.enter_context(
                 reserve(target, phase_program(opened), shots=shots, seed=seed, precision=precision, **options)
             )
-            undo.pop_all()
-        self._close = weakref.finalize(self, stack.close)
+            self._close = weakref.finalize(self, stack.pop_all().close)
 
     def value(self, x: Any, values: Any) -> Any:
         both = _joined(x, values)
@@ -147,10 +145,13 @@ class OpenedEngine:
                 "phases of this program are wrapped or rounded, which a layer does in host memory only: reserve a "
                 "session with the program and give it to the layer, QuantumLayer(session=session)"
             )
-        slopes = feature_gradients(self._program, np.eye(self._program.phases_per_datapoint))
-        return both.double() @ torch.tensor(slopes.T, device=both.device) + torch.tensor(
-            encoding.offset, device=both.device
-        )
+        if both.device not in self._on_device:  # copied once, so that a CUDA graph can hold the calls
+            slopes = feature_gradients(self._program, np.eye(self._program.phases_per_datapoint))
+            self._on_device[both.device] = tuple(
+                torch.tensor(a, device=both.device) for a in (slopes.T, encoding.offset)
+            )
+        slopes, offset = self._on_device[both.device]
+        return both.double() @ slopes + offset
 
 
 class BoundEngine:

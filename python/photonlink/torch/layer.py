@@ -94,35 +94,20 @@ class QuantumLayer(torch.nn.Module):  # type: ignore[misc]  # torch is not looke
         seed: int = 0,
         interference: bool = True,
     ) -> None:
-        described_by = {
-            "builder": builder,
-            "circuit": circuit,
-            "experiment": experiment,
-            "program": program,
-            "session": session,
-        }
-        given = [name for name, value in described_by.items() if value is not None]
-        if len(given) != 1:
-            raise ProgramError(f"give exactly one of {', '.join(described_by)}; got {', '.join(given) or 'none'}")
-        if session is not None or program is not None:
-            fixed = program if session is None else session.program
-            layer = LayerProgram.of(_checked_program(fixed))
-        else:
-            layer = described(
-                builder=builder,
-                circuit=circuit,
-                experiment=experiment,
-                input_state=input_state,
-                n_photons=n_photons,
-                trainable_parameters=trainable_parameters,
-                input_parameters=input_parameters,
-                measurement_strategy=measurement_strategy,
-                noise=noise,
-            )
-        if not interference:
-            if session is not None:
-                raise ProgramError("interference is part of the session's program: leave it away")
-            layer = layer.without_interference()
+        layer = described(
+            builder=builder,
+            circuit=circuit,
+            experiment=experiment,
+            program=program,
+            session=session,
+            interference=interference,
+            input_state=input_state,
+            n_photons=n_photons,
+            trainable_parameters=trainable_parameters,
+            input_parameters=input_parameters,
+            measurement_strategy=measurement_strategy,
+            noise=noise,
+        )
         if dtype is None:
             dtype = getattr(torch, session.info.precision) if session is not None else torch.float32
         self._set_up(layer, session, target, _options.integer("seed", seed, 0, 2**64), device, dtype)
@@ -137,8 +122,6 @@ class QuantumLayer(torch.nn.Module):  # type: ignore[misc]  # torch is not looke
     ) -> None:
         super().__init__()
         check_dtype(dtype)
-        if layer.template.readout.kind == "samples":
-            raise ProgramError("a samples readout gives no tensor of fixed size: use probabilities or expectations")
         if session is not None and dtype is not getattr(torch, session.info.precision):
             raise ProgramError(f"dtype is {dtype}, but the session computes in {session.info.precision}")
         self._layer, self._session, self._target, self._seed = layer, session, target, seed
@@ -329,9 +312,3 @@ class QuantumLayer(torch.nn.Module):  # type: ignore[misc]  # torch is not looke
     def __setstate__(self, state: Mapping[str, Any]) -> None:
         super().__setstate__(dict(state))
         self._runtime = Runtime(self._layer, self._target, self._seed, None)
-
-
-def _checked_program(program: Any) -> Program:
-    if not isinstance(program, Program):
-        raise ProgramError(f"program is a {type(program).__name__}, expected a photonlink.Program")
-    return program
