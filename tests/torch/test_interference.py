@@ -1,16 +1,14 @@
 """Layers of distinguishable photons: the control that every claim about interference needs."""
 
 import numpy as np
+import perceval as pcvl
 import pytest
+import torch
 
+import photonlink as phl
 from photonlink.errors import ProgramError
-
-torch = pytest.importorskip("torch")
-pcvl = pytest.importorskip("perceval")
-
-import photonlink as phl  # noqa: E402
-from photonlink.noise import Noise  # noqa: E402
-from photonlink.torch import QuantumLayer  # noqa: E402
+from photonlink.noise import Noise
+from photonlink.torch import QuantumLayer
 
 
 def test_photons_do_not_meet_in_a_beam_splitter():

@@ -4,19 +4,16 @@ import threading
 import time
 from concurrent.futures import CancelledError
 
+import merlin
 import numpy as np
+import perceval as pcvl
 import pytest
+import torch
+from merlin import ComputationSpace, LexGrouping, MeasurementStrategy, ModGrouping
+from torch import nn
 
 from photonlink.errors import LinkTimeout, ProgramError, SessionClosed
-
-torch = pytest.importorskip("torch")
-merlin = pytest.importorskip("merlin")
-pcvl = pytest.importorskip("perceval")
-
-from merlin import ComputationSpace, LexGrouping, MeasurementStrategy, ModGrouping  # noqa: E402
-from torch import nn  # noqa: E402
-
-from photonlink.merlin import Processor, convert  # noqa: E402
+from photonlink.merlin import Processor, convert
 
 UNBUNCHED, FOCK = ComputationSpace.UNBUNCHED, ComputationSpace.FOCK
 # Every datapoint then takes its modelled 20 ms and more, as on a chip: calls last long enough to be interrupted.
@@ -130,6 +127,17 @@ def test_the_forward_pass_is_the_modules_own(processor):
         "active_chunks": 0,
     }
     assert len(set(future.job_ids)) == 3
+
+
+@pytest.mark.usefixtures("compiler")
+def test_a_compiled_module(processor):
+    """It is executed as it was before it was compiled: the compiled code would not leave this machine."""
+    model, x = Residual().eval(), torch.rand(4, 3)
+    with torch.no_grad():
+        expected = model(x)
+    future = processor.forward_async(torch.compile(model, backend="eager"), x)
+    assert (future.wait() - expected).abs().max() < 1e-6
+    assert len(future.job_ids) == 3
 
 
 def test_weights_are_those_of_the_call(processor):
@@ -376,3 +384,6 @@ def test_layers_that_are_to_stay_local(processor):
         future = processor.forward_async(model, x)
     assert (future.wait() - expected).abs().max() < 1e-6
     assert len(future.job_ids) == 1
+    layer = built()
+    with layer.as_simulation(), torch.no_grad():
+        assert torch.equal(processor.forward(layer, x), layer(x))

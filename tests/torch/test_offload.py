@@ -3,20 +3,18 @@
 import copy
 import pickle
 
+import merlin
 import numpy as np
+import perceval as pcvl
 import pytest
+import torch
+from merlin import ComputationSpace, LexGrouping, MeasurementStrategy, ModGrouping
+from torch import nn
 
 import photonlink as phl
 from photonlink.errors import LinkTimeout, ProgramError, SessionBusy, SessionClosed
-
-torch = pytest.importorskip("torch")
-merlin = pytest.importorskip("merlin")
-pcvl = pytest.importorskip("perceval")
-
-from merlin import ComputationSpace, LexGrouping, MeasurementStrategy, ModGrouping  # noqa: E402
-from torch import nn  # noqa: E402
-
-from photonlink.merlin import Offloaded, OffloadedLayer, convert, offload  # noqa: E402
+from photonlink.merlin import Offloaded, OffloadedLayer, convert, offload
+from photonlink.torch import QuantumLayer
 
 FOCK, UNBUNCHED = ComputationSpace.FOCK, ComputationSpace.UNBUNCHED
 
@@ -194,9 +192,25 @@ def test_sequences():
         assert torch.equal(offloaded(x.reshape(2, 3, 3)), offloaded(x).reshape(2, 3, 6))
 
 
-def test_layers_of_photonlink():
-    from photonlink.torch import QuantumLayer
+@pytest.mark.usefixtures("compiler")
+def test_compiled():
+    model, x = hybrid(LAYERS["mod grouping"](torch.float32)), torch.rand(4, 5)
+    with torch.no_grad():
+        expected = model(x)
+        with offload(model, "sim") as offloaded:
+            compiled = torch.compile(offloaded, backend="aot_eager", fullgraph=True)
+            assert (compiled(x) - expected).abs().max() < 1e-6
+            assert (compiled(x[:3]) - expected[:3]).abs().max() < 1e-6
 
+
+def test_autocast():
+    model, x = hybrid(built()), torch.rand(4, 5)
+    with torch.no_grad(), offload(model, "sim") as offloaded, torch.autocast("cpu", torch.bfloat16):
+        assert offloaded(x).dtype == torch.bfloat16  # of the last Linear
+        assert offloaded[:2](x).dtype == torch.float32
+
+
+def test_layers_of_photonlink():
     torch.manual_seed(5)
     model, x = (
         nn.Sequential(nn.Linear(4, 3), QuantumLayer.simple(3, output_size=4), nn.Linear(4, 2)).eval(),

@@ -1,17 +1,13 @@
 """Models over controller services, which serve one session at a time."""
 
+import merlin
 import pytest
+import torch
+from torch import nn
 
 from photonlink.errors import LinkClosed, ProgramError, SessionBusy
-
-torch = pytest.importorskip("torch")
-merlin = pytest.importorskip("merlin")
-pytest.importorskip("fastapi")
-
-from torch import nn  # noqa: E402
-
-from photonlink.merlin import Processor, convert, offload  # noqa: E402
-from photonlink.qsc.launching import ServiceProcess  # noqa: E402
+from photonlink.merlin import Processor, convert, offload
+from photonlink.qsc.launching import ServiceProcess
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,7 +24,6 @@ class LinkLayer(nn.Module):  # type: ignore[misc]  # torch has no types here
 
     Attributes:
         output_size: Number of outputs.
-        output_keys: What each of them is about.
     """
 
     def __init__(self, layer: nn.Module, conversion: Conversion, path: str) -> None:
@@ -32,9 +33,17 @@ class LinkLayer(nn.Module):  # type: ignore[misc]  # torch has no types here
         self._conversion = conversion
         self._path = path
         self.output_size = conversion.output_size
-        self.output_keys = conversion.output_keys
         self._always_batched = is_merlins(layer)  # whose layers make a batch of one of a single datapoint
+        rule = conversion.layer.columns
+        self._column = None if rule is None else torch.from_numpy(rule.column)
         self.train(layer.training)
+        self._handle = next(_handles)
+        _layers[self._handle] = self
+
+    @property
+    def output_keys(self) -> tuple[tuple[int, ...], ...]:
+        """What each output is about."""
+        return self._conversion.output_keys
 
     def forward(
         self,
@@ -63,18 +72,53 @@ class LinkLayer(nn.Module):  # type: ignore[misc]  # torch has no types here
             raise ProgramError(f"{shown(self._path)} runs over the link, for inference only: call model.eval() first")
         if sampling_method not in (None, "multinomial"):
             raise ProgramError(f"sampling_method is {sampling_method!r}, expected 'multinomial', or None")
-        x = _features(inputs, self._path)
+        x = _features(inputs, self._path, self.dtype)
         if x.dim() == 1 and self._always_batched:
             x = x[None]
-        y = _columns(self._conversion, self._observe(x if x.dim() < 3 else x.flatten(0, -2), shots or None))
-        return (y if x.dim() < 3 else y.reshape(*x.shape[:-1], self.output_size)).to(self._layer.dtype)
+        rows = x if x.dim() < 3 else x.flatten(0, -2)
+        compiling = torch.compiler.is_compiling()
+        y = torch.ops.photonlink.executed(rows, self._handle, shots or 0) if compiling else self.execute(rows, shots)
+        return y if x.dim() < 3 else y.reshape(*x.shape[:-1], self.output_size)
+
+    def execute(self, x: torch.Tensor, shots: int | None) -> torch.Tensor:
+        """What the layer returns for (B, F) or (F,) contiguous, detached features."""
+        y = self._observe(x, shots or None)
+        if self._column is not None:  # conversion.collect, wherever the tensor lies
+            self._column = self._column.to(y.device)
+            y = y.new_zeros((*y.shape[:-1], self.output_size)).index_add_(-1, self._column, y)
+        return y.to(self.dtype)
+
+    @property
+    def dtype(self) -> Any:
+        """That of the layer."""
+        return self._layer.dtype
 
     def _observe(self, x: torch.Tensor, shots: int | None) -> torch.Tensor:
-        """Outputs of the program for contiguous, detached features."""
+        """Outputs of the program."""
         raise NotImplementedError
 
 
-def _features(inputs: Sequence[Any], path: str) -> torch.Tensor:
+# torch.compile cannot look into a session, and sees one operator instead. It finds the layer by a number.
+_handles = itertools.count()
+_layers: weakref.WeakValueDictionary[int, LinkLayer] = weakref.WeakValueDictionary()
+
+
+def _execute(x: torch.Tensor, layer: int, shots: int) -> torch.Tensor:
+    return _layers[layer].execute(x, shots)
+
+
+_operator = torch.library.custom_op(
+    "photonlink::executed", _execute, mutates_args=(), schema="(Tensor x, int layer, int shots) -> Tensor"
+)
+
+
+@_operator.register_fake  # type: ignore[untyped-decorator]
+def _fake(x: torch.Tensor, layer: int, _shots: int) -> torch.Tensor:
+    found = _layers[layer]
+    return x.new_empty((*x.shape[:-1], found.output_size), dtype=found.dtype)
+
+
+def _features(inputs: Sequence[Any], path: str, dtype: Any) -> torch.Tensor:
     """What a layer was called with, as the one array of features that a session takes."""
     for value in inputs:
         if not isinstance(value, torch.Tensor) or not value.is_floating_point():
@@ -91,13 +135,6 @@ def _features(inputs: Sequence[Any], path: str) -> torch.Tensor:
             f"{shown(path)} runs over the link, where no gradients flow: call the model under torch.no_grad(). "
             "Training needs the layer itself, or photonlink.torch.QuantumLayer"
         )
+    if torch.is_autocast_enabled(x.device.type):
+        x = x.to(dtype)  # other layers return other precisions there; otherwise half precision is a mistake
     return x.detach().contiguous()
-
-
-def _columns(conversion: Conversion, y: torch.Tensor) -> torch.Tensor:
-    """``conversion.collect`` of a tensor, wherever it lies: columns (..., output_size) of outputs (..., O)."""
-    rule = conversion.layer.columns
-    if rule is None:
-        return y
-    out = y.new_zeros((*y.shape[:-1], len(rule.keys)))
-    return out.index_add_(-1, torch.as_tensor(rule.column, device=y.device), y)

@@ -14,8 +14,7 @@ import torch
 from torch import nn
 
 from photonlink.errors import ProgramError
-from photonlink.merlin._convert import Conversion, convert
-from photonlink.merlin._convert import _values as weights
+from photonlink.merlin._convert import Conversion, convert, weights
 from photonlink.program import Precision
 
 __all__ = ["Conversions", "Part", "Place", "is_merlins", "parts", "places", "replaced", "shown"]
@@ -89,6 +88,8 @@ def is_merlins(module: nn.Module) -> bool:
 def places(model: nn.Module) -> dict[nn.Module, list[Place]]:
     """Quantum layers and where they are, in the order in which ``model.named_modules()`` meets them.
 
+    Modules whose ``force_local`` is set are left out, with all that is in them.
+
     Raises:
         ProgramError: The model is no module, has no quantum layer, or has a quantum module of another kind, which
             would be simulated locally without anybody saying so.
@@ -97,11 +98,12 @@ def places(model: nn.Module) -> dict[nn.Module, list[Place]]:
         raise ProgramError(f"model is a {type(model).__name__}, expected a torch.nn.Module")
     found: dict[nn.Module, list[Place]] = {}
     seen: set[nn.Module] = set()
+    local: list[nn.Module] = []
 
     def visit(module: nn.Module, place: Place) -> None:
         if getattr(module, "force_local", False):
-            return
-        if is_quantum(module):
+            local.append(module)
+        elif is_quantum(module):
             found.setdefault(module, []).append(place)
         elif module not in seen:
             seen.add(module)
@@ -111,10 +113,10 @@ def places(model: nn.Module) -> dict[nn.Module, list[Place]]:
                     visit(child, Place(f"{place.path}.{name}" if place.path else name, module, name))
 
     visit(model, Place("", None, ""))
-    if not found:
+    if not found and not local:
         raise ProgramError(
             f"{type(model).__name__} has no quantum layer that could run over the link: expected a QuantumLayer of "
-            "MerLin or of photonlink.torch, without force_local, among its modules"
+            "MerLin or of photonlink.torch among its modules"
         )
     return found
 
@@ -194,6 +196,8 @@ def replaced(module: nn.Module, others: Mapping[nn.Module, nn.Module]) -> nn.Mod
     known = dict(others)
 
     def visit(inner: nn.Module) -> nn.Module:
+        if isinstance(inner, _classes("torch._dynamo.eval_frame", "OptimizedModule")):
+            return visit(inner._orig_mod)  # what it compiled would go on calling the original
         if inner not in known:
             children = {name: child if child is None else visit(child) for name, child in inner._modules.items()}
             if all(child is inner._modules[name] for name, child in children.items()):
