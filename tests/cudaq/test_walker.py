@@ -1,5 +1,7 @@
 """Compiled kernels become circuits: the state of the circuit is that of CUDA-Q's own simulator."""
 
+from dataclasses import dataclass
+
 import cudaq
 import numpy as np
 import pytest
@@ -92,6 +94,23 @@ def prepared():
     y(q.back(1))
 
 
+@dataclass(slots=True)
+class Setting:
+    qubit: int
+    angles: list[float]
+
+
+@cudaq.kernel
+def structures(pair: tuple[int, float], setting: Setting, rows: list[list[float]]):
+    q = cudaq.qvector(3)
+    rx(pair[1], q[pair[0]])
+    ry(setting.angles[1], q[setting.qubit])
+    kept = [0.1, 0.2]
+    for i in range(2):
+        kept[i] = kept[i] * 3 + rows[1][i]
+        ry(kept[i], q[i])
+
+
 def built():
     kernel, angles = cudaq.make_kernel(list)
     q = kernel.qalloc(2)
@@ -158,9 +177,10 @@ def _state(circuit):
         (work_qubits, ()),
         (nested, (3, ["XXY", "ZIZ", "YYY"], [0.1, 0.2, 0.3])),
         (prepared, ()),
+        (structures, ((1, 0.3), Setting(2, [0.4, 0.7]), [[0.1, 0.2], [0.3, 0.4]])),
         (built(), ([0.3, 0.2],)),
     ],
-    ids=["gates", "controls", "swaps", "work_qubits", "nested", "prepared", "built"],
+    ids=["gates", "controls", "swaps", "work_qubits", "nested", "prepared", "structures", "built"],
 )
 def test_states_agree(kernel, arguments, circuit_of):
     circuit = circuit_of(kernel, *arguments)

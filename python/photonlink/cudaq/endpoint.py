@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from typing import Any
 
@@ -34,6 +35,7 @@ class Endpoint:
 
     def __init__(self, options: Options) -> None:
         self._runner = Runner(options)
+        self._lock = threading.Lock()
         self._circuits: OrderedDict[str, tuple[Circuit, Lowered]] = OrderedDict()
 
     def sample(self, module: Any, _arguments: Any, *, shots_count: int, explicit_measurements: bool = False) -> Any:
@@ -91,12 +93,13 @@ class Endpoint:
     def _circuit(self, module: Any) -> tuple[Circuit, Lowered]:
         """The circuit of a module, by its text: that contains the kernel's arguments, and is quick to print."""
         text = str(module.mlir_module)
-        if text not in self._circuits:
-            circuit = walk(module.mlir_module, module.name)
-            if not circuit.qubits:
-                raise ProgramError(f"kernel {module.name.partition('..0x')[0]!r} has no qubits")
-            self._circuits[text] = circuit, lower(circuit)
-            if len(self._circuits) > _MAX_CIRCUITS:
-                self._circuits.popitem(last=False)
-        self._circuits.move_to_end(text)
-        return self._circuits[text]
+        with self._lock:  # asynchronous launches come from a thread of their own
+            if text not in self._circuits:
+                circuit = walk(module.mlir_module, module.name)
+                if not circuit.qubits:
+                    raise ProgramError(f"kernel {module.name.partition('..0x')[0]!r} has no qubits")
+                self._circuits[text] = circuit, lower(circuit)
+                if len(self._circuits) > _MAX_CIRCUITS:
+                    self._circuits.popitem(last=False)
+            self._circuits.move_to_end(text)
+            return self._circuits[text]

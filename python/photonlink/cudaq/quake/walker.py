@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NoReturn
 
-from photonlink.cudaq.quake import constants, gates
+from photonlink.cudaq.quake import constants, gates, memory
 from photonlink.cudaq.quake.circuit import CZ, Basis, Circuit, Gate, Measurement
 from photonlink.errors import ProgramError
 
@@ -22,7 +22,7 @@ PIPELINE = (
     "decomposition{basis=h,rx,ry,rz,x,y,z,z(1),swap},func.func(canonicalize,cse)"
 )
 
-_IGNORED = {"quake.dealloc", "quake.phase", "func.return", "cc.undef"}  # phase: a global one
+_IGNORED = {"quake.dealloc", "quake.phase", "func.return"}  # phase: a global one
 
 # What a kernel may contain that dual-rail optics cannot do, in the words of the kernel's author.
 _REFUSED: Mapping[str, str] = {
@@ -69,7 +69,7 @@ def _is_classical(operation: Any, name: str) -> bool:
 class _Walker:
     def __init__(self, name: str) -> None:
         self._name = name
-        self._numbers: dict[Any, Any] = {}  # MLIR value -> number
+        self._values: dict[Any, Any] = {}  # MLIR value -> number, or what holds numbers
         self._qubits: dict[Any, list[int]] = {}  # MLIR value -> qubits it stands for
         self._wires: list[int] = []  # where each qubit lies now
         self._own: set[int] = set()
@@ -100,11 +100,15 @@ class _Walker:
         elif name in _REFUSED:
             self._refuse(_REFUSED[name])
         elif constants.is_foldable(name):
-            value = constants.fold(operation, self._numbers)
-            if value is not None:
-                self._numbers[operation.result] = value
+            self._know(operation, constants.fold(operation, self._values))
+        elif name in memory.NAMES:
+            self._know(operation, memory.evaluate(view, self._values))
         elif name not in _IGNORED and not _is_classical(operation, name):
             self._refuse(f"the operation {name}")
+
+    def _know(self, operation: Any, value: Any) -> None:
+        if value is not None:
+            self._values[operation.result] = value
 
     def circuit(self) -> Circuit:
         """The circuit, in which only qubits of the kernel itself are numbered, without the compiler's work qubits."""
@@ -154,7 +158,7 @@ class _Walker:
         self._qubits[view.result] = self._of(view.operands[0])
 
     def _size(self, view: Any) -> None:
-        self._numbers[view.result] = len(self._of(view.operands[0]))
+        self._values[view.result] = len(self._of(view.operands[0]))
 
     def _list(self, view: Any) -> None:
         self._own.update(qubit for operand in view.operands for qubit in self._of(operand))
@@ -213,9 +217,10 @@ class _Walker:
         return wires
 
     def _number(self, value: Any, what: str) -> Any:
-        if value not in self._numbers:
+        number = self._values.get(value)
+        if not isinstance(number, int | float):
             raise ProgramError(f"kernel {self._name!r}: {what} is not known before the kernel runs")
-        return self._numbers[value]
+        return number
 
     def _refuse(self, what: str) -> NoReturn:
         raise ProgramError(f"kernel {self._name!r} contains {what}; the target 'photonlink' does not support this")
