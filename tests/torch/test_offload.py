@@ -17,6 +17,7 @@ from photonlink.merlin import Offloaded, OffloadedLayer, convert, offload
 from photonlink.torch import QuantumLayer
 
 FOCK, UNBUNCHED = ComputationSpace.FOCK, ComputationSpace.UNBUNCHED
+AMPLITUDES = MeasurementStrategy.amplitudes(FOCK)
 
 
 def built(features=3, modes=4, strategy=None, *, scale=1.0, photons=2, dtype=torch.float32, seed=0, **encoding):
@@ -410,6 +411,7 @@ def test_a_model_without_quantum_layers():
     ("make", "said"),
     [
         (lambda: built(strategy=MeasurementStrategy.amplitudes()), "amplitudes"),
+        (lambda: QuantumLayer(circuit=pcvl.BS(), input_state=[1, 1], measurement_strategy=AMPLITUDES), "amplitudes"),
         (lambda: merlin.QuantumLayer(builder=_memristive(), n_photons=2), "memristive"),
         (lambda: _objects(), "return_object"),
     ],

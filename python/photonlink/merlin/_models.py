@@ -144,11 +144,15 @@ def conversion_of(layer: nn.Module, path: str) -> Conversion:
     if getattr(layer, "return_object", False):
         raise ProgramError(f"{shown(path)} returns objects (return_object=True), and a session returns tensors")
     try:
-        if isinstance(layer, _classes("photonlink.torch", "QuantumLayer")):
-            return Conversion(layer._layer, weights(layer, layer._layer))
-        return convert(layer)
+        return _own(layer) if isinstance(layer, _classes("photonlink.torch", "QuantumLayer")) else convert(layer)
     except ProgramError as error:
         raise ProgramError(f"{shown(path)} cannot run over the link: {error}") from error
+
+
+def _own(layer: nn.Module) -> Conversion:
+    if layer._layer.amplitudes:
+        raise ProgramError("it returns amplitudes, which no detector can measure: use probabilities")
+    return Conversion(layer._layer, weights(layer, layer._layer))
 
 
 def parts(model: nn.Module, convert_layer: Callable[[nn.Module, str], Conversion] = conversion_of) -> list[Part]:
