@@ -193,9 +193,6 @@ class _Reader:
             self._refuse(f"{label} has {count} elements")
         if item.kind is Kind.OUTPUT:
             return count
-        # Compared before anything is multiplied or allocated: a count is the sender's word.
-        if count > 8 * len(self._payload):
-            self._refuse(f"{label} has {count} elements")
         data = self._take(item.element.bytes_of(count), 1, label)
         if item.element.packed:
             return np.unpackbits(np.frombuffer(data, np.uint8), count=count, bitorder="little").astype(np.bool_)
