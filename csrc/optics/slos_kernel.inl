@@ -7,6 +7,8 @@ enum class Arithmetic { Complex, RealColumn, Distinguishable };
 
 template <class V, Arithmetic A>
 struct Weight;
+/// Weighted parents of a state, added up. store() keeps the sum for the next level; finish() writes what becomes of it
+/// in the last one: a probability, or of complex sums the amplitude itself.
 template <class V, Arithmetic A>
 struct Sum;
 
@@ -45,9 +47,9 @@ struct Sum<V, Arithmetic::Complex> {
         V::store(at + V::lanes, im);
     }
     static constexpr u32 result_stride = stride;
-    static const double* weights(const SuffixView& suffix) { return suffix.root_weight; }
-    static double weight(const LevelView& level, u32 block) { return level.root_weight[block]; }
-    void finish(typename V::Real* at, double weight) const {  // the amplitude itself
+    static const double* suffix_weights(const SuffixView& suffix) { return suffix.root_weight; }
+    static double block_weight(const LevelView& level, u32 block) { return level.root_weight[block]; }
+    void finish(typename V::Real* at, double weight) const {
         const typename V::Type factor = V::splat(static_cast<typename V::Real>(weight));
         V::store(at, V::mul(re, factor));
         V::store(at + V::lanes, V::mul(im, factor));
@@ -58,8 +60,8 @@ struct Sum<V, Arithmetic::Complex> {
 template <class V>
 struct Probability {
     static constexpr u32 result_stride = V::lanes;
-    static const double* weights(const SuffixView& suffix) { return suffix.weight; }
-    static double weight(const LevelView& level, u32 block) { return level.weight[block]; }
+    static const double* suffix_weights(const SuffixView& suffix) { return suffix.weight; }
+    static double block_weight(const LevelView& level, u32 block) { return level.weight[block]; }
 };
 
 template <class V>
@@ -150,8 +152,8 @@ void finish(const LevelView& level, u32 first_block, u32 last_block, const typen
     for (u32 b = first_block; b < last_block; ++b) {
         const SlosBlock& block = level.blocks[b];
         typename V::Real* const out = results + u64{block.child - origin} * Result::result_stride;
-        const double* const suffix_weight = Result::weights(level.suffixes[block.suffix]);
-        const double block_weight = Result::weight(level, b) * scale;
+        const double* const suffix_weight = Result::suffix_weights(level.suffixes[block.suffix]);
+        const double block_weight = Result::block_weight(level, b) * scale;
         sum_block<V, A>(level, block, column, parents, [=](u32 state, const Result& sum) {
             sum.finish(out + u64{state} * Result::result_stride, block_weight * suffix_weight[state]);
         });
