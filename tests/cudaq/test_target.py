@@ -128,6 +128,12 @@ def test_shots_are_exact_for_many_gates():
 
 
 def test_estimate():
-    counted = cudaq.estimate(bell).resources
-    assert counted.count("h") == 3
-    assert counted.count_controls("z", 1) == 1
+    """CUDA-Q's count of gates, and the optics that they take: the same as when the kernel runs."""
+    estimated = cudaq.estimate(ghz, 3)
+    assert estimated.resources.count("h") == 5
+    assert estimated.resources.count_controls("z", 1) == 2
+    run = cudaq.observe(ghz, spin.z(0), 3).counts().annotations
+    for name in ("photons", "modes", "heralds", "post_selected_gates", "heralded_gates"):
+        assert estimated.annotations[name] == run[name]
+    assert estimated.annotations["success_probability"] == pytest.approx(run["success_probability"], rel=1e-9)
+    assert cudaq.estimate_resources(bell).count("h") == 3

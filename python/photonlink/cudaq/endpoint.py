@@ -39,8 +39,10 @@ class Endpoint:
         self._circuits: OrderedDict[str, tuple[Circuit, Lowered]] = OrderedDict()
 
     def sample(self, module: Any, _arguments: Any, *, shots_count: int, explicit_measurements: bool = False) -> Any:
-        """Counts of `shots_count` successful events."""
+        """Counts of `shots_count` successful events; without shots, what the optics would be."""
         circuit, lowered = self._circuit(module)
+        if not shots_count:
+            return sample_result({}, {}, self._runner.describe(lowered))
         measured = circuit.measurements or tuple(Measurement(qubit, "z", None) for qubit in range(circuit.qubits))
         setting = {circuit.placement[one.qubit]: one.basis for one in measured}
         outcomes = self._runner.run(lowered, [setting], shots_count)
@@ -81,7 +83,7 @@ class Endpoint:
         return cudaq.ObserveResult(total, spin_operator, sample_result({}, registers, annotations))
 
     def estimate(self, module: Any, _arguments: Any, **_options: Any) -> Any:
-        """Gates, as CUDA-Q has counted them; it has removed them from the module, so that no more can be said."""
+        """Gates, as CUDA-Q has counted them, and removed from the module."""
         import cudaq
 
         return cudaq.EstimateResult(module.resource_counts)

@@ -75,6 +75,7 @@ def install(cudaq: Any, selected: Callable[[], str | None]) -> None:
     launcher.runtime = runtime
     _divert(runtime, "sample_async_impl", launcher.sample, selected)
     _divert(runtime, "observe_async_impl", launcher.observe, selected)
+    _divert(runtime, "estimate_impl", functools.partial(launcher.estimate, runtime.estimate_impl), selected)
 
 
 def settle() -> None:

@@ -1,4 +1,8 @@
-"""Asynchronous launches: CUDA-Q's own crash behind an endpoint, so one thread runs the synchronous ones in turn."""
+"""Launches that CUDA-Q does not make, or makes badly, behind an endpoint.
+
+Its asynchronous ones crash: one thread runs the synchronous ones in turn. Its estimates erase the gates before the
+endpoint sees them: a sample of no shots tells what the optics of the kernel would be.
+"""
 
 from __future__ import annotations
 
@@ -41,14 +45,7 @@ class Launcher:
         if noise is not None:
             self.runtime.set_noise(noise)  # which refuses it
 
-        def launch() -> Any:
-            context = self.runtime.ExecutionContext("sample", shots)
-            context.kernelName = name
-            context.explicitMeasurements = explicit
-            policy = self.runtime.SamplePolicy(context, name, explicit)
-            return self.runtime.launch_sample(policy, context, lambda: self._run(name, module, cache, arguments))
-
-        return self._submit(launch)
+        return self._submit(lambda: self._sample(name, module, cache, shots, explicit, arguments))
 
     def observe(
         self, name: str, module: Any, cache: Any, operator: Any, qpu: int, shots: int, *arguments: Any
@@ -64,11 +61,27 @@ class Launcher:
 
         return self._submit(launch)
 
+    def estimate(self, original: Callable[..., Any], name: str, module: Any, choice: Any, *arguments: Any) -> Any:
+        """As CUDA-Q's ``estimate_impl``, which is `original`."""
+        cache = self.runtime.CompiledModuleCache()
+        described = self._sample(name, self.runtime.cloneModule(module), cache, 0, False, arguments)
+        counted = original(name, module, choice, *arguments)
+        return self.runtime.EstimateResult(counted.resources, annotations=described.annotations)
+
     def stop(self) -> None:
         """End the thread, after all launches so far."""
         if self._pool is not None:
             self._pool.shutdown()
             self._pool = None
+
+    def _sample(
+        self, name: str, module: Any, cache: Any, shots: int, explicit: bool, arguments: tuple[Any, ...]
+    ) -> Any:
+        context = self.runtime.ExecutionContext("sample", shots)
+        context.kernelName = name
+        context.explicitMeasurements = explicit
+        policy = self.runtime.SamplePolicy(context, name, explicit)
+        return self.runtime.launch_sample(policy, context, lambda: self._run(name, module, cache, arguments))
 
     def _run(self, name: str, module: Any, cache: Any, arguments: tuple[Any, ...]) -> Any:
         return self.runtime.marshal_and_launch_module(name, module, *arguments, cache=cache)

@@ -77,6 +77,11 @@ class Runner:
                 self._end_session()
                 return self._on_photons(optics, rows, shots)
 
+    def describe(self, lowered: Lowered) -> dict[str, Any]:
+        """What the optics of a circuit would be, and how probably an attempt would succeed."""
+        layout = Layout(lowered.wires, lowered.entanglers)
+        return _facts(layout) | {"success_probability": self._success_probability(layout)}
+
     def release(self) -> None:
         """End the session and its controller."""
         with self._lock:
@@ -183,9 +188,13 @@ class Runner:
         values /= values.sum(axis=1, keepdims=True)
         if shots is not None:
             values = np.stack([self._generator().multinomial(shots, row) for row in values])
-        success = layout.success_probability * statevector.photon_survival(self._options.noise) ** layout.photons
+        success = self._success_probability(layout)
         facts = _facts(layout) | {"method": "dual_rail_vector", "clock": "none", "simulated": True, "qsc": None}
         return Outcomes(values, success, None, None, facts)
+
+    def _success_probability(self, layout: Layout) -> float:
+        """That all gates succeed and all photons arrive."""
+        return layout.success_probability * statevector.photon_survival(self._options.noise) ** layout.photons
 
     def _generator(self) -> np.random.Generator:
         """A new one for every purpose, so that results after cudaq.set_random_seed() repeat themselves."""
