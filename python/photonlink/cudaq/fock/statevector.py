@@ -70,7 +70,7 @@ class StateVector:
     @property
     def squares(self) -> NDArray[np.float64]:
         """(K,) squared amplitudes."""
-        return self.amplitudes.real**2 + self.amplitudes.imag**2
+        return _squares(self.amplitudes)
 
     def phase(self, mode: int, phi: float) -> None:
         """``exp(i * phi * n)``."""
@@ -115,8 +115,10 @@ class StateVector:
         total = self.numbers(first) + self.numbers(second)
         for photons in np.unique(total):
             rows, inside = total == photons, slice(max(0, photons - top), min(photons, top) + 1)
-            after[rows, inside] = before[rows, inside] @ _block(theta, int(photons), self._level).T
-        lost = float(np.vdot(before, before).real - np.vdot(after, after).real)
+            # Not `@`: BLAS would wake its threads for each of many thin products, and they may have to wait for cores.
+            block = _block(theta, int(photons), self._level)
+            after[rows, inside] = np.einsum("gn,kn->gk", before[rows, inside], block)
+        lost = float(_squares(before).sum() - _squares(after).sum())
         group, upper = np.nonzero(after)
         self.amplitudes, self._keys = after[group, upper], keys[group]
         self._move(first, upper - self.numbers(first))
@@ -212,6 +214,11 @@ def _value(angle: float | Angle) -> float:
     return float(angle)  # which raises for features without a value
 
 
+def _squares(amplitudes: NDArray[np.complex128]) -> NDArray[np.float64]:
+    squares: NDArray[np.float64] = amplitudes.real**2 + amplitudes.imag**2
+    return squares
+
+
 def _distinct(keys: Keys) -> tuple[Keys, NDArray[np.intp]]:
     """The distinct rows, sorted, and for each row which of them it is."""
     order = np.lexsort(keys.T)
@@ -224,7 +231,7 @@ def _distinct(keys: Keys) -> tuple[Keys, NDArray[np.intp]]:
 
 
 @lru_cache(maxsize=4096)
-def _block(theta: float, photons: int, level: int) -> NDArray[np.float64]:
+def _block(theta: float, photons: int, level: int) -> NDArray[np.complex128]:
     """Amplitudes between the states ``|n, photons - n>`` of two modes, for those n that the level holds.
 
     The exponential of theta times the real antisymmetric ``a+ b - b+ a``, from the eigenvectors of the Hermitian
@@ -234,6 +241,6 @@ def _block(theta: float, photons: int, level: int) -> NDArray[np.float64]:
     rising = np.sqrt((below + 1.0) * (photons - below))  # <n+1, N-n-1| a+ b |n, N-n>
     generator = np.diag(rising, -1) - np.diag(rising, 1)
     values, vectors = np.linalg.eigh(1j * generator)
-    full = ((vectors * np.exp(-1j * theta * values)) @ vectors.conj().T).real
+    full = ((vectors * np.exp(-1j * theta * values)) @ vectors.conj().T).real.astype(np.complex128)
     kept = slice(max(0, photons - level + 1), min(photons, level - 1) + 1)
     return np.ascontiguousarray(full[kept, kept])
