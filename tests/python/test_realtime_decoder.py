@@ -163,6 +163,48 @@ def test_link_layers(link, packet):
         assert capture == Capture((Datagram(FRAME, 5 * 10**9, "10.0.0.1:4000", "10.0.0.2:5000"),))
 
 
+def roce(opcode, headers, payload):
+    pad = -len(payload) % 4
+    base = struct.pack(">BBHII", opcode, pad << 4, 0xFFFF, 18, 7)
+    return base + bytes(headers) + payload + bytes(pad) + b"\xee" * 4
+
+
+@pytest.mark.parametrize(
+    ("opcode", "headers"),
+    [(0x24, 0), (0x25, 4), (0x2A, 16), (0x2B, 20), (0x04, 0), (0x05, 4), (0x0A, 16), (0x0B, 20)],
+)
+def test_messages_over_roce(opcode, headers):
+    for payload in (FRAME, FRAME + b"abc"):
+        packet = ethernet(ipv4(roce(opcode, headers, payload), 50000, 4791))
+        assert read_capture(pcap(packet)) == Capture((Datagram(payload, 5 * 10**9, "10.0.0.1", "10.0.0.2"),))
+        (cut,) = read_capture(pcap(packet[:-9])).datagrams
+        assert cut.data == payload[: len(payload) - cut.missing]
+
+
+def test_calls_over_roce_are_paired():
+    """As CUDA-Q's CPU RoCE transport has it: written with the slot's number, answered by a send."""
+    back = ipv4(roce(0x24, 0, Response(0, 1, b"*\0\0\0").encode()), 50001, 4791)
+    back = back[:12] + back[16:20] + back[12:16] + back[20:]
+    capture = read_capture(pcap(ethernet(ipv4(roce(0x2B, 20, FRAME), 50000, 4791)), ethernet(back)))
+    frames = Decoder([ADD]).decode(capture)
+    assert [frame.text for frame in frames] == ["addThem(a=2, b=40)", "-> 42"]
+    assert frames[1].request == 0
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        b"",
+        bytes(11),
+        roce(0x26, 16, FRAME),  # the first of several
+        roce(0x11, 4, b""),  # an acknowledgement
+        roce(0x2A, 16, b"")[:-8],
+    ],
+)
+def test_other_packets_of_roce_are_left_out(packet):
+    assert read_capture(pcap(ethernet(ipv4(packet, 50000, 4791)))) == Capture((), 1)
+
+
 @pytest.mark.parametrize(
     "packet",
     [

@@ -30,8 +30,8 @@ class Capture:
     """Datagrams of a capture.
 
     Attributes:
-        datagrams: Those over UDP and IPv4, in order.
-        left_out: Packets of other kinds, and fragments.
+        datagrams: Those over UDP and IPv4, RoCE included, in order.
+        left_out: Packets of other kinds, and parts of larger ones.
     """
 
     datagrams: tuple[Datagram, ...]

@@ -1,4 +1,4 @@
-"""Datagrams out of captured packets: link layer, IPv4, UDP.
+"""Datagrams out of captured packets: link layer, IPv4, UDP, and what RoCE v2 carries over it.
 
 Link-layer numbers are those of https://www.tcpdump.org/linktypes.html.
 """
@@ -9,6 +9,8 @@ import ipaddress
 import struct
 from dataclasses import dataclass
 from typing import Final
+
+from photonlink.realtime.roce import ROCE_PORT, roce_payload
 
 __all__ = ["LINK_TYPES", "Datagram", "datagram_of"]
 
@@ -30,12 +32,12 @@ LINK_TYPES: Final[dict[int, tuple[int, int | None]]] = {
 
 @dataclass(frozen=True)
 class Datagram:
-    """What one UDP datagram carried.
+    """What one UDP datagram, or one RoCE message, carried.
 
     Attributes:
         data: Its payload, or what the capture kept of it.
         time_ns: When it was captured, nanoseconds since 1970; None if the source does not say.
-        source: ``host:port`` of the sender; empty if the source does not say.
+        source: ``host:port`` of the sender, ``host`` over RoCE; empty if the source does not say.
         destination: The same of the receiver.
         missing: Bytes at its end that the capture did not keep.
     """
@@ -48,7 +50,7 @@ class Datagram:
 
 
 def datagram_of(packet: bytes, link_type: int, time_ns: int | None) -> Datagram | None:
-    """The UDP datagram in `packet`; None if there is no whole one, as in fragments."""
+    """The UDP datagram or RoCE message in `packet`; None if there is no whole one, as in fragments."""
     offset, type_at = LINK_TYPES[link_type]
     if type_at is not None:
         ether_type = packet[type_at : type_at + 2]
@@ -69,10 +71,11 @@ def _of_ipv4(packet: bytes, time_ns: int | None) -> Datagram | None:
     if length < 8:
         return None
     data = packet[header + 8 : header + length]
+    sender, receiver = (str(ipaddress.IPv4Address(packet[at : at + 4])) for at in (12, 16))
+    if destination_port == ROCE_PORT:
+        message = roce_payload(data, length - 8)
+        # No ports: the source port of RoCE is only there to spread packets over paths.
+        return None if message is None else Datagram(message[0], time_ns, sender, receiver, message[1])
     return Datagram(
-        data,
-        time_ns,
-        f"{ipaddress.IPv4Address(packet[12:16])}:{source_port}",
-        f"{ipaddress.IPv4Address(packet[16:20])}:{destination_port}",
-        missing=length - 8 - len(data),
+        data, time_ns, f"{sender}:{source_port}", f"{receiver}:{destination_port}", missing=length - 8 - len(data)
     )
