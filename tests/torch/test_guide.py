@@ -13,7 +13,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 @pytest.mark.parametrize(("page", "printed"), [("merlin.md", "torch.Size([8, 10]) COMPLETE"), ("torch.md", "(4, 3)")])
 def test_the_page_runs(page, printed, tmp_path):
     blocks = re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(), flags=re.DOTALL)
-    assert len(blocks) > 3
+    assert len(blocks) > 2
     script = tmp_path / "page.py"
     script.write_text("\n".join(blocks))
     done = subprocess.run(
