@@ -174,10 +174,21 @@ def test_launches_of_circuits(launch):
         launch()
 
 
-def test_errors_of_results_that_come_later():
-    pending = cudaq.sample_async(kernels.rotate, FEATURES, 0)
-    with pytest.raises(TargetUnavailable, match="device 0"), device.errors():
+@pytest.mark.parametrize(
+    "launch",
+    [
+        lambda: cudaq.sample_async(kernels.rotate, FEATURES, 0),
+        lambda: cudaq.observe_async(kernels.rotate, cudaq.spin.z(0), FEATURES, 0),
+        lambda: cudaq.get_state_async(kernels.rotate, FEATURES, 0),
+    ],
+    ids=["sample_async", "observe_async", "get_state_async"],
+)
+def test_results_that_come_later(program, launch):
+    pending = launch()
+    with pytest.raises(TargetUnavailable, match="device 0"):
         pending.get()
+    with phl.reserve("sim", program) as session, device.attach(session):
+        assert launch().get() is not None
 
 
 # ---- services and callbacks

@@ -50,7 +50,6 @@ from photonlink.cudaq.device._attaching import Attachment, attach
 from photonlink.cudaq.device._binding import bind
 from photonlink.cudaq.device._callbacks import CALLBACK_DEVICE, callback
 from photonlink.cudaq.device._declaration import DeviceFunction, NativeFunction
-from photonlink.cudaq.device._failures import errors
 from photonlink.realtime import Signature
 
 __all__ = [
@@ -61,7 +60,6 @@ __all__ = [
     "attach",
     "bind",
     "callback",
-    "errors",
     "function",
     "library_path",
     "native",

@@ -29,10 +29,11 @@ from photonlink.errors import (
 )
 from photonlink.realtime import describe
 
-__all__ = ["errors", "install", "remember"]
+__all__ = ["install", "remember"]
 
 # Launches that run a kernel before they return. Everything that CUDA-Q offers comes to one of them.
 _LAUNCHES = ("marshal_and_launch_module", "run_impl", "get_state_impl")
+_ASYNCHRONOUS = ("run_async_impl", "sample_async_impl", "observe_async_impl", "get_state_async_impl")
 
 _contexts: dict[int, Context] = {}
 
@@ -43,19 +44,12 @@ def remember(device: int, context: Context) -> None:
 
 
 @contextmanager
-def errors() -> Iterator[None]:
-    """Raise failed device calls as what they are. Launches and ``run_async`` do it by themselves.
-
-    For results of ``cudaq.sample_async`` and the like: put this around ``get()``.
-
-    Raises:
-        PhotonLinkError: A device call failed; what a callback raised is raised as it is.
-    """
-    before = _library.failures()
+def _errors_after(failures: int) -> Iterator[None]:
+    """Raise what CUDA-Q raises as the failed device call that has come since there were so many failures."""
     try:
         yield
     except RuntimeError as raised:
-        failure = _library.latest_error(before)
+        failure = _library.latest_error(failures)
         if failure is None or isinstance(raised, PhotonLinkError):
             raise
         raise translated(failure) from raised
@@ -67,13 +61,14 @@ def install(runtime: Any) -> None:
         return
     for name in _LAUNCHES:
         setattr(runtime, name, _translating(getattr(runtime, name)))
-    runtime.run_async_impl = _pending(runtime.run_async_impl)
+    for name in _ASYNCHRONOUS:
+        setattr(runtime, name, _pending(getattr(runtime, name)))
 
 
 def _translating(launch: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(launch)
     def call(*arguments: Any, **options: Any) -> Any:
-        with errors():
+        with _errors_after(_library.failures()):
             return launch(*arguments, **options)
 
     call.photonlink = True  # type: ignore[attr-defined]
@@ -83,27 +78,28 @@ def _translating(launch: Callable[..., Any]) -> Callable[..., Any]:
 def _pending(launch: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(launch)
     def call(*arguments: Any, **options: Any) -> _Pending:
-        before = _library.failures()
-        return _Pending(launch(*arguments, **options), before)
+        failures = _library.failures()
+        return _Pending(launch(*arguments, **options), failures)
 
     return call
 
 
 class _Pending:
-    """An asynchronous result of CUDA-Q, as its Python code uses it."""
+    """An asynchronous result of CUDA-Q; all but ``get`` is CUDA-Q's own."""
 
     def __init__(self, result: Any, failures: int) -> None:
         self._result = result
         self._failures = failures
 
     def get(self) -> Any:
-        try:
+        with _errors_after(self._failures):
             return self._result.get()
-        except RuntimeError as raised:
-            failure = _library.latest_error(self._failures)
-            if failure is None:
-                raise
-            raise translated(failure) from raised
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._result, name)
+
+    def __str__(self) -> str:
+        return str(self._result)
 
 
 def translated(failure: _library.Error) -> BaseException:
