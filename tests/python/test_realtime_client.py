@@ -354,6 +354,19 @@ def test_request_ids_wrap_and_skip_those_in_flight():
         assert kept.result() is None
 
 
+def test_a_function_in_memory_may_call_through_its_own_client():
+    service = Service()
+    client = Client(MemoryTransport(service))
+    factorial = client.function("factorial(i64 n) -> i64")
+
+    @service.function(factorial.signature)
+    def _(n):
+        return n * factorial(n - 1) if n else 1
+
+    with client:
+        assert factorial(6) == 720
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.1:0", "127.0.0.1:x", ":5", "127.0.0.1:65536", ""])
 def test_addresses_that_are_none(address):
     with pytest.raises(ProgramError, match="host:port"):

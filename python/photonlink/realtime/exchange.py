@@ -65,7 +65,8 @@ class Exchange:
         self._most = most
         self._strict = strict
         self._pad = pad
-        self._changed = threading.Condition(threading.Lock())
+        # Reentrant: over memory, sending runs the function, which may call something itself.
+        self._changed = threading.Condition(threading.RLock())
         self._reading = False
         # In order of sending. Weak: a flight that nobody can ask for its answer any more takes no place.
         self._flights: weakref.WeakValueDictionary[int, Flight] = weakref.WeakValueDictionary()
