@@ -17,6 +17,11 @@ Examples:
 
 from __future__ import annotations
 
+try:
+    import torch as _torch  # noqa: F401  # said before anything else, with what to do about it
+except ImportError as error:
+    raise ImportError("photonlink.merlin needs PyTorch and MerLin: pip install 'photonlink[merlin]'") from error
+
 from photonlink.merlin._convert import Conversion, convert
 from photonlink.merlin.offload import Offloaded, OffloadedLayer, offload
 from photonlink.merlin.processor import Processor, ProcessorFuture
