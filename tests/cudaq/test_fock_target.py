@@ -1,6 +1,8 @@
 """Target `photonlink-fock`: selection, arguments, launches, what results say about themselves, and refusals."""
 
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import cudaq
@@ -134,6 +136,22 @@ def test_over_a_controller_service(tmp_path):
         here = [cudaq.sample(pair, 3, 0.7) for _ in range(3)]
     assert (said["qsc"], said["method"]) == (service.target, "linear_optics")
     assert [dict(one.items()) for one in results] == [dict(one.items()) for one in here]
+
+
+def test_selected_from_the_command_line(tmp_path):
+    script = tmp_path / "program.py"
+    script.write_text(
+        "import cudaq\n"
+        "@cudaq.kernel\n"
+        "def kernel():\n"
+        "    q = [qudit(3) for _ in range(2)]\n"
+        "    create(q[1])\n"
+        "    mz(q)\n"
+        "print(cudaq.get_target().name, dict(cudaq.sample(kernel).items()))\n"
+    )
+    command = [sys.executable, "-W", "ignore", str(script), "--target", "photonlink-fock"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.stdout, done.stderr) == ("photonlink-fock {'01': 1000}\n", "")
 
 
 def test_noise():
@@ -342,6 +360,13 @@ def test_qubits_are_refused():
     kernel.h(kernel.qalloc(2)[0])
     with pytest.raises(ProgramError, match="photonic kernels only, of qudits: use target 'photonlink'"):
         cudaq.sample(kernel)
+
+    @cudaq.kernel
+    def bits():
+        cudaq.qvector(2)
+
+    with pytest.raises(ProgramError, match=r"use target 'photonlink' for kernels of qubits \('qvector'"):
+        cudaq.sample(bits)
 
 
 def test_an_error_leaves_nothing_behind():

@@ -28,6 +28,7 @@ from photonlink.targets import overridden, require
 __all__ = ["ARGUMENTS", "NAME", "Endpoint", "Handler", "build"]
 
 NAME = "photonlink-fock"
+_OF_QUBITS = f"target {NAME!r} runs photonic kernels only, of qudits: use target 'photonlink' for kernels of qubits"
 
 
 def build(arguments: dict[str, Any]) -> Any:
@@ -100,9 +101,7 @@ class Endpoint:
 
         kernel = getattr(self._recorded, "kernel", None)
         if kernel is None:
-            raise ProgramError(
-                f"target {NAME!r} runs photonic kernels only, of qudits: use target 'photonlink' for kernels of qubits"
-            )
+            raise ProgramError(_OF_QUBITS)
         with self._one_session:
             counts, annotations = sample(kernel, self._settings, shots_count, self._seeds.next())
         return cudaq.SampleResult(counts, annotations=annotations)
@@ -130,6 +129,15 @@ class _Seeds:
         return int(self._sequence.spawn(1)[0].generate_state(1, np.uint64)[0])
 
 
+def _recorded(function: Callable[..., Any], args: Any) -> Recording:
+    from cudaq.kernel_types import KernelTypeError
+
+    try:
+        return call(function, args)
+    except KernelTypeError as error:  # what CUDA-Q's types of qubits raise when they are called as Python
+        raise ProgramError(f"{_OF_QUBITS} ({error})") from None
+
+
 class Handler:
     """How CUDA-Q calls kernels on this target; the methods are those of its ``TargetHandler``."""
 
@@ -151,7 +159,7 @@ class Handler:
         if current() is not None:
             call(function, args)
             return True
-        self._endpoint.expect(call(function, args))
+        self._endpoint.expect(_recorded(function, args))
         try:
             self._empty()
         except RuntimeError as error:
