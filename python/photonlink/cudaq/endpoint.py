@@ -13,7 +13,6 @@ from photonlink.cudaq.quake.circuit import Circuit, Measurement
 from photonlink.cudaq.quake.walker import walk
 from photonlink.cudaq.results import EXPECTATIONS, sample_result
 from photonlink.cudaq.runner import Runner
-from photonlink.errors import ProgramError
 
 __all__ = ["Endpoint"]
 
@@ -98,8 +97,6 @@ class Endpoint:
         with self._lock:  # asynchronous launches come from a thread of their own
             if text not in self._circuits:
                 circuit = walk(module.mlir_module, module.name)
-                if not circuit.qubits:
-                    raise ProgramError(f"kernel {module.name.partition('..0x')[0]!r} has no qubits")
                 self._circuits[text] = circuit, lower(circuit)
                 if len(self._circuits) > _MAX_CIRCUITS:
                     self._circuits.popitem(last=False)

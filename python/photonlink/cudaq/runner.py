@@ -67,6 +67,7 @@ class Runner:
         chosen = method(layout, self._options, shots)
         blocks = [lowered.measured_in(setting) for setting in settings]
         with self._lock:  # asynchronous launches come from a thread of their own
+            self._follow_seed()
             if chosen == "dual_rail_vector":
                 return self._on_qubits(layout, blocks, shots)
             optics = self._optics(layout)
@@ -147,9 +148,6 @@ class Runner:
 
     def _reserved(self, optics: Optics, shots: int | None) -> Session:
         options = self._options
-        if self._seed_changes != hooks.seed.changes:
-            self._end_session()
-            self._seed_changes, self._drawn = hooks.seed.changes, 0
         key = (optics.layout, shots)
         if self._session is None or self._session.closed or self._key != key:
             self._end_session()
@@ -196,11 +194,14 @@ class Runner:
         """That all gates succeed and all photons arrive."""
         return layout.success_probability * statevector.photon_survival(self._options.noise) ** layout.photons
 
-    def _generator(self) -> np.random.Generator:
-        """A new one for every purpose, so that results after cudaq.set_random_seed() repeat themselves."""
+    def _follow_seed(self) -> None:
+        """Start over when cudaq.set_random_seed() was called."""
         if self._seed_changes != hooks.seed.changes:
             self._seed_changes, self._drawn = hooks.seed.changes, 0
             self._end_session()
+
+    def _generator(self) -> np.random.Generator:
+        """A new one for every purpose, so that results after cudaq.set_random_seed() repeat themselves."""
         self._drawn += 1
         return np.random.Generator(np.random.Philox(np.random.SeedSequence([hooks.seed.value, self._drawn])))
 

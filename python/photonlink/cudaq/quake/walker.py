@@ -49,13 +49,14 @@ def walk(module: Any, name: str) -> Circuit:
     Raises:
         ProgramError: The kernel contains something that the target cannot do; the message names it.
     """
+    name = name.partition("..0x")[0]  # CUDA-Q appends an address to make names unique
     function = next((op for op in module.body.operations if "cudaq-entrypoint" in op.operation.attributes), None)
     if function is None:
         raise ProgramError(f"kernel {name!r} has no entry point in its compiled module")
     blocks = list(function.regions[0].blocks)
     if len(blocks) != 1:
         raise ProgramError(f"kernel {name!r} contains {_REFUSED['cf.cond_br']}")
-    walker = _Walker(name.partition("..0x")[0])  # CUDA-Q appends an address to make names unique
+    walker = _Walker(name)
     for operation in blocks[0].operations:
         walker.visit(operation)
     return walker.circuit()
@@ -113,6 +114,8 @@ class _Walker:
     def circuit(self) -> Circuit:
         """The circuit, in which only qubits of the kernel itself are numbered, without the compiler's work qubits."""
         own = sorted(self._own) or list(range(len(self._wires)))
+        if not own:
+            raise ProgramError(f"kernel {self._name!r} has no qubits")
         number = {qubit: k for k, qubit in enumerate(own)}
         return Circuit(
             wires=len(self._wires),
