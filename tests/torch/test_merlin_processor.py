@@ -12,6 +12,7 @@ import torch
 from merlin import ComputationSpace, LexGrouping, MeasurementStrategy, ModGrouping
 from torch import nn
 
+import photonlink as phl
 from photonlink.errors import LinkTimeout, ProgramError, SessionClosed
 from photonlink.merlin import Processor, convert
 
@@ -231,6 +232,27 @@ def test_more_programs_than_sessions(processor):
         assert (processor.forward(layer, x) - expected).abs().max() < 1e-6
 
 
+def test_a_session_that_ends_is_replaced():
+    layer, x = built(), torch.rand(4, 3)
+    with Processor("sim", token_budget=6) as processor:
+        expected = processor.forward(layer, x)
+        with pytest.raises(SessionClosed, match="budget"):
+            processor.forward(layer, x)
+        assert torch.equal(processor.forward(layer, x), expected)
+
+
+def test_sessions_that_follow_each_other_draw_other_samples():
+    """On a controller that serves one session at a time, where models of two programs take turns."""
+    first, second, x = built(seed=1), built(seed=2), torch.rand(2, 3)
+    with phl.Controller() as one, Processor("sim", controller=one, seed=7) as processor:
+        draws = []
+        for _ in range(3):
+            draws.append(processor.forward(first, x, nsample=50))
+            processor.forward(second, x, nsample=50)
+    expected = [convert(first).program.simulate(x, precision="float32", shots=50, seed=7 + k) for k in range(3)]
+    assert all(np.array_equal(draw.numpy(), values) for draw, values in zip(draws, expected, strict=True))
+
+
 def test_a_session_is_kept_for_the_next_call(photonlink_session):
     layer, x = built(), torch.rand(2, 3)
     session = photonlink_session(convert(layer).program, precision="float32")
@@ -369,6 +391,7 @@ def _memristive():
         ({"concurrency": 0}, "concurrency is 0"),
         ({"timeout": -1}, "timeout is -1"),
         ({"shots": 2.5}, "shots is 2.5"),
+        ({"seed": -1}, "seed is -1"),
     ],
 )
 def test_wrong_arguments(arguments, said):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from photonlink._options import integer
 from photonlink._private_session import private_session
-from photonlink.errors import LinkTimeout, ProgramError, SessionClosed
+from photonlink.errors import LinkClosed, LinkTimeout, PhotonLinkError, ProgramError, SessionClosed
 from photonlink.merlin._models import shown
 from photonlink.program import Precision, Program
 from photonlink.qsc.client import is_service
@@ -75,6 +76,9 @@ class GivenSession:
         """Nothing: the session is its owner's."""
 
 
+_Key = tuple[Program, int | None, Precision]
+
+
 @dataclass
 class _Reserved:
     session: Session
@@ -87,14 +91,17 @@ class SessionPool:
 
     A controller service has one session at a time: there, models of several programs take turns, each turn being a
     reservation. In this process a few controllers live side by side. Sessions that nobody uses make room, the least
-    recently used first.
+    recently used first. One that ends by itself (idle for too long, out of budget) fails the calls that it has; the
+    next call gets another.
     """
 
     def __init__(self, target: str, options: dict[str, Any]) -> None:
         self._target = target
         self._options = options
+        self._seed = integer("seed", options.get("seed", 0), 0, 2**64 - 1)
         self._most = 1 if is_service(overridden(target)[0]) or "controller" in options else _MOST_LOCAL
-        self._reserved: OrderedDict[tuple[Program, int | None, Precision], _Reserved] = OrderedDict()
+        self._reserved: OrderedDict[_Key, _Reserved] = OrderedDict()
+        self._times: Counter[_Key] = Counter()
         self._changed = threading.Condition()
         self._closed = False
 
@@ -117,16 +124,27 @@ class SessionPool:
             if self._closed:
                 raise SessionClosed("the processor is closed: make a new one")
             if key not in self._reserved:
-                self._reserved[key] = self._reserve(program, shots, precision)
+                self._reserved[key] = self._reserve(key)
             entry = self._reserved[key]
             entry.users += 1
             self._reserved.move_to_end(key)
         try:
             yield entry.session
-        finally:
+        except (SessionClosed, LinkClosed):
             with self._changed:
-                entry.users -= 1
-                self._changed.notify_all()
+                if self._reserved.get(key) is entry:
+                    del self._reserved[key]
+            raise
+        finally:
+            self._return(key, entry)
+
+    def _return(self, key: _Key, entry: _Reserved) -> None:
+        with self._changed:
+            entry.users -= 1
+            if not entry.users and self._reserved.get(key) is not entry:
+                with contextlib.suppress(PhotonLinkError):  # how it ended, its users know
+                    entry.opened.close()
+            self._changed.notify_all()
 
     def _room(self) -> bool:
         """Whether a session may be reserved, after the least recently used idle one was ended if need be."""
@@ -144,8 +162,12 @@ class SessionPool:
         if left is None:
             self._changed.wait()  # each of those calls has a deadline of its own
 
-    def _reserve(self, program: Program, shots: int | None, precision: Precision) -> _Reserved:
-        options = {"precision": precision, **self._options, "shots": shots}
+    def _reserve(self, key: _Key) -> _Reserved:
+        program, shots, precision = key
+        # Each time another seed: the same one would draw the same samples again.
+        seed = (self._seed + self._times[key]) % 2**64
+        self._times[key] += 1
+        options = {"precision": precision, **self._options, "shots": shots, "seed": seed}
         with contextlib.ExitStack() as opened:
             session = opened.enter_context(private_session(self._target, program, options))
             return _Reserved(session, opened.pop_all())
