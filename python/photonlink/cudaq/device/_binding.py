@@ -1,7 +1,7 @@
 """Declarations inlined into the kernels that call them.
 
-CUDA-Q takes a declaration for a captured kernel, and links its captured kernels anew at every launch. Binding puts
-the lowered declarations into the kernel's own module instead, once, so that launches find nothing to link.
+CUDA-Q takes a declaration for a captured kernel, and links captured kernels anew for every shot of ``cudaq.run``. Binding
+puts the lowered declarations into the kernel's own module instead, once, so that there is nothing to link.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _Kernel = TypeVar("_Kernel")
 def bind(kernel: _Kernel) -> _Kernel:
     """Make a kernel's calls of device functions fast: put above ``@cudaq.kernel``, or call it once.
 
-    Works without it, too; but then CUDA-Q links the functions again at each launch. The functions are looked up when
+    They work without it, too; but then CUDA-Q links the functions anew for every shot. The functions are looked up when
     the kernel is compiled, at its first use.
 
     Args:
