@@ -25,7 +25,7 @@ def bell():
     mz(q)
 {before}
 counts = cudaq.sample(bell, shots_count=10)
-print(cudaq.get_target().name, counts.get_total_shots(), counts.annotations.get("method"))
+print(cudaq.get_target().name, counts.get_total_shots(), (counts.annotations or {{}}).get("method"))
 """
 
 
@@ -47,6 +47,13 @@ def test_by_name_is_quiet(tmp_path):
     done = _run(tmp_path, before="import perceval; cudaq.set_target('photonlink')")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["photonlink 10 fock"]
+    assert done.stderr == ""
+
+
+def test_perceval_turns_no_messages_on(tmp_path):
+    """Nor on other targets, as long as photonlink is installed."""
+    done = _run(tmp_path, before="import perceval")
+    assert done.stdout.splitlines() == ["qpp-cpu 10 None"]
     assert done.stderr == ""
 
 

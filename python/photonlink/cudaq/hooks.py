@@ -1,12 +1,15 @@
-"""What has to be changed in CUDA-Q 0.16 while one of our targets is selected; other targets see none of it.
+"""What has to be changed in CUDA-Q 0.16 while one of our targets is selected.
 
 * Its asynchronous launches crash the process behind an endpoint: those that an endpoint can serve run on one worker
   thread of ours, the others raise.
 * Its seed cannot be read: it is noted when it is set.
 * Results of ``observe`` have exact values per term only if they come from its own simulators: see
   :func:`photonlink.cudaq.results.with_terms`.
-* Every launch logs a warning that endpoints have no noise model, and loading Perceval turns all its messages on (both
-  share one logging library): launches show errors only, unless CUDAQ_LOG_LEVEL asks for more.
+* Every launch logs a warning that endpoints have no noise model: launches show errors only, unless CUDAQ_LOG_LEVEL asks
+  for more.
+
+One thing is changed for all targets: importing Perceval turns all messages of CUDA-Q on, since both share one logging
+library. The level that CUDA-Q started with is put back when it asks for its target, which it does before all else.
 
 All changes are to the module that CUDA-Q's Python code calls into, so that every way of calling it is covered.
 """
@@ -63,6 +66,7 @@ def install(cudaq: Any, selected: Callable[[], str | None]) -> None:
     from cudaq.mlir._mlir_libs._quakeDialects import cudaq_runtime as runtime
 
     _log.find()
+    _restore_level(cudaq, runtime)
     _remember_seed(cudaq, runtime)
     for name, call in _UNSUPPORTED.items():
         _refuse(runtime, name, call, selected)
@@ -94,6 +98,18 @@ def _remember_seed(cudaq: Any, runtime: Any) -> None:
 
     runtime.set_random_seed = set_random_seed
     cudaq.set_random_seed = set_random_seed
+
+
+def _restore_level(cudaq: Any, runtime: Any) -> None:
+    original = runtime.get_target
+
+    @functools.wraps(original)
+    def get_target(*arguments: Any) -> Any:
+        _log.restore()
+        return original(*arguments)
+
+    runtime.get_target = get_target
+    cudaq.get_target = get_target
 
 
 def _refuse(runtime: Any, name: str, call: str, selected: Callable[[], str | None]) -> None:
