@@ -37,6 +37,8 @@ PHOTONLINK_FUNCTIONS: Final = tuple(
         "photonlink_infer_mixed(i64 key, f64[] phases, out f32[] observables)",
         "photonlink_report(i64 key, f64[] phases) -> u8[]",
         "photonlink_status(i64 key) -> i64[8]",
+        "photonlink_ping(i64 key) -> i64[4]",
+        "photonlink_fetch(i64 key, i64 id, i64 offset, out i8[] bytes)",
     )
 )
 """This package's controller."""

@@ -85,6 +85,7 @@ PHOTONLINK: Final = StatusLayer(
         103: "processor failed",
         104: "phase not finite",
         105: "id below the duplicate window",
+        106: "id used for another request",
     },
 )
 
