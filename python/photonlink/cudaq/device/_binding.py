@@ -1,7 +1,7 @@
 """Declarations inlined into the kernels that call them.
 
-CUDA-Q takes a declaration for a captured kernel, and links captured kernels anew for every shot of ``cudaq.run``. Binding
-puts the lowered declarations into the kernel's own module instead, once, so that there is nothing to link.
+CUDA-Q takes a declaration for a captured kernel, and links captured kernels anew for every shot of ``cudaq.run``.
+Binding puts the lowered declarations into the kernel's own module instead, once, so that there is nothing to link.
 """
 
 from __future__ import annotations
