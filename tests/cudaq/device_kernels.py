@@ -165,6 +165,24 @@ def bound_later(value: int) -> int:
     return 2 * device.photonlink_echo(value)
 
 
+kept = []
+
+
+@device.callback
+def keep(observables: list[float]) -> None:
+    kept.append(observables)
+
+
+@device.bind
+@cudaq.kernel
+def keep_all(rows: list[float], count: int, features: int, outputs: int):
+    observables = [0.0 for _ in range(outputs)]
+    for row in range(count):
+        datapoint = [rows[row * features + feature] for feature in range(features)]
+        device.photonic_infer(datapoint, observables)
+        keep(observables)
+
+
 @device.callback
 def describe(a: np.int8, b: np.int32, c: bool, d: float, e: np.float32, f: list[bool], g: list[np.float32]) -> int:
     return int(a + b + c + d + e + sum(f) + sum(g))

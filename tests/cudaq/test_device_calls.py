@@ -89,6 +89,28 @@ def test_golden_payload_of_a_function_that_returns_nothing():
 # ---- sessions
 
 
+PROGRAMS = {
+    "fock": {"readout": phl.Readout.probs(space="fock")},
+    "groups": {"readout": phl.Readout.probs(space="unbunched", grouping=phl.LexGrouping(4))},
+    "expectations": {"readout": phl.Readout.mode_expectations(space="fock")},
+    "correlators": {"readout": phl.Readout.correlators()},
+    "clicks": {"readout": phl.Readout.click_patterns()},
+}
+
+
+@pytest.mark.parametrize("shots", [None, 50])
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+@pytest.mark.parametrize("kind", PROGRAMS)
+def test_every_bit_of_every_observable_reaches_the_kernel(kind, precision, shots):
+    program = phl.Program.reservoir(5, 2, features=5, seed=3, **PROGRAMS[kind])
+    x = np.random.default_rng(2).uniform(0, np.pi, size=(6, 5))
+    options = {"shots": shots, "seed": 9, "precision": precision}
+    kernels.kept.clear()
+    with phl.reserve("sim", program, **options) as session, device.attach(session):
+        kernels.keep_all(x.ravel().tolist(), *x.shape, program.output_size)
+    assert np.array_equal(np.array(kernels.kept), program.simulate(x, **options))
+
+
 def test_a_kernel_infers_what_the_session_infers(session):
     expected = session.infer(np.array(FEATURES))
     for index in (0, 7, 14):
