@@ -59,6 +59,29 @@ def test_kernels_are_those_of_merlin(build, space):
     np.testing.assert_allclose(kernel(x[:5], x[3:]), expected, rtol=0, atol=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore:Sparse invariant checks")  # torch's, about MerLin's detectors
+@pytest.mark.parametrize("threshold", [False, True])
+@pytest.mark.parametrize(
+    "noise",
+    [
+        {"indistinguishability": 0.7},
+        {"brightness": 0.9, "transmittance": 0.8},
+        {"indistinguishability": 0.9, "g2": 0.05},
+    ],
+    ids=str,
+)
+def test_noisy_kernels_are_those_of_merlin(noise, threshold):
+    merlin, torch = pytest.importorskip("merlin"), pytest.importorskip("torch")
+    experiment = pcvl.Experiment(circuit(), noise=pcvl.NoiseModel(**noise))
+    for mode in range(4) if threshold else ():
+        experiment.detectors[mode] = pcvl.Detector.threshold()
+    feature_map = merlin.FeatureMap(experiment=experiment, input_size=6, input_parameters="px", dtype="float64")
+    reference = merlin.FidelityKernel(feature_map, STATE)
+    x = np.random.default_rng(2).uniform(-2, 2, size=(6, 6))
+    expected = reference(torch.from_numpy(x[:2]), torch.from_numpy(x[2:])).detach()
+    np.testing.assert_allclose(merlin_kernel(reference)(x[:2], x[2:]), expected, rtol=0, atol=1e-9)
+
+
 def test_a_merlin_feature_map_alone_is_enough_without_weights():
     merlin, torch = pytest.importorskip("merlin"), pytest.importorskip("torch")
     feature_map = merlin.FeatureMap(circuit(), 6, input_parameters="px", dtype="float64")

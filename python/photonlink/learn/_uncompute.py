@@ -6,12 +6,15 @@ from dataclasses import replace
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from photonlink.encoding import Encoding
+from photonlink.errors import ProgramError
+from photonlink.noise import Noise
 from photonlink.program import Program
 from photonlink.readout import Readout, Space
 
-__all__ = ["Convention", "return_state", "reverse", "uncompute"]
+__all__ = ["Convention", "return_weights", "reverse", "uncompute"]
 
 Convention = Literal["states", "merlin"]
 
@@ -59,10 +62,29 @@ def uncompute(program: Program, convention: Convention, space: Space) -> Program
     )
 
 
-def return_state(program: Program) -> tuple[int, ...]:
-    """What detectors show when all photons come back to where they entered."""
-    state = program.input_state
-    return state if program.detectors == "pnr" else tuple(min(count, 1) for count in state)
+def return_weights(program: Program, both: Program, convention: Convention) -> NDArray[np.float64]:
+    """What each observable of `both`, which is ``uncompute(program, ...)``, adds to the kernel.
+
+    Returns:
+        (O,) one for the state in which detectors find all photons where they entered, and zero for others. In MerLin's
+        convention: the probability that loss and detectors make of the input state what the observable stands for.
+
+    Raises:
+        ProgramError: The input state does not lie in the space.
+    """
+    noise = both.noise if convention == "merlin" else None
+    loss = None if noise is None else Noise(transmittance=noise.brightness * noise.transmittance)
+    unmoved = Program.layered(program.modes, program.input_state).build(
+        both.readout, noise=loss, detectors=both.detectors, min_detected_photons=both.min_detected_photons
+    )
+    found = dict(zip(unmoved.output_keys, unmoved.simulate(np.zeros(0)), strict=True))
+    weights = np.array([found.get(key, 0.0) for key in both.output_keys])
+    if not weights.any():
+        raise ProgramError(
+            f"the input state {list(program.input_state)} does not lie in the space {both.readout.space!r}, so that "
+            "photons never come back to it: use space='fock'"
+        )
+    return weights
 
 
 def _joined(first: Encoding, first_feature: int, second: Encoding, second_feature: int) -> Encoding:

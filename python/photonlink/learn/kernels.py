@@ -31,7 +31,7 @@ from photonlink._amplitudes import AmplitudeSimulator
 from photonlink.errors import ProgramError
 from photonlink.info import SessionInfo, Usage
 from photonlink.learn._sessions import Keeper, Target, portable
-from photonlink.learn._uncompute import Convention, return_state, reverse, uncompute
+from photonlink.learn._uncompute import Convention, return_weights, reverse, uncompute
 from photonlink.program import Precision, Program
 from photonlink.readout import Space
 
@@ -60,7 +60,8 @@ class FidelityKernel:
         seed: Of the sampling, which begins anew with each session.
         psd: Whether measured symmetric matrices are made positive semidefinite.
         convention: ``"states"`` as above. ``"merlin"``: what MerLin 0.4 computes, |<s|U(x1) U(x2)^dagger|s>|^2, which
-            is the same kernel of the feature map U^dagger.
+            is the same kernel of the feature map U^dagger. With loss, that counts all events, each with the
+            probability that the input state alone would end in it.
         precision: Of the simulation and of the matrices.
         memory_limit: Bytes for amplitudes: with fewer, they are computed in blocks, some of them several times. By
             default half of the machine's memory.
@@ -99,6 +100,7 @@ class FidelityKernel:
         if convention not in ("states", "merlin"):
             raise ProgramError(f"convention is {convention!r}, expected 'states' or 'merlin'")
         self.feature_map = feature_map
+        self._convention = convention
         self.shots = shots
         self.psd = psd
         self.program = uncompute(feature_map, convention, space)
@@ -161,28 +163,20 @@ class FidelityKernel:
         return AmplitudeSimulator(self._states, space="fock", **self._limits)  # type: ignore[arg-type]
 
     @cached_property
-    def _column(self) -> int:
-        """Where the observables of :attr:`program` say how often photons came back."""
-        state = return_state(self.feature_map)
-        try:
-            return self.program.output_keys.index(state)
-        except ValueError:
-            raise ProgramError(
-                f"the input state {list(self.feature_map.input_state)} does not lie in the space "
-                f"{self.program.readout.space!r}, so that photons never come back to it: use space='fock'"
-            ) from None
+    def _weights(self) -> NDArray[np.float64]:
+        """(O,) what each observable of :attr:`program` adds to the kernel."""
+        return return_weights(self.feature_map, self.program, self._convention)
 
     def _measured(self, first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[Any]:
         """The kernel of as many pairs as there are rows, from the target."""
-        column, values = self._column, np.empty(len(first), self._dtype)
+        weights, values = self._weights.astype(self._dtype), np.empty(len(first), self._dtype)
         if not len(first):
             return values
         step = max(1, _CHUNK_VALUES // self.program.output_size)
         with self._keeper.lend(self._target, self.program, self._options) as session:
             for begin in range(0, len(first), step):
                 rows = slice(begin, begin + step)
-                pairs = np.concatenate([first[rows], second[rows]], axis=1)
-                values[rows] = session.infer(pairs)[:, column]
+                values[rows] = session.infer(np.concatenate([first[rows], second[rows]], axis=1)) @ weights
         return values
 
     # ---- what it costs on a chip
