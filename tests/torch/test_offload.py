@@ -1,97 +1,22 @@
 """Models whose quantum layers run over the link: same outputs as MerLin, and the same model afterwards."""
 
-import copy
-import pickle
-
 import merlin
 import numpy as np
-import perceval as pcvl
 import pytest
 import torch
-from merlin import ComputationSpace, LexGrouping, MeasurementStrategy, ModGrouping
+from merlin_models import LAYERS, Branches, built, features, from_circuit, hybrid
+from random_layers import random_case
 from torch import nn
 
 import photonlink as phl
 from photonlink.errors import LinkTimeout, ProgramError, SessionBusy, SessionClosed
-from photonlink.merlin import Offloaded, OffloadedLayer, convert, offload
+from photonlink.merlin import Offloaded, OffloadedLayer, Processor, convert, offload
 from photonlink.torch import QuantumLayer
-
-FOCK, UNBUNCHED = ComputationSpace.FOCK, ComputationSpace.UNBUNCHED
-AMPLITUDES = MeasurementStrategy.amplitudes(FOCK)
-
-
-def built(features=3, modes=4, strategy=None, *, scale=1.0, photons=2, dtype=torch.float32, seed=0, **encoding):
-    """A trainable layer of MerLin's builder with random weights."""
-    torch.manual_seed(seed)
-    builder = merlin.CircuitBuilder(modes)
-    builder.add_entangling_layer(trainable=True, name="before")
-    builder.add_angle_encoding(modes=list(range(features)), name="px", scale=scale, **encoding)
-    builder.add_entangling_layer(trainable=True, name="after")
-    strategy = strategy or MeasurementStrategy.probs(UNBUNCHED)
-    return merlin.QuantumLayer(builder=builder, n_photons=photons, measurement_strategy=strategy, dtype=dtype).eval()
-
-
-def from_circuit(dtype=torch.float32):
-    """Two prefixes of inputs, one of weights, in a circuit written by hand."""
-    circuit = pcvl.Circuit(3)
-    circuit.add((0, 1), pcvl.BS(theta=pcvl.P("theta0"))).add(0, pcvl.PS(pcvl.P("a0"))).add(1, pcvl.PS(pcvl.P("b0")))
-    circuit.add((1, 2), pcvl.BS(theta=pcvl.P("theta1"))).add(2, pcvl.PS(pcvl.P("a1"))).add((0, 1), pcvl.BS())
-    torch.manual_seed(1)
-    return merlin.QuantumLayer(
-        circuit=circuit,
-        input_state=[1, 1, 0],
-        trainable_parameters=["theta"],
-        input_parameters=["b", "a"],
-        measurement_strategy=MeasurementStrategy.probs(FOCK),
-        dtype=dtype,
-    ).eval()
-
-
-LAYERS = {
-    "probabilities": lambda dtype: built(dtype=dtype),
-    "fock space": lambda dtype: built(strategy=MeasurementStrategy.probs(FOCK), photons=3, dtype=dtype),
-    "encoding scale": lambda dtype: built(scale=np.pi, dtype=dtype),
-    "sums of features": lambda dtype: built(modes=6, subset_combinations=True, max_order=2, scale=0.7, dtype=dtype),
-    "mode expectations": lambda dtype: built(strategy=MeasurementStrategy.mode_expectations(UNBUNCHED), dtype=dtype),
-    "lex grouping": lambda dtype: built(
-        modes=5, strategy=MeasurementStrategy.probs(UNBUNCHED, LexGrouping(10, 4)), dtype=dtype
-    ),
-    "mod grouping": lambda dtype: built(
-        strategy=MeasurementStrategy.probs(FOCK, ModGrouping(10, 3)), scale=np.pi, dtype=dtype
-    ),
-    "two input prefixes": from_circuit,
-}
 
 
 @pytest.fixture(params=LAYERS)
 def layer(request):
     return LAYERS[request.param](torch.float32)
-
-
-def features(layer, rows=6, seed=0):
-    generator = torch.Generator().manual_seed(seed)
-    return torch.rand(rows, len(convert(layer).program.features), generator=generator, dtype=layer.dtype)
-
-
-def hybrid(layer, seed=0):
-    """A classical network around a quantum layer."""
-    torch.manual_seed(seed)
-    conversion = convert(layer)
-    inputs = len(conversion.program.features)
-    return nn.Sequential(nn.Linear(5, inputs), layer, nn.Linear(conversion.output_size, 2)).eval()
-
-
-class Branches(nn.Module):
-    """Quantum layers nested, in a list, and one of them twice."""
-
-    def __init__(self):
-        super().__init__()
-        self.shared = built(seed=1)
-        self.again = self.shared
-        self.inner = nn.ModuleList([nn.Sequential(built(seed=2), nn.Identity()), built(seed=3)])
-
-    def forward(self, x):
-        return self.shared(x) + self.inner[0](x) * self.again(2 * x) - self.inner[1](x)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-6), (torch.float64, 1e-10)])
@@ -108,6 +33,18 @@ def test_outputs_are_those_of_the_layer(kind, dtype, tolerance):
     assert (y - expected).abs().max() < tolerance
     assert single.shape == expected_single.shape
     assert (single - expected_single).abs().max() < tolerance
+
+
+@pytest.mark.parametrize("seed", range(0, 40, 2))
+def test_random_layers(seed):
+    case = random_case(seed)
+    layer = case.layer(torch.float64).eval()
+    x = torch.empty(3, case.features, dtype=torch.float64).uniform_(-3, 3)
+    with torch.no_grad(), Processor("sim") as processor, offload(layer, "sim") as offloaded:
+        expected = layer(x)
+        expected = getattr(expected, "tensor", expected)  # of partial measurements, the probabilities
+        assert (offloaded(x) - expected).abs().max() < 1e-10
+        assert torch.equal(processor.forward(layer, x), offloaded(x))
 
 
 def test_a_model_and_its_way_back(layer):
@@ -156,13 +93,6 @@ def test_modules_of_merlin_around_the_layer():
         expected = model(x)
         with offload(model, "sim") as offloaded:
             assert (offloaded(x) - expected).abs().max() < 1e-6
-
-
-def test_partial_measurements_give_their_probabilities():
-    layer = built(strategy=MeasurementStrategy.partial([0, 2], FOCK), dtype=torch.float64)
-    x = features(layer)
-    with torch.no_grad(), offload(layer, "sim") as offloaded:
-        assert (offloaded(x) - layer(x).tensor).abs().max() < 1e-10
 
 
 def test_samples_are_those_of_the_program():
@@ -230,72 +160,6 @@ def test_inputs_one_by_one():
     with torch.no_grad(), offload(layer, "sim") as offloaded:
         assert (offloaded(x[:, :1], x[:, 1:]) - layer(x[:, :1], x[:, 1:])).abs().max() < 1e-6
         assert (offloaded(x.T.contiguous().T) - layer(x)).abs().max() < 1e-6  # rows that are not contiguous
-
-
-# ---- inference only
-
-
-def test_it_is_for_inference():
-    model, x = hybrid(built()), torch.rand(4, 5)
-    with offload(model, "sim") as offloaded:
-        with pytest.raises(ProgramError, match=r"layer '1'.*no_grad"):
-            offloaded(x)
-        with torch.inference_mode():
-            assert offloaded(x).shape == (4, 2)
-        offloaded.train()
-        with torch.no_grad(), pytest.raises(ProgramError, match=r"layer '1'.*eval"):
-            offloaded(x)
-
-
-def test_a_model_in_training_mode_can_be_offloaded_before_it_is_evaluated():
-    model = hybrid(built()).train()
-    with torch.no_grad(), offload(model, "sim") as offloaded:
-        assert offloaded.eval()(torch.rand(4, 5)).shape == (4, 2)
-
-
-@pytest.mark.parametrize(
-    ("x", "said"),
-    [
-        (torch.zeros(2, 3, dtype=torch.complex64), "complex64"),
-        (torch.zeros(2, 3, dtype=torch.int64), "int64"),
-        (np.zeros((2, 3)), "ndarray"),
-        (torch.zeros(2, 4), "3 features"),
-        (torch.zeros(2, 3, dtype=torch.float16), "float16"),
-        (torch.full((2, 3), float("nan")), "not finite"),
-    ],
-)
-def test_wrong_inputs(x, said):
-    with torch.no_grad(), offload(built(), "sim") as offloaded, pytest.raises(ProgramError, match=said):
-        offloaded(x)
-
-
-def test_weights_can_be_saved_but_not_loaded(layer):
-    model = hybrid(layer)
-    weights = copy.deepcopy(model.state_dict())
-    with offload(model, "sim") as offloaded:
-        saved = offloaded.state_dict()
-        assert list(saved) == list(weights)
-        assert all(torch.equal(saved[name], weights[name]) for name in weights)
-        with pytest.raises(ProgramError, match="restore"):
-            offloaded.load_state_dict(weights)
-    model.load_state_dict(weights)
-
-
-def test_its_parameters_are_not_trained():
-    model = hybrid(built())
-    with offload(model, "sim") as offloaded:
-        assert [name for name, _ in offloaded.named_parameters()] == ["0.weight", "0.bias", "2.weight", "2.bias"]
-
-
-@pytest.mark.parametrize("duplicate", [copy.deepcopy, pickle.dumps])
-def test_an_offloaded_model_cannot_be_copied(duplicate):
-    with offload(hybrid(built()), "sim") as offloaded, pytest.raises(ProgramError, match="restore"):
-        duplicate(offloaded)
-
-
-def test_representation_names_target_and_program():
-    with offload(hybrid(built()), "sim") as offloaded:
-        assert "OffloadedLayer(target='sim', program=Program(modes=4" in repr(offloaded)
 
 
 # ---- where it runs
@@ -384,62 +248,3 @@ def test_somebody_elses_module_is_kept():
     model[1] = other = nn.Identity()
     assert isinstance(handle, Offloaded)
     assert handle.restore()[1] is other
-
-
-# ---- what cannot be offloaded
-
-
-def test_layers_that_are_to_stay_local():
-    model, x = Branches().eval(), torch.rand(2, 3)
-    model.inner[1].force_local = True
-    with torch.no_grad():
-        expected = model(x)
-        handle = offload(model, "sim")
-        with handle as offloaded:
-            assert (offloaded(x) - expected).abs().max() < 1e-6
-            assert "inner.1" not in handle.sessions
-
-
-def test_a_model_without_quantum_layers():
-    with pytest.raises(ProgramError, match="Linear has no quantum layer"):
-        offload(nn.Linear(2, 2), "sim")
-    with pytest.raises(ProgramError, match=r"expected a torch.nn.Module"):
-        offload(lambda x: x, "sim")
-
-
-@pytest.mark.parametrize(
-    ("make", "said"),
-    [
-        (lambda: built(strategy=MeasurementStrategy.amplitudes()), "amplitudes"),
-        (lambda: QuantumLayer(circuit=pcvl.BS(), input_state=[1, 1], measurement_strategy=AMPLITUDES), "amplitudes"),
-        (lambda: merlin.QuantumLayer(builder=_memristive(), n_photons=2), "memristive"),
-        (lambda: _objects(), "return_object"),
-    ],
-)
-def test_layers_without_a_program_are_named(make, said):
-    model = nn.Sequential(nn.Identity(), nn.Sequential(make())).eval()
-    with pytest.raises(ProgramError, match=rf"layer '1.0' .*{said}"):
-        offload(model, "sim")
-
-
-def _memristive():
-    builder = merlin.CircuitBuilder(4)
-    builder.add_entangling_layer(trainable=True)
-    builder.add_memristive_ps(1, lambda state, output: state + output[:, 0], initial_state=0.1)
-    return builder
-
-
-def _objects():
-    builder = merlin.CircuitBuilder(4)
-    builder.add_angle_encoding(modes=[0, 1], name="px")
-    return merlin.QuantumLayer(builder=builder, n_photons=2, return_object=True)
-
-
-def test_other_quantum_modules_are_named_instead_of_run_locally():
-    kernel = merlin.FidelityKernel(merlin.FeatureMap.simple(2), n_photons=1)
-    model = nn.Sequential(built(), nn.Sequential(kernel)).eval()
-    with pytest.raises(ProgramError, match=r"layer '1.0' is a FidelityKernel"):
-        offload(model, "sim")
-    kernel.force_local = True
-    with offload(model, "sim"):
-        assert model[1][0] is kernel
