@@ -14,24 +14,28 @@ from __future__ import annotations
 from typing import Final
 
 from photonlink.realtime.signature import Signature
-from photonlink.realtime.status import PHOTONLINK, QEC_DECODER
+from photonlink.realtime.status import PHOTONLINK, QEC_DECODER, StatusLayer
 
 __all__ = ["KNOWN_FUNCTIONS", "PHOTONLINK_FUNCTIONS", "QEC_FUNCTIONS"]
 
-QEC_FUNCTIONS: Final = tuple(
-    Signature.parse(text, statuses=QEC_DECODER)
-    for text in (
-        "enqueue_syndromes(i64 decoder, i64 counter, i64 mapping, bool[] syndromes)",
-        "get_corrections(i64 decoder, out bool[] corrections, u8 reset)",
-        "reset_decoder(i64 decoder)",
-    )
+
+def _functions(statuses: StatusLayer, *texts: str) -> tuple[Signature, ...]:
+    return tuple(Signature.parse(text, statuses=statuses) for text in texts)
+
+
+QEC_FUNCTIONS: Final = _functions(
+    QEC_DECODER,
+    "enqueue_syndromes(i64 decoder, i64 counter, i64 mapping, bool[] syndromes)",
+    "get_corrections(i64 decoder, out bool[] corrections, u8 reset)",
+    "reset_decoder(i64 decoder)",
 )
 """NVIDIA's QEC decoding server (cudaqx); one call carries 1 to 2**20 syndromes."""
 
-PHOTONLINK_FUNCTIONS: Final = tuple(
-    Signature.parse(text, statuses=PHOTONLINK)
-    for text in (
-        "photonlink_echo(i64 key, i8[] data) -> i8[]",
+PHOTONLINK_FUNCTIONS: Final = (
+    # An echo answers with the very bytes behind the key, whatever they encode.
+    Signature.parse("photonlink_echo(i64 key, u8[] data) -> u8[]", encoding="A", statuses=PHOTONLINK),
+    *_functions(
+        PHOTONLINK,
         "photonlink_infer(i64 key, f64[] phases, out f64[] observables)",
         "photonlink_infer_f32(i64 key, f32[] phases, out f32[] observables)",
         "photonlink_infer_mixed(i64 key, f64[] phases, out f32[] observables)",
@@ -39,7 +43,7 @@ PHOTONLINK_FUNCTIONS: Final = tuple(
         "photonlink_status(i64 key) -> i64[8]",
         "photonlink_ping(i64 key) -> i64[4]",
         "photonlink_fetch(i64 key, i64 id, i64 offset, out i8[] bytes)",
-    )
+    ),
 )
 """This package's controller."""
 
