@@ -37,9 +37,6 @@ class Engine(Protocol):
     def require_gradients(self, device: Any, /) -> None:
         """Raises ProgramError if there are none for tensors of a device, and says why."""
 
-    def close(self) -> None:
-        """Ends the sessions that the engine reserved."""
-
 
 class NativeEngine:
     """The simulator in this process, exact: no session, no link. Threads take turns."""
@@ -57,9 +54,6 @@ class NativeEngine:
         return torch.from_numpy(vjp.features).to(x.dtype), torch.from_numpy(vjp.parameters).to(values.dtype)
 
     def require_gradients(self, _device: Any) -> None:
-        pass
-
-    def close(self) -> None:
         pass
 
 
@@ -84,9 +78,6 @@ class AmplitudeEngine:
 
     def require_gradients(self, _device: Any) -> None:
         raise self._refusal()
-
-    def close(self) -> None:
-        pass
 
     def _placed(self, values: NDArray[Any]) -> AmplitudeSimulator:
         wanted = values.tobytes()
@@ -136,6 +127,7 @@ class OpenedEngine:
         _core.phase_degree(self._program.spec)
 
     def close(self) -> None:
+        """Ends the session."""
         self._close()
 
     def _phases_on_device(self, both: Any) -> Any:
@@ -172,8 +164,13 @@ class BoundEngine:
         _require_host(device)
         check_shiftable(self._session.program)
 
-    def close(self) -> None:
-        pass
+    def check_shots(self, shots: int) -> None:
+        """Raises ProgramError unless the session takes so many; 0 stands for what it was reserved with."""
+        if shots and shots != self._session.shots:
+            raise ProgramError(
+                f"shots is {shots}, but the layer's session was reserved with shots={self._session.shots}: leave "
+                "shots away, or reserve another session"
+            )
 
 
 def _numpy(tensor: Any) -> NDArray[Any]:

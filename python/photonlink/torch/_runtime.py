@@ -36,7 +36,6 @@ class Runtime:
         self._target = overridden(target)[0]
         self._seed = seed
         self._bound = None if session is None else BoundEngine(session)
-        self._session = session
         self._native = self._target == "sim" and session is None and not layer.template.noisy
         self._simulators: dict[Any, Engine] = {}
         self._opened: tuple[tuple[int, Any], OpenedEngine] | None = None
@@ -51,12 +50,8 @@ class Runtime:
             ProgramError: A session was bound, and was reserved with other shots.
             PhotonLinkError: As :func:`photonlink.reserve`.
         """
-        if self._bound is not None and self._session is not None:
-            if shots and shots != self._session.shots:
-                raise ProgramError(
-                    f"shots is {shots}, but the layer's session was reserved with shots={self._session.shots}: leave "
-                    "shots away, or reserve another session"
-                )
+        if self._bound is not None:
+            self._bound.check_shots(shots)
             return self._bound
         if self._native and not shots and x.device.type == "cpu":
             if x.dtype not in self._simulators:
