@@ -1,5 +1,7 @@
 """Models whose quantum layers run over the link: same outputs as MerLin, and the same model afterwards."""
 
+import gc
+
 import merlin
 import numpy as np
 import pytest
@@ -232,6 +234,16 @@ def test_an_error_of_the_link_reaches_the_caller(photonlink_faulty):
         offloaded(features(layer, rows=2))
         with pytest.raises(LinkTimeout):
             offloaded(features(layer, rows=2))
+
+
+def test_nobody_has_to_keep_the_handle():
+    model, x = hybrid(built()), torch.rand(4, 5)
+    with torch.no_grad():
+        expected = model(x)
+        offload(model, "sim")
+        gc.collect()
+        assert (model(x) - expected).abs().max() < 1e-6
+    assert isinstance(model[1], OffloadedLayer)
 
 
 def test_after_the_end():

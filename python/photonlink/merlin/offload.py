@@ -45,9 +45,10 @@ class OffloadedLayer(LinkLayer):
         session: What executes it.
     """
 
-    def __init__(self, part: Part, session: Session) -> None:
+    def __init__(self, part: Part, session: Session, opened: contextlib.ExitStack) -> None:
         super().__init__(part.layer, part.conversion, part.path)
         self.session = session
+        self._opened = opened  # sessions live as long as somebody can use them, even if nobody keeps the Offloaded
 
     def _observe(self, x: torch.Tensor, shots: int | None) -> torch.Tensor:
         if shots is not None and shots != self.session.shots:
@@ -90,7 +91,7 @@ class Offloaded:
         self.model = self._original = model
         self.sessions = {place.path: session for part, session in sessions for place in part.places}
         self._opened = opened
-        self._swaps = [(part, OffloadedLayer(part, session)) for part, session in sessions]
+        self._swaps = [(part, OffloadedLayer(part, session, opened)) for part, session in sessions]
         for part, swapped in self._swaps:
             if part.layer is model:
                 self.model = swapped

@@ -86,8 +86,9 @@ class Processor:
 
     The forward pass is the module's own, whatever it looks like, with its quantum layers replaced for that call; the
     module is not changed. Weights are read at every call. Sessions are reserved when first needed and kept for later
-    calls, one for each program and number of samples. On a controller service, which serves one session at a time,
-    models of several programs take turns. Threads may share a processor.
+    calls, one for each program and number of samples; a program that is reserved for the k-th time draws its samples
+    with `seed` + k - 1. On a controller service, which serves one session at a time, models of several programs take
+    turns. Threads may share a processor.
 
     Args:
         where: A target, or a session: then only layers of its program can be called, with its shots.
