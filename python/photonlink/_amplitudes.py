@@ -59,9 +59,7 @@ class AmplitudeSimulator:
         memory_limit: int | None = None,
         threads: int | None = None,
     ) -> None:
-        if not isinstance(program, Program):
-            raise ProgramError(f"program is a {type(program).__name__}, expected a photonlink.Program")
-        self.program = program if space is None else program.replace(readout=Readout.probs(space))
+        self.program = _in_space(program, space)
         self.dtype = np.dtype(_DTYPES[_validate.checked_precision(precision)])
         self.memory_limit = (
             half_of_memory() if memory_limit is None else integer("memory_limit", memory_limit, 0, 2**63)
@@ -69,6 +67,22 @@ class AmplitudeSimulator:
         count = 0 if threads is None else integer("threads", threads, 1, 1024)
         self._core = _core.AmplitudeSimulator(self.program.spec, precision, self.memory_limit, count)
         self._lock = threading.Lock()
+
+    @staticmethod
+    def predict_bytes(program: Program, *, space: Space | None = None, precision: Precision = "float64") -> int:
+        """Memory that a simulator takes at least, results aside, predicted without allocating any of it.
+
+        Args:
+            program: As in the constructor.
+            space: Likewise.
+            precision: Likewise.
+
+        Returns:
+            Bytes: a smaller ``memory_limit`` is refused. With more, several datapoints and threads go side by side.
+        """
+        return int(
+            _core.predict_amplitude_bytes(_in_space(program, space).spec, _validate.checked_precision(precision))
+        )
 
     @property
     def basis_size(self) -> int:
@@ -144,3 +158,9 @@ def amplitudes(
         program, space=space, precision=precision, memory_limit=memory_limit, threads=threads
     )
     return simulator(x)
+
+
+def _in_space(program: Program, space: Space | None) -> Program:
+    if not isinstance(program, Program):
+        raise ProgramError(f"program is a {type(program).__name__}, expected a photonlink.Program")
+    return program if space is None else program.replace(readout=Readout.probs(space))

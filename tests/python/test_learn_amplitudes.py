@@ -70,8 +70,10 @@ def test_memory_is_bounded_and_the_message_says_how_many_rows_fit():
     np.testing.assert_array_equal(tight(x[:12]), simulator(x)[:12])
     with pytest.raises(ProgramError, match="at most 12 datapoints"):
         tight(x[:13])
-    with pytest.raises(ProgramError, match=r"need \d+ bytes .* but the limit is 1000 bytes"):
-        phl.AmplitudeSimulator(program, memory_limit=1000)
+    least = phl.AmplitudeSimulator.predict_bytes(program, space="fock")
+    assert phl.AmplitudeSimulator(program, space="fock", memory_limit=least).memory_bytes <= least
+    with pytest.raises(ProgramError, match=rf"need {least} bytes .* but the limit is {least - 1} bytes"):
+        phl.AmplitudeSimulator(program, space="fock", memory_limit=least - 1)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
