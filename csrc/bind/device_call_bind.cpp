@@ -4,6 +4,7 @@
 #include "photonlink/device_call/session_link.hpp"
 #include "photonlink/qsc/local_session.hpp"
 #include "photonlink/transport/shm_session.hpp"
+#include "photonlink/transport/udp_session.hpp"
 #include "session_calls.hpp"
 
 namespace photonlink::bind {
@@ -37,6 +38,7 @@ void bind_device_call(py::module_& module) {
     module.attr("DEVICE_CALL_ABI") = PHOTONLINK_DEVICE_CALL_ABI;
     bind_open<qsc::LocalSession>(module);
     bind_open<transport::ShmSession>(module);
+    bind_open<transport::UdpSession>(module);
 }
 
 }  // namespace photonlink::bind

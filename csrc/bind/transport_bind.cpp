@@ -1,9 +1,11 @@
-// Sessions across processes of one machine: the controller's side and the client's side.
+// Sessions across processes, over shared memory or UDP: the controller's side and the client's side.
 #include "bind.hpp"
 #include "photonlink/qsc/client_config.hpp"
 #include "photonlink/qsc/local_session.hpp"
 #include "photonlink/transport/shm_service.hpp"
 #include "photonlink/transport/shm_session.hpp"
+#include "photonlink/transport/udp_gateway.hpp"
+#include "photonlink/transport/udp_session.hpp"
 #include "session_calls.hpp"
 
 namespace photonlink::bind {
@@ -13,6 +15,8 @@ namespace {
 using qsc::LocalSession;
 using transport::ShmService;
 using transport::ShmSession;
+using transport::UdpGateway;
+using transport::UdpSession;
 
 /// A service that can be closed before Python lets go of it.
 struct Service {
@@ -37,13 +41,77 @@ std::shared_ptr<Service> serve_grant(const std::shared_ptr<qsc::Controller>& con
     return {new Service{std::move(service)}, WithoutGil{}};
 }
 
+/// A gateway that can be closed before Python lets go of it.
+struct Gateway {
+    std::unique_ptr<UdpGateway> gateway;
+
+    UdpGateway& open() const {
+        if (!gateway) throw std::invalid_argument("the gateway is closed");
+        return *gateway;
+    }
+};
+
+std::shared_ptr<Gateway> make_gateway(const std::shared_ptr<qsc::Controller>& controller, const std::string& host,
+                                      u16 port) {
+    const py::gil_scoped_release unlocked;
+    transport::UdpOptions options;
+    options.host = host;
+    options.port = port;
+    return {new Gateway{std::make_unique<UdpGateway>(controller, options)}, WithoutGil{}};
+}
+
+/// Returns the session's key, which whoever may send datagrams must know.
+u64 open_gateway(const Gateway& gateway, const qsc::SessionGrant& grant, const qsc::SessionOptions& options,
+                 const std::shared_ptr<Encoding>& encoding, u32 slots) {
+    gateway.open().open(grant, qsc::remote_geometry(qsc::client_config(grant, options, encoding->view()), slots));
+    return grant.key;
+}
+
+py::dict gateway_counts(const Gateway& gateway) {
+    const transport::UdpCounts counts = gateway.gateway ? gateway.gateway->counts() : transport::UdpCounts{};
+    py::dict result;
+    result["received"] = counts.received;
+    result["dropped"] = counts.dropped;
+    result["refused"] = counts.refused;
+    result["repeated"] = counts.repeated;
+    return result;
+}
+
+optics::Precision precision_of(const std::string& name) {
+    return name == "float32" ? optics::Precision::Float32 : optics::Precision::Float64;
+}
+
+std::shared_ptr<UdpSession> make_udp_session(const std::string& host, u16 port, u64 key,
+                                             std::shared_ptr<Encoding> encoding, u32 slots, u64 output_size,
+                                             u64 max_counts, const std::string& precision, double connect_timeout,
+                                             double stall_limit) {
+    const py::gil_scoped_release unlocked;
+    const transport::UdpSessionConfig config{
+        host, port, key, slots, output_size, max_counts, precision_of(precision), connect_timeout, stall_limit};
+    return {new UdpSession(std::move(encoding), config), WithoutGil{}};
+}
+
 std::shared_ptr<ShmSession> make_session(const std::string& address, std::shared_ptr<Encoding> encoding,
                                          u64 output_size, u64 max_counts, const std::string& precision,
                                          double connect_timeout, double stall_limit) {
     const py::gil_scoped_release unlocked;
-    const auto type = precision == "float32" ? optics::Precision::Float32 : optics::Precision::Float64;
-    const transport::ShmSessionConfig config{output_size, max_counts, type, connect_timeout, stall_limit};
+    const transport::ShmSessionConfig config{output_size, max_counts, precision_of(precision), connect_timeout,
+                                             stall_limit};
     return {new ShmSession(address, std::move(encoding), config), WithoutGil{}};
+}
+
+/// What a session's client can do, whichever way it reaches its controller.
+template <class Session>
+void define_calls(py::class_<Session, std::shared_ptr<Session>>& session) {
+    using Unlocked = py::call_guard<py::gil_scoped_release>;
+    session.def("infer", &infer<Session>, py::arg("x"), py::arg("out"), py::arg("limits"))
+        .def("report", &report<Session>, py::arg("x"), py::arg("out"), py::arg("limits"))
+        .def("echo", &echo<Session>, py::arg("rounds"), py::arg("limits"))
+        .def(
+            "stop", [](Session& s) { s.client().stop(); }, Unlocked())
+        .def(
+            "slots_in_use", [](Session& s) { return s.client().slots_in_use(); }, Unlocked())
+        .def_property_readonly("slots", [](Session& s) { return s.client().slots(); });
 }
 
 }  // namespace
@@ -60,19 +128,35 @@ void bind_transport(py::module_& module) {
         .def(
             "close", [](Service& s) { s.service.reset(); }, Unlocked());
 
-    py::class_<ShmSession, std::shared_ptr<ShmSession>>(module, "ShmSession", "Client of a session in another process.")
-        .def(py::init(&make_session), py::arg("address"), py::arg("encoding"), py::kw_only(), py::arg("output_size"),
-             py::arg("max_counts"), py::arg("precision"), py::arg("connect_timeout") = 5.0,
-             py::arg("stall_limit") = 2.0)
-        .def("infer", &infer<ShmSession>, py::arg("x"), py::arg("out"), py::arg("limits"))
-        .def("report", &report<ShmSession>, py::arg("x"), py::arg("out"), py::arg("limits"))
-        .def("echo", &echo<ShmSession>, py::arg("rounds"), py::arg("limits"))
-        .def("open_device_port", &ShmSession::open_device_port, Unlocked())
+    py::class_<Gateway, std::shared_ptr<Gateway>>(module, "UdpGateway",
+                                                  "Offers a controller's session to clients over UDP.")
+        .def(py::init(&make_gateway), py::arg("controller"), py::arg("host"), py::arg("port"))
+        .def_property_readonly("host", [](const Gateway& g) { return g.open().host(); })
+        .def_property_readonly("port", [](const Gateway& g) { return g.open().port(); })
+        .def("open", &open_gateway, py::arg("grant"), py::arg("options"), py::arg("encoding"), py::arg("slots"),
+             Unlocked(), "Serves this session from now on; returns its key, which clients must know.")
+        .def_property_readonly("accepted", [](const Gateway& g) { return g.gateway ? g.gateway->accepted() : 0; })
+        .def_property_readonly("counts", &gateway_counts, "Datagrams received, dropped, refused and repeated.")
         .def(
-            "stop", [](ShmSession& session) { session.client().stop(); }, Unlocked())
-        .def(
-            "slots_in_use", [](ShmSession& session) { return session.client().slots_in_use(); }, Unlocked())
-        .def_property_readonly("slots", [](ShmSession& session) { return session.client().slots(); });
+            "close", [](Gateway& g) { g.gateway.reset(); }, Unlocked());
+
+    py::class_<ShmSession, std::shared_ptr<ShmSession>> over_shm(module, "ShmSession",
+                                                                 "Client of a session in another process.");
+    over_shm.def(py::init(&make_session), py::arg("address"), py::arg("encoding"), py::kw_only(),
+                 py::arg("output_size"), py::arg("max_counts"), py::arg("precision"), py::arg("connect_timeout") = 5.0,
+                 py::arg("stall_limit") = 2.0);
+    define_calls(over_shm);
+    over_shm.def(
+        "open_device_port", [](const ShmSession& session, u32) { return session.open_device_port(); }, Unlocked(),
+        py::arg("slots") = 0, "The controller decides how many slots it has.");
+
+    py::class_<UdpSession, std::shared_ptr<UdpSession>> over_udp(module, "UdpSession",
+                                                                 "Client of a session behind a UDP gateway.");
+    over_udp.def(py::init(&make_udp_session), py::arg("host"), py::arg("port"), py::arg("key"), py::arg("encoding"),
+                 py::kw_only(), py::arg("slots"), py::arg("output_size"), py::arg("max_counts"), py::arg("precision"),
+                 py::arg("connect_timeout") = 5.0, py::arg("stall_limit") = 3.0);
+    define_calls(over_udp);
+    over_udp.def("open_device_port", &UdpSession::open_device_port, Unlocked(), py::arg("slots"));
 }
 
 }  // namespace photonlink::bind

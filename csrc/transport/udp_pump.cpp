@@ -20,7 +20,7 @@ constexpr u64 kLookNs = kMillisecond;
 constexpr u64 kPingNs = 200 * kMillisecond;
 // A service that is gone for so long will not come back as the same.
 constexpr u64 kRefusalNs = 500 * kMillisecond;
-// How long answers that were given before the end of a session may take to arrive.
+// How long the next of the answers that were given before the end of a session may take to arrive.
 constexpr u64 kLastAnswersNs = 250 * kMillisecond;
 // What the first request after a pause, or a stop, may have to wait for.
 constexpr u64 kSleepNs = 100'000;
@@ -177,6 +177,7 @@ void UdpPump::take_answer(Exchange& exchange, const wire::ResponseHeader& header
     const auto status = static_cast<wire::Status>(header.status);
     if (status == wire::Status::SessionExpired || status == wire::Status::NotServing || status == wire::Status::BadKey)
         return expire(exchange);
+    if (end_reason_ != 0) last_answers_ns_ = platform::clock_ns() + kLastAnswersNs;
     if (exchange.step == 0)
         take_first(exchange, header, bytes);
     else

@@ -37,6 +37,8 @@ __all__: list[str] = [
     "Simulator",
     "TimingModel",
     "TrainableCircuit",
+    "UdpGateway",
+    "UdpSession",
     "Usage",
     "bare_ping_pong",
     "basis_size",
@@ -50,9 +52,9 @@ __all__: list[str] = [
     "kept_states_at",
     "multiply_add_peak",
     "noise_method",
+    "open_device",
     "output_size",
     "phase_degree",
-    "open_device",
     "predict_amplitude_bytes",
     "predict_bytes",
     "predict_gradient_bytes",
@@ -732,6 +734,34 @@ class ShmService:
     @property
     def accepted(self) -> int: ...
 
+class UdpGateway:
+    """
+    Offers a controller's session to clients over UDP.
+    """
+    def __init__(self, controller: Controller, host: str, port: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    def close(self) -> None: ...
+    def open(
+        self,
+        grant: SessionGrant,
+        options: SessionOptions,
+        encoding: Encoding,
+        slots: typing.SupportsInt | typing.SupportsIndex,
+    ) -> int:
+        """
+        Serves this session from now on; returns its key, which clients must know.
+        """
+    @property
+    def accepted(self) -> int: ...
+    @property
+    def counts(self) -> dict:
+        """
+        Datagrams received, dropped, refused and repeated.
+        """
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int: ...
+
 class ShmSession:
     """
     Client of a session in another process.
@@ -751,7 +781,50 @@ class ShmSession:
         self, rounds: typing.SupportsInt | typing.SupportsIndex, limits: CallLimits
     ) -> tuple[CallResult, numpy.typing.NDArray[numpy.uint64]]: ...
     def infer(self, x: numpy.ndarray, out: numpy.ndarray, limits: CallLimits) -> CallResult: ...
-    def open_device_port(self) -> DevicePort: ...
+    def open_device_port(self, slots: typing.SupportsInt | typing.SupportsIndex = 0) -> DevicePort:
+        """
+        The controller decides how many slots it has.
+        """
+    def report(
+        self, x: numpy.ndarray, out: numpy.ndarray, limits: CallLimits
+    ) -> tuple[
+        CallResult,
+        numpy.typing.NDArray[numpy.float64],
+        numpy.typing.NDArray[numpy.float64],
+        numpy.typing.NDArray[numpy.int64],
+        numpy.typing.NDArray[numpy.uint32],
+        numpy.typing.NDArray[numpy.uint64],
+        numpy.typing.NDArray[numpy.uint32],
+        numpy.typing.NDArray[numpy.uint32],
+    ]: ...
+    def slots_in_use(self) -> int: ...
+    def stop(self) -> None: ...
+    @property
+    def slots(self) -> int: ...
+
+class UdpSession:
+    """
+    Client of a session behind a UDP gateway.
+    """
+    def __init__(
+        self,
+        host: str,
+        port: typing.SupportsInt | typing.SupportsIndex,
+        key: typing.SupportsInt | typing.SupportsIndex,
+        encoding: Encoding,
+        *,
+        slots: typing.SupportsInt | typing.SupportsIndex,
+        output_size: typing.SupportsInt | typing.SupportsIndex,
+        max_counts: typing.SupportsInt | typing.SupportsIndex,
+        precision: str,
+        connect_timeout: typing.SupportsFloat | typing.SupportsIndex = 5.0,
+        stall_limit: typing.SupportsFloat | typing.SupportsIndex = 3.0,
+    ) -> None: ...
+    def echo(
+        self, rounds: typing.SupportsInt | typing.SupportsIndex, limits: CallLimits
+    ) -> tuple[CallResult, numpy.typing.NDArray[numpy.uint64]]: ...
+    def infer(self, x: numpy.ndarray, out: numpy.ndarray, limits: CallLimits) -> CallResult: ...
+    def open_device_port(self, slots: typing.SupportsInt | typing.SupportsIndex) -> DevicePort: ...
     def report(
         self, x: numpy.ndarray, out: numpy.ndarray, limits: CallLimits
     ) -> tuple[
@@ -850,6 +923,18 @@ def open_device(
     open_function: typing.SupportsInt | typing.SupportsIndex,
     device: typing.SupportsInt | typing.SupportsIndex,
     session: ShmSession,
+    program: ProgramSpec,
+    timeout: typing.SupportsFloat | typing.SupportsIndex,
+) -> int:
+    """
+    Opens a device of libphotonlink_device_call with a link to the session; a photonlink_device_status.
+    """
+
+@typing.overload
+def open_device(
+    open_function: typing.SupportsInt | typing.SupportsIndex,
+    device: typing.SupportsInt | typing.SupportsIndex,
+    session: UdpSession,
     program: ProgramSpec,
     timeout: typing.SupportsFloat | typing.SupportsIndex,
 ) -> int:

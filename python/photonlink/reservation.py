@@ -36,6 +36,7 @@ def reserve(
     controller: Controller | None = None,
     wait: float | None = None,
     token: str | None = None,
+    transport: Literal["shm", "udp"] | None = None,
 ) -> Session:
     """Reserve a processor, exclusively, and configure it with a program.
 
@@ -64,6 +65,8 @@ def reserve(
             ``PHOTONLINK_TARGET`` does not apply then.
         wait: Seconds to queue, in order of arrival, while another session holds a controller service.
         token: Bearer token of a controller service; by default that of ``PHOTONLINK_QSC_TOKEN``.
+        transport: How datapoints reach a controller service: ``"shm"``, ``"udp"``, or by default the best that it
+            offers and that leads there; ``session.info.link`` says which.
 
     Returns:
         The session; use it in a ``with`` statement, or close it.
@@ -107,9 +110,12 @@ def reserve(
             max_duration=max_duration,
             slots=slots,
             wait=0.0 if wait is None else wait,
+            transport=transport,
         )
-    if wait is not None or token is not None:
-        raise ProgramError(f"wait and token belong to controller services, and target {used!r} is none", target=used)
+    if wait is not None or token is not None or transport is not None:
+        raise ProgramError(
+            f"wait and token, and transport, belong to controller services, and target {used!r} is none", target=used
+        )
     fit = program.fit(preset or "article")
     options = _options.session_options(
         program,

@@ -70,7 +70,7 @@ def targets() -> list[Target]:
         _absent("perceval:slos", Unavailable.NOT_YET, "noiseless Perceval processor"),
         _absent("perceval:<preset>", Unavailable.NOT_YET, "noisy local Perceval processor"),
         _absent("quandela:<platform>", Unavailable.NOT_YET, "Quandela cloud", hardware=True),
-        _service("qsc://<host>:<port>", "controller service; over shared memory, so on this machine"),
+        _service("qsc://<host>:<port>", "controller service; over shared memory or UDP, on this machine"),
         _service("shm://<name>", "controller service on this machine, by its name"),
     ]
 

@@ -55,6 +55,13 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
     add("--host", default="127.0.0.1", help="address to listen on (default %(default)s); others need --token-file")
     add("--port", type=int, default=DEFAULT_PORT, help="TCP port, 0 for any (default %(default)s)")
     add("--name", help="name of the service on this machine, for shm://NAME (default photonlink-<process id>)")
+    add(
+        "--transports",
+        type=lambda text: tuple(text.split(",")),
+        metavar="NAMES",
+        help="ways of the data plane, separated by commas: shm, udp (default all that the address permits)",
+    )
+    add("--udp-port", type=int, default=0, help="UDP port, 0 for any (default %(default)s)")
     add("--token-file", type=Path, metavar="FILE", help="file that holds the bearer token of clients")
     add("--ledger", type=Path, metavar="FILE", help=f"usage ledger (default {default_ledger()})")
     add("--clock", choices=("virtual", "realtime", "none"), help="clock of every session (default: the client's)")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from photonlink.errors import ServiceError
 from photonlink.presets import preset
-from photonlink.qsc.protocol import DEFAULT_PORT
+from photonlink.qsc.protocol import DEFAULT_PORT, TRANSPORTS, Transport
 
 __all__ = ["ServiceConfig", "default_ledger", "read_token"]
 
@@ -53,6 +53,9 @@ class ServiceConfig:
         host: Address to listen on; one beyond loopback needs a token.
         port: TCP port; 0 takes any free one.
         name: Of the service on this machine, as in ``shm://name``.
+        transports: Ways of the data plane that clients may choose from: "shm", "udp". ``None``: all that the address
+            permits; UDP is for loopback only, since its frames carry no authentication tags in this version.
+        udp_port: UDP port; 0 takes any free one.
         token: Bearer token that clients must present, or ``None``.
         clock: Clock of every session; ``None`` lets each client choose.
         preset: Timing preset of every session; ``None`` lets each client choose.
@@ -76,6 +79,8 @@ class ServiceConfig:
     host: str = "127.0.0.1"
     port: int = DEFAULT_PORT
     name: str = field(default_factory=lambda: f"photonlink-{os.getpid()}")
+    transports: tuple[str, ...] | None = None
+    udp_port: int = 0
     token: str | None = field(default=None, repr=False)
     clock: str | None = None
     preset: str | None = None
@@ -109,14 +114,30 @@ class ServiceConfig:
         if re.fullmatch(r"[A-Za-z0-9._-]{1,64}", self.name) is None:
             raise ServiceError(f"name is {self.name!r}, expected 1 to 64 letters, digits, dots, dashes and underscores")
         self._check_numbers()
+        self._check_transports()
         if self.token is None and not self.loopback:
             raise ServiceError(
                 f"address {self.host!r} can be reached from other machines: pass a token file, or listen on 127.0.0.1"
             )
 
+    def _check_transports(self) -> None:
+        if self.transports is None:
+            return
+        if not self.transports or len(set(self.transports)) < len(self.transports):
+            raise ServiceError(f"transports is {self.transports}, expected each at most once, and one at least")
+        for transport in self.transports:
+            if transport not in TRANSPORTS:
+                raise ServiceError(f"transport {transport!r} is unknown, expected one of {', '.join(TRANSPORTS)}")
+        if "udp" in self.transports and not self.loopback:
+            raise ServiceError(
+                f"address {self.host!r} can be reached from other machines, and UDP frames carry no authentication "
+                "tags in this version: listen on 127.0.0.1, or pass --transports shm"
+            )
+
     def _check_numbers(self) -> None:
         limits = {
             "port": (0, 65535),
+            "udp_port": (0, 65535),
             "slots": (1, 4096),
             "queue": (0, 100_000),
             "max_program_bytes": (1, 256 * 2**20),
@@ -130,6 +151,20 @@ class ServiceConfig:
         for name in ("idle_timeout", "max_duration", "connect_timeout", "drain", "longest_wait"):
             if not 0 < getattr(self, name) < math.inf:
                 raise ServiceError(f"{name} is {getattr(self, name)}, expected a positive number of seconds")
+
+    @property
+    def offered(self) -> tuple[Transport, ...]:
+        """The transports that clients may choose from, best first."""
+        asked = self.transports or (TRANSPORTS if self.loopback else ("shm",))
+        return tuple(transport for transport in TRANSPORTS if transport in asked)
+
+    @property
+    def udp_host(self) -> str:
+        """Where the UDP data plane listens: IPv4 only, so 127.0.0.1 for every other name of this machine."""
+        try:
+            return str(ipaddress.IPv4Address(self.host))
+        except ValueError:
+            return "127.0.0.1"
 
     @property
     def loopback(self) -> bool:

@@ -31,7 +31,7 @@ from photonlink.errors import ServiceError
 
 __all__ = ["READY", "ServiceProcess"]
 
-READY = re.compile(r"PHOTONLINK_QSC_READY http=(\S+) shm=(\S+)\n")
+READY = re.compile(r"PHOTONLINK_QSC_READY http=(\S+) (?:udp=(\S+) )?shm=(\S+)\n")
 
 _START_SECONDS = 60.0
 _END_SECONDS = 30.0
@@ -47,6 +47,7 @@ class ServiceProcess:
 
     Attributes:
         target: ``qsc://host:port``.
+        udp: host:port of its UDP data plane, ``None`` if it has none.
         name: Name of the service; ``shm://name`` reaches it too.
         process: The process.
 
@@ -59,13 +60,13 @@ class ServiceProcess:
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - close() does
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._said, **popen)
         try:
-            address, self.name = self._wait_until_ready()
+            address, self.udp, self.name = self._wait_until_ready()
         except BaseException:
             self.kill()
             raise
         self.target = f"qsc://{address}"
 
-    def _wait_until_ready(self) -> tuple[str, str]:
+    def _wait_until_ready(self) -> tuple[str, str | None, str]:
         assert self.process.stdout is not None
         end = time.monotonic() + _START_SECONDS
         line = b""
@@ -78,7 +79,7 @@ class ServiceProcess:
         ready = READY.fullmatch(line.decode())
         if ready is None:
             raise ServiceError(f"the service said {line!r} instead of where it is")
-        return ready[1], ready[2]
+        return ready[1], ready[2], ready[3]
 
     def said(self) -> str:
         """Its log so far."""

@@ -41,6 +41,12 @@ class _Numbers(Collector):
         for outcome in ("granted", "busy", "refused"):
             outcomes.add_metric([outcome], self._service.outcomes[outcome])
         yield outcomes
+        datagrams = CounterMetricFamily(
+            "photonlink_qsc_udp_datagrams", "datagrams since the start, by what became of them", labels=["outcome"]
+        )
+        for outcome, count in self._service.udp_counts.items():
+            datagrams.add_metric([outcome], count)
+        yield datagrams
         totals = self._service.ledger.totals()
         for name, text, total in (
             ("sessions", "sessions in the ledger", totals["sessions"]),

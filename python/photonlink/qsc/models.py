@@ -26,13 +26,15 @@ class Reservation(BaseModel):
     max_duration: float | None = Field(None, gt=0, allow_inf_nan=False, description="seconds; less may be granted")
     slots: int = Field(64, ge=1, le=4096, description="datapoints in flight; fewer may be granted")
     wait: float = Field(0.0, ge=0, allow_inf_nan=False, description="seconds to queue while another session holds it")
+    transport: Literal["shm", "udp"] | None = Field(None, description="way of the data plane; absent: the best offered")
 
 
 class Transport(BaseModel):
-    """Where the data plane is: for kind "shm", the Unix socket that passes the memory on."""
+    """Where the data plane is: for "shm", the Unix socket that passes the memory on; for "udp", host:port."""
 
     kind: str
     address: str
+    key: str | None = Field(None, description="secret of the session, 16 hexadecimal digits; requests begin with it")
 
 
 class Grant(BaseModel):

@@ -10,6 +10,7 @@ from photonlink import _core, _options
 from photonlink.errors import ProgramError
 from photonlink.program import Precision, Program
 from photonlink.qsc.config import ServiceConfig
+from photonlink.qsc.protocol import Transport
 
 __all__ = ["Opened", "Wish", "open_session", "read_program"]
 
@@ -28,6 +29,22 @@ class Wish:
     max_duration: float | None = None
     slots: int = 64
     wait: float = 0.0
+    transport: Transport | None = None
+
+
+class OverUdp:
+    """The session that a gateway serves, as a data plane of its own."""
+
+    def __init__(self, gateway: _core.UdpGateway) -> None:
+        self._gateway = gateway
+
+    @property
+    def accepted(self) -> int:
+        """Clients so far."""
+        return self._gateway.accepted
+
+    def close(self) -> None:
+        """Nothing: the gateway answers for a session that has ended until the next one is opened."""
 
 
 @dataclass
@@ -43,7 +60,7 @@ class Opened:
 
     session: int
     lease: str
-    data_plane: _core.ShmService
+    data_plane: _core.ShmService | OverUdp
     grant: dict[str, Any]
 
 
@@ -68,8 +85,22 @@ def _granted(asked: float | None, most: float) -> float:
     return most if asked is None else min(asked, most)
 
 
-def open_session(controller: _core.Controller, config: ServiceConfig, program: Program, wish: Wish) -> Opened:
-    """Reserve the controller and offer the session over shared memory.
+def _transport(config: ServiceConfig, wish: Wish) -> Transport:
+    if wish.transport is not None and wish.transport not in config.offered:
+        raise ProgramError(
+            f"transport is {wish.transport!r}, and this controller offers {', '.join(config.offered)}: leave it away"
+        )
+    return wish.transport or config.offered[0]
+
+
+def open_session(
+    controller: _core.Controller,
+    gateway: _core.UdpGateway | None,
+    config: ServiceConfig,
+    program: Program,
+    wish: Wish,
+) -> Opened:
+    """Reserve the controller and offer the session over shared memory, or through the UDP gateway.
 
     Raises:
         ProgramError: The program or an option cannot be executed as given.
@@ -90,10 +121,19 @@ def open_session(controller: _core.Controller, config: ServiceConfig, program: P
         max_duration=_granted(wish.max_duration, config.max_duration),
     )
     slots = min(_options.integer("slots", wish.slots, 1, 4096), config.slots)
-    address = f"@{config.name}.{secrets.token_hex(8)}"
+    kind = _transport(config, wish)
     granted = controller.reserve(program.spec, options)
+    data_plane: _core.ShmService | OverUdp
     try:
-        data_plane = _core.ShmService.of_grant(controller, granted, options, program.encoder, address, slots)
+        if kind == "udp":
+            assert gateway is not None
+            key = gateway.open(granted, options, program.encoder, slots)
+            data_plane = OverUdp(gateway)
+            transport = {"kind": kind, "address": f"{gateway.host}:{gateway.port}", "key": f"{key:016x}"}
+        else:
+            address = f"@{config.name}.{secrets.token_hex(8)}"
+            data_plane = _core.ShmService.of_grant(controller, granted, options, program.encoder, address, slots)
+            transport = {"kind": kind, "address": address}
     except BaseException as error:
         controller.release(granted.session)
         if isinstance(error, ValueError):
@@ -109,6 +149,6 @@ def open_session(controller: _core.Controller, config: ServiceConfig, program: P
         "slots": slots,
         "idle_timeout": options.idle_timeout_s,
         "max_duration": options.max_duration_s,
-        "transport": {"kind": "shm", "address": address},
+        "transport": transport,
     }
     return Opened(granted.session, secrets.token_hex(16), data_plane, grant)

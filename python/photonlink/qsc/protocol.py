@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from photonlink import errors
 from photonlink.errors import PhotonLinkError, SessionBusy, TargetUnavailable, Unavailable
@@ -16,6 +16,8 @@ __all__ = [
     "LEASE_HEADER",
     "PROGRAM_TYPE",
     "TOKEN_VARIABLE",
+    "TRANSPORTS",
+    "Transport",
     "decode_error",
     "encode_error",
     "machine",
@@ -27,6 +29,8 @@ DEFAULT_PORT = 7117
 PROGRAM_TYPE = "application/vnd.photonlink.program"
 LEASE_HEADER = "X-Photonlink-Lease"
 TOKEN_VARIABLE = "PHOTONLINK_QSC_TOKEN"
+Transport = Literal["shm", "udp"]
+TRANSPORTS: tuple[Transport, ...] = ("shm", "udp")  # best first
 
 _TRAVELLING = (
     "ProgramError",

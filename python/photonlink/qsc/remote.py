@@ -1,4 +1,4 @@
-"""Sessions on a controller service: reserved over HTTP, used over shared memory with the Session that everybody has."""
+"""Sessions on a controller service: reserved over HTTP, used over its data plane as any other Session."""
 
 from __future__ import annotations
 
@@ -16,12 +16,11 @@ from photonlink.errors import (
     ProtocolError,
     SessionClosed,
     TargetUnavailable,
-    Unavailable,
 )
 from photonlink.info import Usage
 from photonlink.program import Program
-from photonlink.qsc import protocol
 from photonlink.qsc.client import ControlClient
+from photonlink.qsc.links import LINK_NAMES, Link, choose, connect
 from photonlink.qsc.opening import Wish
 from photonlink.session import Session
 
@@ -74,12 +73,13 @@ def _gone(*_: Any) -> NoReturn:
 class _Remote:
     """What a Session needs of a native session and of its controller, over both planes."""
 
-    def __init__(self, client: ControlClient, grant: dict[str, Any], link: _core.ShmSession, status: _Status) -> None:
+    def __init__(self, client: ControlClient, grant: dict[str, Any], link: Link, status: _Status) -> None:
         self._client = client
         self._status = status
         self._lease = str(grant["lease"])
         self._path = f"/sessions/{int(grant['session'])}"
-        self._link: _core.ShmSession | None = link
+        self._link: Link | None = link
+        self.link_name = LINK_NAMES[type(link)]
         self._last = _Used()
         self.output_size = int(grant["output_size"])
         self.slots = link.slots
@@ -115,15 +115,15 @@ class _Remote:
     # As a session.
 
     @property
-    def native(self) -> _core.ShmSession:
+    def native(self) -> Link:
         """The session's link."""
         if self._link is None:
             _gone()
         return self._link
 
-    def open_device_port(self, _slots: int) -> _core.DevicePort:
-        """A port for calls from a device; the service decides how many slots it has."""
-        return self.native.open_device_port()
+    def open_device_port(self, slots: int) -> _core.DevicePort:
+        """A port for calls from a device, of at most `slots` slots; over shared memory the service decides."""
+        return self.native.open_device_port(slots)
 
     def usage(self) -> _Used:
         try:
@@ -158,7 +158,7 @@ class ServiceSession(Session):
     def __init__(self, remote: _Remote, program: Program, options: _core.SessionOptions, **how: Any) -> None:
         self._remote = remote
         super().__init__(cast(Any, remote), cast(Any, remote), program, options, **how)
-        self._info = replace(self._info, link="shared memory")
+        self._info = replace(self._info, link=remote.link_name)
 
     def close(self) -> Usage:
         """Release the processor. May be repeated.
@@ -179,23 +179,6 @@ class ServiceSession(Session):
                 target=self._info.target,
             )
         return usage
-
-
-def _require_shared_memory(target: str, status: dict[str, Any]) -> None:
-    offers = [offer for offer in status["transports"] if offer.get("kind") == "shm"]
-    if any(offer.get("machine") == protocol.machine() for offer in offers):
-        if any(offer.get("user") == protocol.user() for offer in offers):
-            return
-        why = "its shared memory belongs to another user: run client and service as the same user"
-    else:
-        why = "it runs on another machine, or in another network namespace"
-    offered = ", ".join(str(offer.get("kind")) for offer in status["transports"]) or "none"
-    raise TargetUnavailable(
-        f"controller {target} cannot be reached by any transport of this version: {why} (offered: {offered}; known "
-        "here: shm, shared memory on one machine)",
-        reason=Unavailable.UNSUPPORTED,
-        target=target,
-    )
 
 
 def reserve(
@@ -219,7 +202,7 @@ def reserve(
     client = ControlClient(target, token)
     try:
         status = client.call("GET", "/status")
-        _require_shared_memory(target, status)
+        wish = replace(wish, transport=choose(target, status, wish.transport))
         data = program.to_bytes()
         if len(data) > status["limits"]["program_bytes"]:
             most = status["limits"]["program_bytes"]
@@ -263,13 +246,7 @@ def _connect(
     if grant["digest"] != program.digest:
         raise ProtocolError(f"{target} configured another program: digest {grant['digest']}", target=target)
     try:
-        link = _core.ShmSession(
-            grant["transport"]["address"],
-            program.encoder,
-            output_size=grant["output_size"],
-            max_counts=grant["max_counts"],
-            precision=wish.precision,
-        )
+        link = connect(grant, program, wish.precision)
         remote = _Remote(client, grant, link, _Status.of(client.call("GET", "/status")))
         return ServiceSession(remote, program, options, target=target, asked=asked, fit=fit, timeout=timeout)
     except BaseException:

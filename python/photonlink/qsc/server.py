@@ -127,7 +127,9 @@ def serve(config: ServiceConfig) -> None:
     with _listen_tcp(config.host, config.port) as tcp, _listen_unix(config.name) as unix:
         host, port = tcp.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
-        server = _make_server(Service(config), f"PHOTONLINK_QSC_READY http={shown}:{port} shm={config.name}")
+        service = Service(config)
+        udp = "" if service.udp_address is None else f"udp={service.udp_address} "
+        server = _make_server(service, f"PHOTONLINK_QSC_READY http={shown}:{port} {udp}shm={config.name}")
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _ignore)
         server.run(sockets=[tcp, unix])

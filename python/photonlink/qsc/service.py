@@ -22,7 +22,7 @@ from photonlink._memory import half_of_memory
 from photonlink.errors import LinkClosed, PhotonLinkError, ProgramError, ServiceError, SessionBusy, SessionClosed
 from photonlink.qsc import protocol
 from photonlink.qsc.config import ServiceConfig
-from photonlink.qsc.opening import Opened, Wish, open_session, read_program
+from photonlink.qsc.opening import Opened, OverUdp, Wish, open_session, read_program
 from photonlink.qsc.turnstile import Turnstile
 from photonlink.qsc.usage import SessionUsage, UsageLedger
 
@@ -32,6 +32,7 @@ _log = logging.getLogger(__name__)
 
 _WATCH_SECONDS = 0.02
 _RETRY_SECONDS = 1.0  # when nobody knows better
+_LAST_ANSWERS_SECONDS = 0.5  # for answers that were lost on the way, and results that are fetched in pieces
 
 
 async def _here() -> bool:
@@ -66,15 +67,32 @@ class Service:
                 ledger=self.ledger.counts,
                 first_session=self.ledger.next_session,
             )
+            self._gateway = self._open_gateway()
         except BaseException:
             self.ledger.close()
             raise
+        #: host:port of the UDP data plane, if there is one.
+        self.udp_address = None if self._gateway is None else f"{self._gateway.host}:{self._gateway.port}"
         self._turnstile = Turnstile(config.queue, self._busy)
         self._session: _Session | None = None
         self._draining = False
         self._stopped = False
         self._ledger_problem: str | None = None
         self.outcomes: Counter[str] = Counter()
+
+    def _open_gateway(self) -> _core.UdpGateway | None:
+        if "udp" not in self.config.offered:
+            return None
+        host, port = self.config.udp_host, self.config.udp_port
+        try:
+            return _core.UdpGateway(self._controller, host, port)
+        except (OSError, RuntimeError) as error:
+            raise ServiceError(f"cannot receive UDP on {host}:{port}: {error}; choose another --udp-port") from None
+
+    @property
+    def udp_counts(self) -> dict[str, int]:
+        """Datagrams since the start: received, dropped, refused, repeated; empty without a UDP data plane."""
+        return {} if self._gateway is None else self._gateway.counts
 
     # ---- reservations
 
@@ -130,7 +148,7 @@ class Service:
         try:
             program = await asyncio.to_thread(read_program, await body(), self.config)
             await self._recover()
-            opened = await asyncio.to_thread(open_session, self._controller, self.config, program, wish)
+            opened = await asyncio.to_thread(open_session, self._controller, self._gateway, self.config, program, wish)
         except BaseException:
             self._turnstile.leave()
             raise
@@ -249,8 +267,14 @@ class Service:
                 "modes": self.config.max_modes,
                 "photons": self.config.max_photons,
             },
-            "transports": [{"kind": "shm", "machine": protocol.machine(), "user": protocol.user()}],
+            "transports": [self._describe_transport(kind) for kind in self.config.offered],
         }
+
+    def _describe_transport(self, kind: str) -> dict[str, Any]:
+        offer: dict[str, Any] = {"kind": kind, "machine": protocol.machine()}
+        if kind == "shm":
+            return {**offer, "user": protocol.user()}
+        return {**offer, "address": self.udp_address}
 
     def _describe(self, session: _Session) -> dict[str, Any]:
         return {
@@ -298,6 +322,10 @@ class Service:
         if session is not None:
             await self._end(session, stopped=True)
         ended = await asyncio.to_thread(self._controller.shutdown)
+        if self._gateway is not None:
+            if session is not None and isinstance(session.opened.data_plane, OverUdp):
+                await asyncio.sleep(_LAST_ANSWERS_SECONDS)
+            await asyncio.to_thread(self._gateway.close)
         cause = self._controller.status().cause
         await asyncio.to_thread(self.ledger.close)
         if not ended:

@@ -167,7 +167,7 @@ def test_another_machine_or_user_is_named_before_anything_is_reserved(shared, pr
     monkeypatch.undo()
     monkeypatch.setattr("photonlink.qsc.protocol.user", lambda: 4_000_000)
     with pytest.raises(TargetUnavailable, match="another user"):
-        phl.reserve(shared.target, program)
+        phl.reserve(shared.target, program, transport="shm")
     assert ControlClient(shared.target).call("GET", "/usage")["total"]["sessions"] >= 0
     assert ControlClient(shared.target).call("GET", "/status")["session"] is None
 
