@@ -15,7 +15,7 @@ namespace {
 struct Registry {
     std::mutex mutex;
     std::unordered_map<uint32_t, std::shared_ptr<const Link>> links;
-    std::atomic<uint64_t> forks{0};
+    std::atomic<uint64_t> forks{0};  // relaxed: written by a child's only thread, right after the fork
 };
 
 Registry& registry();

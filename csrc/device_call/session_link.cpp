@@ -12,7 +12,9 @@ namespace photonlink::device_call {
 
 namespace {
 
-std::atomic<u64> links_made{0};
+std::atomic<u64> links_made{0};  // relaxed: a number carries nothing with it
+
+constexpr char kNeedsOneShot[] = "photonic_sample needs a session of one shot per datapoint: reserve it with shots=1";
 
 i32 device_status(qsc::CallStatus status) {
     switch (status) {
@@ -119,11 +121,12 @@ i32 SessionLink::sample(photonlink_device_call& call) {
     if (!reader.done()) return refuse(call, "photonic_sample takes (list[float] features)");
     Latest& latest = latest_of_thread();
     if (!latest.take_features(features, client_.config(), call)) return PHOTONLINK_DEVICE_INVALID_ARGUMENT;
+    if (client_.config().max_counts != 1) return refuse(call, "%s", kNeedsOneShot);
     qsc::Reports reports;
     const auto result = client_.report(one_row(latest.features), latest.output(client_.config()), &reports, options());
     if (result.status != qsc::CallStatus::Ok) return ended(result, latest, call);
-    if (reports.counts.size() != 1 || reports.counts[0] != 1)
-        return refuse(call, "photonic_sample needs a session of one shot per datapoint: reserve it with shots=1");
+    // Where the basis has one state only, any number of shots shows it: then the answer tells.
+    if (reports.counts.size() != 1 || reports.counts[0] != 1) return refuse(call, "%s", kNeedsOneShot);
     latest.keep_observables(client_.config());
     const u64 state = reports.state_index[0];
     latest.photons.resize(program_->modes);

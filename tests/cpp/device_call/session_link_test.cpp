@@ -149,6 +149,7 @@ TEST(SessionLink, SaysWhatIsWrongWithArguments) {
     refused(call(kDevice, "photonic_expectation", integer(0), 8), "no datapoint yet");
     refused(call(kDevice, "photonic_photons", integer(0), 8), "no sample yet");
     refused(Rig::sample(0.1), "shots=1");
+    EXPECT_EQ(rig.session->usage().counts.tokens, 0u) << "nothing was sent";
     EXPECT_EQ(Rig::infer({0.1}).status, 0);
     refused(call(kDevice, "photonic_expectation", integer(3), 8), "observable 3 does not exist");
     refused(call(kDevice, "photonic_expectation", integer(-1), 8), "observable -1 does not exist");
