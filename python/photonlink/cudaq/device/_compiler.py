@@ -6,7 +6,6 @@ Importing this module raises what :func:`require` raises.
 
 from __future__ import annotations
 
-import importlib.util
 import re
 
 from photonlink.errors import TargetUnavailable, Unavailable
@@ -32,14 +31,13 @@ def require() -> None:
     """Raise unless CUDA-Q can be used.
 
     Raises:
-        TargetUnavailable: It is not installed, or its version is another.
+        ImportError: It is not installed.
+        TargetUnavailable: Its version is another.
     """
-    if importlib.util.find_spec("cudaq") is None:
-        raise TargetUnavailable(
-            "device functions need CUDA-Q, which is not installed: pip install 'photonlink[cu13]' (or cu12)",
-            reason=Unavailable.NOT_INSTALLED,
-        )
-    import cudaq
+    try:
+        import cudaq
+    except ImportError as error:
+        raise ImportError("photonlink.cudaq.device needs CUDA-Q: pip install 'photonlink[cu13]' (or cu12)") from error
 
     version = re.search(r"\d+(\.\d+)+", cudaq.__version__)
     if version is None or not version.group().startswith(f"{_SUPPORTED}."):
