@@ -224,13 +224,14 @@ def test_two_sessions_on_two_devices(program):
         assert second.usage.tokens == 0
 
 
-def test_over_shared_memory(program, tmp_path):
+@pytest.mark.parametrize(("transport", "link"), [("shm", "shared memory"), ("udp", "UDP")])
+def test_on_a_controller_service(program, tmp_path, transport, link):
     with (
         ServiceProcess("--ledger", str(tmp_path / "ledger.sqlite")) as service,
-        phl.reserve(service.target, program) as session,
+        phl.reserve(service.target, program, transport=transport) as session,
         device.attach(session),
     ):
-        assert session.info.link == "shared memory"
+        assert session.info.link == link
         expected = program.simulate(np.array(FEATURES))
         assert cudaq.run(kernels.infer_one, FEATURES, 6, shots_count=2) == logged(expected[6], expected[6])
         assert cudaq.run(kernels.echo_sum, 100, shots_count=10) == [4950] * 10
