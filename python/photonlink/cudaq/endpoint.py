@@ -10,6 +10,7 @@ from photonlink.cudaq.dual_rail.lowering import Lowered, lower
 from photonlink.cudaq.observables import grouped, terms_of
 from photonlink.cudaq.options import Options
 from photonlink.cudaq.quake.circuit import Circuit, Measurement
+from photonlink.cudaq.quake.reading import read
 from photonlink.cudaq.quake.walker import walk
 from photonlink.cudaq.results import EXPECTATIONS, sample_result
 from photonlink.cudaq.runner import Runner
@@ -92,13 +93,17 @@ class Endpoint:
         self._runner.release()
 
     def _circuit(self, module: Any) -> tuple[Circuit, Lowered]:
-        """The circuit of a module, by its text: that contains the kernel's arguments, and is quick to print."""
-        text = str(module.mlir_module)
+        """The circuit of a compiled kernel."""
         with self._lock:  # asynchronous launches come from a thread of their own
-            if text not in self._circuits:
-                circuit = walk(module.mlir_module, module.name)
-                self._circuits[text] = circuit, lower(circuit)
-                if len(self._circuits) > _MAX_CIRCUITS:
-                    self._circuits.popitem(last=False)
-            self._circuits.move_to_end(text)
-            return self._circuits[text]
+            return read(module, lambda mlir: self._known(mlir, module.name))
+
+    def _known(self, mlir: Any, name: str) -> tuple[Circuit, Lowered]:
+        """Remembered by the module's text, which contains the kernel's arguments, and is quick to print."""
+        text = str(mlir)
+        if text not in self._circuits:
+            circuit = walk(mlir, name)
+            self._circuits[text] = circuit, lower(circuit)
+            if len(self._circuits) > _MAX_CIRCUITS:
+                self._circuits.popitem(last=False)
+        self._circuits.move_to_end(text)
+        return self._circuits[text]

@@ -77,25 +77,12 @@ class _Walker:
         self._operations: list[Gate | CZ] = []
         self._measured: dict[int, Basis] = {}  # by wire
         self._measurements: list[Measurement] = []
-        self._visitors: Mapping[str, Callable[[Any], None]] = {
-            "quake.alloca": self._allocate,
-            "quake.extract_ref": self._extract,
-            "quake.subveq": self._slice,
-            "quake.concat": self._concatenate,
-            "quake.relax_size": self._alias,
-            "quake.veq_size": self._size,
-            "quake.swap": self._swap,
-            "quake.log_output": self._list,
-            "quake.mz": self._measure,
-            "quake.mx": self._measure,
-            "quake.my": self._measure,
-        }
 
     def visit(self, view: Any) -> None:
         operation = view.operation
         name = str(operation.name)
-        if name in self._visitors:
-            self._visitors[name](view)
+        if name in _VISITORS:
+            _VISITORS[name](self, view)
         elif name.startswith("quake.") and name[6:] in gates.names():
             self._gate(view, name[6:])
         elif name in _REFUSED:
@@ -233,3 +220,19 @@ class _Walker:
             f"kernel {self._name!r} uses qubit {qubit} after it was measured: a mid-circuit "
             "measurement, which the target 'photonlink' does not support"
         )
+
+
+# Not bound to a walker: that would be a cycle, which keeps what it holds of MLIR until the next garbage collection.
+_VISITORS: Mapping[str, Callable[[_Walker, Any], None]] = {
+    "quake.alloca": _Walker._allocate,
+    "quake.extract_ref": _Walker._extract,
+    "quake.subveq": _Walker._slice,
+    "quake.concat": _Walker._concatenate,
+    "quake.relax_size": _Walker._alias,
+    "quake.veq_size": _Walker._size,
+    "quake.swap": _Walker._swap,
+    "quake.log_output": _Walker._list,
+    "quake.mz": _Walker._measure,
+    "quake.mx": _Walker._measure,
+    "quake.my": _Walker._measure,
+}
