@@ -2,9 +2,9 @@
 // datagram is one frame and nothing else: a request may be as short as its header and arguments, an answer is always
 // exactly as long as the server's slot, as CUDA-Q realtime has it. Portable.
 //
-//   photonlink_ping    (i64 key)                                        -> i64[4] (PingWord)   from the transport
-//   itself photonlink_fetch   (i64 key, i64 id, i64 offset, out i8[] bytes)    -> that part of a result that fits no
-//   slot
+// Two functions are answered by the transport itself:
+//   photonlink_ping (i64 key)                                       -> i64[4] (PingWord)
+//   photonlink_fetch(i64 key, i64 id, i64 offset, out i8[] bytes)   -> that part of a result that fits no slot
 //
 // A result that fits no slot is answered with ResultInSegment. Its bytes are then fetched, piece by piece and as often
 // as needed, under the request_id of its datapoint; a fetch of no bytes at the end of the result lets the server forget
