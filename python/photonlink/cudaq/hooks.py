@@ -20,6 +20,7 @@ import ctypes
 import functools
 import os
 import secrets
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -159,6 +160,8 @@ class _Log:
     def __init__(self) -> None:
         self._library: ctypes.CDLL | None = None
         self._level = _WARNING
+        self._lock = threading.Lock()
+        self._launches = 0  # that want quiet: asynchronous ones overlap with others
 
     def find(self) -> None:
         """Look for it among the loaded libraries; if it is not there, only messages are the worse for it."""
@@ -172,20 +175,23 @@ class _Log:
         self._library = library
         self._level = library._ZN5cudaq6detail11getLogLevelEv()
 
-    def set(self, level: int) -> None:
-        if self._library:
-            self._library._ZN5cudaq6detail11setLogLevelENS0_8LogLevelE(level)
-
     def restore(self) -> None:
-        """The level that it started with."""
-        self.set(self._level)
+        """The level that it started with, or that of launches in progress."""
+        quiet = self._launches and self._level == _WARNING
+        if self._library:
+            self._library._ZN5cudaq6detail11setLogLevelENS0_8LogLevelE(_ERROR if quiet else self._level)
 
     @contextmanager
     def quiet(self) -> Iterator[None]:
-        self.set(_ERROR if self._level == _WARNING else self._level)
+        self._count(1)
         try:
             yield
         finally:
+            self._count(-1)
+
+    def _count(self, change: int) -> None:
+        with self._lock:
+            self._launches += change
             self.restore()
 
 
