@@ -156,6 +156,19 @@ def test_layers_of_photonlink():
             assert (offloaded(x) - expected).abs().max() < 1e-6
 
 
+def test_weights_that_are_computed_from_others():
+    class Halved(nn.Module):
+        def forward(self, weights):
+            return weights / 2
+
+    layer, x = QuantumLayer.simple(3), torch.rand(3, 3)
+    nn.utils.parametrize.register_parametrization(layer, "LI_simple", Halved())
+    with torch.no_grad():
+        expected = layer.eval()(x)
+        with offload(layer, "sim") as offloaded:
+            assert (offloaded(x) - expected).abs().max() < 1e-6
+
+
 def test_inputs_one_by_one():
     layer = from_circuit()
     x = features(layer)

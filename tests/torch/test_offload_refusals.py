@@ -132,3 +132,15 @@ def test_other_quantum_modules_are_named_instead_of_run_locally():
     kernel.force_local = True
     with offload(model, "sim"):
         assert model[1][0] is kernel
+
+
+@pytest.mark.parametrize("base", [merlin.QuantumLayer, QuantumLayer])
+def test_layers_with_code_of_their_own_are_named(base):
+    class Twice(base):
+        def forward(self, *x, **how):
+            return 2 * super().forward(*x, **how)
+
+    circuit = pcvl.Circuit(2) // pcvl.PS(pcvl.P("px")) // pcvl.BS()
+    layer = Twice(circuit=circuit, input_state=[1, 1], input_parameters=["px"], input_size=1)
+    with pytest.raises(ProgramError, match=r"layer '0' is a Twice"):
+        offload(nn.Sequential(layer), "sim")

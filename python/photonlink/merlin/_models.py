@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
+from photonlink._layers import LayerProgram
 from photonlink.errors import ProgramError
 from photonlink.merlin._convert import Conversion, convert, weights
 from photonlink.program import Precision
@@ -76,13 +78,18 @@ def _classes(module: str, *names: str) -> Any:
 
 
 def is_quantum(module: nn.Module) -> bool:
-    """Whether this is a quantum layer of MerLin or of photonlink; subclasses may compute anything."""
-    return type(module) in _classes("merlin", "QuantumLayer") + _classes("photonlink.torch", "QuantumLayer")
+    """Whether this is a quantum layer of MerLin or of photonlink. Subclasses with code of their own are others."""
+    ours = any(isinstance(module, known) and type(module).forward is known.forward for known in _own_layers())
+    return ours or type(module) in _classes("merlin", "QuantumLayer")
 
 
 def is_merlins(module: nn.Module) -> bool:
     """Whether this is a quantum layer of MerLin."""
     return isinstance(module, _classes("merlin", "QuantumLayer"))
+
+
+def _own_layers() -> Any:
+    return _classes("photonlink.torch", "QuantumLayer")
 
 
 def places(model: nn.Module) -> dict[nn.Module, list[Place]]:
@@ -123,10 +130,11 @@ def places(model: nn.Module) -> dict[nn.Module, list[Place]]:
 
 def _check_kind(module: nn.Module, path: str) -> None:
     bases = _classes("merlin.algorithms.module", "MerlinModule")
-    if is_merlins(module) or (isinstance(module, bases) and not any(map(is_quantum, module.modules()))):
+    subclass = is_merlins(module) or isinstance(module, _own_layers())
+    if subclass or (isinstance(module, bases) and not any(map(is_quantum, module.modules()))):
         raise ProgramError(
             f"{shown(path)} is a {type(module).__name__}, which cannot run over the link: only a QuantumLayer can. Set "
-            "its force_local to have MerLin simulate it"
+            "its force_local to have it run where it is"
         )
 
 
@@ -144,7 +152,7 @@ def conversion_of(layer: nn.Module, path: str) -> Conversion:
     if getattr(layer, "return_object", False):
         raise ProgramError(f"{shown(path)} returns objects (return_object=True), and a session returns tensors")
     try:
-        return _own(layer) if isinstance(layer, _classes("photonlink.torch", "QuantumLayer")) else convert(layer)
+        return _own(layer) if isinstance(layer, _own_layers()) else convert(layer)
     except ProgramError as error:
         raise ProgramError(f"{shown(path)} cannot run over the link: {error}") from error
 
@@ -152,7 +160,14 @@ def conversion_of(layer: nn.Module, path: str) -> Conversion:
 def _own(layer: nn.Module) -> Conversion:
     if layer._layer.amplitudes:
         raise ProgramError("it returns amplitudes, which no detector can measure: use probabilities")
-    return Conversion(layer._layer, weights(layer, layer._layer))
+    return Conversion(layer._layer, _weights(layer, layer._layer))
+
+
+def _weights(layer: nn.Module, program: LayerProgram) -> NDArray[np.float64]:
+    """The layer's weights now, in the order of the program's parameters."""
+    if isinstance(layer, _own_layers()):  # whose weights may be computed from others
+        return np.asarray(layer._values().detach().cpu().numpy(), np.float64)
+    return weights(layer, program)
 
 
 def parts(model: nn.Module, convert_layer: Callable[[nn.Module, str], Conversion] = conversion_of) -> list[Part]:
@@ -185,7 +200,7 @@ class Conversions:
             state, known = self._known.get(layer, (None, None))
             if known is None or state is not now:
                 known = conversion_of(layer, path)
-            elif not np.array_equal(values := weights(layer, known.layer), known.values):
+            elif not np.array_equal(values := _weights(layer, known.layer), known.values):
                 known = Conversion(known.layer, values)
             self._known[layer] = now, known
         return known
