@@ -7,6 +7,7 @@ Importing this module raises what :func:`require` raises.
 from __future__ import annotations
 
 import re
+import warnings
 
 from photonlink.errors import TargetUnavailable, Unavailable
 
@@ -35,7 +36,9 @@ def require() -> None:
         TargetUnavailable: Its version is another.
     """
     try:
-        import cudaq
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # importing 0.16 announces changes of its next release
+            import cudaq
     except ImportError as error:
         raise ImportError("photonlink.cudaq.device needs CUDA-Q: pip install 'photonlink[cu13]' (or cu12)") from error
 
