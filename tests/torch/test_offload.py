@@ -97,6 +97,17 @@ def test_modules_of_merlin_around_the_layer():
             assert (offloaded(x) - expected).abs().max() < 1e-6
 
 
+def test_merlins_generator():
+    model, x = (
+        merlin.PhotonicGenerator(layers=[built()], output_adapter=merlin.VectorAdapter(6)).eval(),
+        torch.rand(5, 3),
+    )
+    with torch.no_grad():
+        expected = model(x)
+        with offload(model, "sim") as offloaded:
+            assert (offloaded(x) - expected).abs().max() < 1e-6
+
+
 def test_samples_are_those_of_the_program():
     layer = built()
     x = features(layer)

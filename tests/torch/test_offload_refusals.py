@@ -134,6 +134,12 @@ def test_other_quantum_modules_are_named_instead_of_run_locally():
         assert model[1][0] is kernel
 
 
+def test_merlins_convolutional_network_passes_amplitudes_on():
+    model = merlin.QCNNClassifier((4, 4), 2).eval()
+    with pytest.raises(ProgramError, match=r"layer 'layers.QConv_1' .*amplitudes"):
+        offload(model, "sim")
+
+
 @pytest.mark.parametrize("base", [merlin.QuantumLayer, QuantumLayer])
 def test_layers_with_code_of_their_own_are_named(base):
     class Twice(base):
