@@ -70,6 +70,14 @@ def infer_then_ask(features: list[float], index: int) -> float:
 
 @device.bind
 @cudaq.kernel
+def infer_in_threads(features: list[float], index: int) -> float:
+    observables = [0.0 for _ in range(15)]
+    device.photonic_infer(features, observables)
+    return device.photonic_expectation(index)
+
+
+@device.bind
+@cudaq.kernel
 def rotate(features: list[float], index: int):
     qubit = cudaq.qubit()
     observables = [0.0 for _ in range(15)]

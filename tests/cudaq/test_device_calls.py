@@ -1,5 +1,7 @@
 """Device functions called from real kernels: bytes on the wire, values that come back, what they steer."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import cudaq
 import device_kernels as kernels
 import numpy as np
@@ -154,6 +156,21 @@ def test_run_async(session):
     expected = session.infer(np.array(FEATURES))
     pending = [cudaq.run_async(kernels.infer_one, FEATURES, index, shots_count=2) for index in (1, 5)]
     assert [result.get() for result in pending] == [logged(*[expected[1]] * 2), logged(*[expected[5]] * 2)]
+
+
+def test_threads_compile_one_kernel_and_keep_their_own_datapoints(session, program):
+    def launch(index):
+        return [
+            cudaq.run(kernels.infer_in_threads, (0.1 * step + np.array(FEATURES)).tolist(), index, shots_count=2)
+            for step in range(5)
+        ]
+
+    with ThreadPoolExecutor(3) as threads:
+        results = list(threads.map(launch, range(3)))
+    expected = program.simulate(np.array(FEATURES) + 0.1 * np.arange(5)[:, None])
+    for index, result in enumerate(results):
+        assert result == [logged(value, value) for value in expected[:, index]]
+    assert session.usage.tokens == 3 * 5 * 2
 
 
 def test_samples_and_their_photons(program):

@@ -6,6 +6,7 @@ Binding puts the lowered declarations into the kernel's own module instead, once
 
 from __future__ import annotations
 
+import threading
 from typing import Any, TypeVar
 
 from photonlink.cudaq.device._compiler import CapturedVariable, PyKernelDecorator, func, ir, kernel_prefix, value_of
@@ -39,18 +40,23 @@ def bind(kernel: _Kernel) -> _Kernel:
 
 
 def _bind_at_compilation(kernel: Any) -> None:
-    compile_kernel = kernel.compile
+    lock = threading.Lock()
 
     def compile_and_bind() -> None:
-        compile_kernel()
-        del kernel.compile
-        _splice(kernel)
+        """In place of the kernel's own method of this name, until it is done; other threads wait for it."""
+        with lock:
+            if kernel.__dict__.get("_ensure_compiled") is not compile_and_bind:
+                return
+            if not kernel.is_compiled():
+                kernel.compile()
+            _splice(kernel)
+            del kernel._ensure_compiled
 
-    kernel.compile = compile_and_bind
+    kernel._ensure_compiled = compile_and_bind
 
 
 def _splice(kernel: Any) -> None:
-    module = kernel.qkeModule
+    module = kernel._cached_qkeModule
     functions = _captured_functions(kernel)
     names = (kernel_prefix + kernel.uniqName + suffix for suffix in ("", ".run", ".run.entry"))
     bodies = [found for found in map(_functions_of(module).get, names) if found is not None]
@@ -58,7 +64,8 @@ def _splice(kernel: Any) -> None:
         place: function for place, function in functions.items() if all(_only_called(body, place) for body in bodies)
     }
     for function in taken.values():
-        function.require_symbols()
+        function.require_symbols()  # nothing has changed yet
+    for function in taken.values():
         _merge(module, function)
     for body in bodies:
         _call_directly(body, taken)
