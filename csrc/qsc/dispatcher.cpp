@@ -96,6 +96,7 @@ void Dispatcher::loop() {
 bool Dispatcher::turn() {
     bool worked = false;
     for (const auto& port : ports_) {
+        if (port->carry) worked |= port->carry();
         worked |= collect(*port);
         worked |= serve(*port);
     }

@@ -2,8 +2,8 @@
 //
 // It goes round the ports; at each one it answers what needs no processor at once, queues datapoints by id, and
 // executes at most one batch before it goes on. It reads no clock, takes no lock and allocates nothing on that way,
-// except where the realtime clock waits: time limits, lost clients and heartbeats are the supervisor's business
-// (controller.cpp).
+// except where the realtime clock waits, and what a port's carrier does: time limits, lost clients and heartbeats are
+// the supervisor's business (controller.cpp).
 #pragma once
 
 #include <atomic>

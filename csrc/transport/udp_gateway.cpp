@@ -6,13 +6,11 @@
 
 #include <atomic>
 #include <cerrno>
-#include <condition_variable>
-#include <functional>
-#include <mutex>
 #include <system_error>
 #include <thread>
 #include <vector>
 
+#include "udp_carrier.hpp"
 #include "udp_peer.hpp"
 
 namespace photonlink::transport {
@@ -54,6 +52,7 @@ class UdpGateway::Impl {
           socket_(bind_udp(checked_address(options))),
           port_(ntohs(local_address(socket_.get()).sin_port)),
           wake_(make_event()),
+          carrier_(std::make_shared<UdpCarrier>([this] { return turn(); })),
           in_(wire::kMaxDatagramBytes + 1),
           out_(wire::kMaxDatagramBytes) {
         peers_.reserve(most_clients_);
@@ -65,8 +64,13 @@ class UdpGateway::Impl {
             thread_.detach();  // it never came along
             return;
         }
-        change([this] { stopping_ = true; });
+        stopping_.store(true, std::memory_order_relaxed);  // joined below: the join orders everything
+        const u64 one = 1;
+        static_cast<void>(!::write(wake_.get(), &one, sizeof one));
         thread_.join();
+        const UdpCarrier::Hold hold(*carrier_);
+        harvest();
+        carrier_->let_go();
     }
 
     const std::string& host() const { return host_; }
@@ -79,53 +83,42 @@ class UdpGateway::Impl {
     }
 
     void open(const qsc::SessionGrant& grant, const link::Geometry& geometry, u64 first_range) {
-        change([&] {
-            for (const auto& peer : peers_) peer->leave();
-            peers_.clear();
-            grant_ = grant;
-            geometry_ = geometry;
-            first_range_ = first_range;
-            end_reason_ = 0;
-            accepted_.store(0, std::memory_order_relaxed);
-        });
+        const UdpCarrier::Hold hold(*carrier_);
+        for (const auto& peer : peers_) peer->leave();
+        peers_.clear();
+        grant_ = grant;
+        geometry_ = geometry;
+        first_range_ = first_range;
+        end_reason_ = 0;
+        accepted_.store(0, std::memory_order_relaxed);
     }
 
   private:
-    /// Has the thread do something between two datagrams, and waits for it.
-    void change(const std::function<void()>& what) {
-        const std::lock_guard<std::mutex> one_at_a_time(change_mutex_);
-        std::unique_lock<std::mutex> lock(mutex_);
-        change_ = &what;
-        changing_.store(true, std::memory_order_release);  // pairs with the load in run()
-        const u64 one = 1;
-        static_cast<void>(!::write(wake_.get(), &one, sizeof one));
-        changed_.wait(lock, [this] { return change_ == nullptr; });
-    }
-
-    void take_change() {
-        u64 count = 0;
-        static_cast<void>(!::read(wake_.get(), &count, sizeof count));
-        {
-            const std::lock_guard<std::mutex> lock(mutex_);
-            (*change_)();
-            change_ = nullptr;
-            changing_.store(false, std::memory_order_relaxed);
-        }
-        changed_.notify_all();
+    /// Takes in what came and sends what was answered; true if there was anything. Under a Hold, or by the dispatcher.
+    bool turn() {
+        const bool received = receive();
+        return harvest() || received;
     }
 
     void run() {
         UdpIdle idle;
-        while (!stopping_) {
-            if (changing_.load(std::memory_order_acquire)) take_change();
-            bool worked = receive();
-            worked |= harvest();
+        while (!stopping_.load(std::memory_order_relaxed)) {
+            if (carrier_->is_dispatched()) {
+                await_datagram(-1, wake_.get(), UdpCarrier::kAwayNs);
+                continue;
+            }
+            bool worked = false;
+            bool owed = false;
+            {
+                const UdpCarrier::Hold hold(*carrier_);
+                worked = turn();
+                owed = busy();
+            }
             if (worked)
                 idle.worked();
             else
-                idle.wait(socket_.get(), wake_.get(), busy() ? kBusySleepNs : kIdleSleepNs);
+                idle.wait(socket_.get(), wake_.get(), owed ? kBusySleepNs : kIdleSleepNs);
         }
-        harvest();
     }
 
     bool harvest() {
@@ -195,7 +188,9 @@ class UdpGateway::Impl {
         try {
             const auto peer = std::make_shared<UdpPeer>(from_, socket_.get(), geometry_, silence_ns_, repeated_);
             const u64 range = first_range_ + accepted_.load(std::memory_order_relaxed);
-            controller_->attach(grant_.session, UdpPeer::attachment(peer, range * kIdsPerClient));
+            qsc::PortAttachment attachment = UdpPeer::attachment(peer, range * kIdsPerClient);
+            if (peers_.empty()) attachment.carry = [carrier = carrier_] { return carrier->dispatch(); };
+            controller_->attach(grant_.session, std::move(attachment));
             peers_.push_back(peer);
             count_up(accepted_);
             return peer.get();
@@ -251,8 +246,9 @@ class UdpGateway::Impl {
     const u16 port_;
     const link::ParentOnlyFd wake_;
 
-    // The thread's own; others change them through change().
-    bool stopping_ = false;
+    const std::shared_ptr<UdpCarrier> carrier_;
+
+    // Of whoever has a turn or a Hold.
     qsc::SessionGrant grant_;
     link::Geometry geometry_;
     u64 first_range_ = 0;
@@ -268,12 +264,7 @@ class UdpGateway::Impl {
     std::atomic<u64> refused_{0};
     std::atomic<u64> repeated_{0};
 
-    std::mutex change_mutex_;
-    std::mutex mutex_;  // guards change_
-    std::condition_variable changed_;
-    const std::function<void()>* change_ = nullptr;
-    std::atomic<bool> changing_{false};
-
+    std::atomic<bool> stopping_{false};
     std::thread thread_;
 };
 

@@ -1,10 +1,11 @@
 // Offers a controller's running session to clients that speak CUDA-Q realtime datagrams over UDP (wire/datagram.hpp).
 //
-// One socket and one thread. Requests are told apart by the session key in their first eight payload bytes, clients by
-// their source address; each client gets a port of its own, which the dispatcher serves beside the others. A datapoint
-// that comes again is answered from memory and not executed again: the last 4 x slots datapoints of a client are
-// remembered with their answers, and of all before them the ids. No datagram can end the thread or make it allocate,
-// except the first of a new client.
+// One socket. While a session is served, the dispatcher receives and answers between its other work; a thread of the
+// gateway's own does it while the dispatcher is in an acquisition, and when there is none. Requests are told apart by
+// the session key in their first eight payload bytes, clients by their source address; each client gets a port of its
+// own, which the dispatcher serves beside the others. A datapoint that comes again is answered from memory and not
+// executed again: the last 4 x slots datapoints of a client are remembered with their answers, and of all before them
+// the ids. No datagram can end a thread or make it allocate, except the first of a new client.
 //
 // Less than 24 bytes, a wrong magic, more bytes than a slot holds or fewer than the header says are dropped without an
 // answer. Every other request is answered: BadLength, UnknownFunction, NotServing (no session, or no place for one more
