@@ -121,6 +121,10 @@ class ServiceConfig:
             )
 
     def _check_transports(self) -> None:
+        if self.udp_port != 0 and "udp" not in self.offered:
+            raise ServiceError(
+                f"udp_port is {self.udp_port}, and UDP is not among the transports: leave one of them away"
+            )
         if self.transports is None:
             return
         if not self.transports or len(set(self.transports)) < len(self.transports):

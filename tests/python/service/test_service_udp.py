@@ -252,6 +252,9 @@ def test_udp_stays_on_loopback(tmp_path):
         "127.0.0.1",
         "127.0.0.1",
     ]
+    for options in ({"host": "192.0.2.1", "token": TOKEN}, {"transports": ("shm",)}):
+        with pytest.raises(ServiceError, match="udp_port is 7118"):
+            config(udp_port=7118, **options)
     for wrong in ((), ("tcp",), ("udp", "udp")):
         with pytest.raises(ServiceError, match="transport"):
             config(transports=wrong)
