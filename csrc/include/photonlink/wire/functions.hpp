@@ -1,7 +1,7 @@
 // Functions that a photonlink controller answers, and the layout of their payloads (encoding B: what the CUDA-Q
 // compiler emits for device_call). Every data-plane function takes the session key as its first i64.
 //
-//   photonlink_echo    (i64 key, i8[] data)            -> i8[] data              liveness and latency
+//   photonlink_echo    (i64 key, i8[] data)            -> what stands behind the key, count included: latency
 //   photonlink_infer   (i64 key, f64[] phases, out f64[] observables)            one datapoint
 //   photonlink_infer_f32(i64 key, f32[] phases, out f32[] observables)           the same in single precision
 //   photonlink_infer_mixed(i64 key, f64[] phases, out f32[] observables)         exact phases, small results
