@@ -34,29 +34,32 @@ import sys
 import numpy as np
 import photonlink as phl
 program = phl.Program.reservoir(6, 2, features=6, seed=7)
-session = phl.reserve(sys.argv[1], program, shots=10, clock="realtime")
+session = phl.reserve(sys.argv[1], program, shots=10, clock="realtime", transport=sys.argv[2])
 print("reserved", flush=True)
 session.infer(np.ones((100_000, 6)) * np.arange(100_000)[:, None], timeout=600)
 """
 
 
-def test_a_killed_client_frees_the_lock_and_the_next_is_served(shared, program, x):
-    with subprocess.Popen([sys.executable, "-c", CLIENT, shared.target], stdout=subprocess.PIPE, text=True) as process:
+@pytest.mark.parametrize("transport", ["shm", "udp"])
+def test_a_killed_client_frees_the_lock_and_the_next_is_served(shared, program, x, transport):
+    command = [sys.executable, "-c", CLIENT, shared.target, transport]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "reserved\n"
         number = ControlClient(shared.target).call("GET", "/status")["session"]["session"]
         executed(shared.target, number, 3)
         process.kill()
         process.wait(FOREVER)
-        with phl.reserve(shared.target, program, wait=FOREVER) as session:
+        with phl.reserve(shared.target, program, wait=FOREVER, transport=transport) as session:
             assert np.array_equal(session.infer(x), program.simulate(x))
     lost = usage_of(shared.target, number)
     assert lost["end"] == "client lost"
     assert lost["tokens"] > 0
 
 
-def test_a_killed_service_is_noticed_and_its_counts_are_exact(ledger, program, x):
+@pytest.mark.parametrize("transport", ["shm", "udp"])
+def test_a_killed_service_is_noticed_and_its_counts_are_exact(ledger, program, x, transport):
     service = ServiceProcess(*ledger)
-    session = phl.reserve(service.target, program, shots=10)
+    session = phl.reserve(service.target, program, shots=10, transport=transport)
     session.infer(x)
     session.infer(x[:7])
     service.kill()

@@ -2,8 +2,6 @@
 
 import socket
 import struct
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -128,43 +126,6 @@ def test_a_client_without_this_package(shared, program, x):
 
 
 # ---- ends
-
-
-CLIENT = """
-import sys
-import numpy as np
-import photonlink as phl
-program = phl.Program.reservoir(6, 2, features=6, seed=7)
-session = phl.reserve(sys.argv[1], program, shots=10, clock="realtime", transport="udp")
-print("reserved", flush=True)
-session.infer(np.ones((100_000, 6)) * np.arange(100_000)[:, None], timeout=600)
-"""
-
-
-def test_a_killed_client_frees_the_lock_and_the_next_is_served(shared, program, x):
-    with subprocess.Popen([sys.executable, "-c", CLIENT, shared.target], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline() == "reserved\n"
-        number = ControlClient(shared.target).call("GET", "/status")["session"]["session"]
-        executed(shared.target, number, 3)
-        process.kill()
-        process.wait(FOREVER)
-        with over_udp(shared, program, wait=FOREVER) as session:
-            assert np.array_equal(session.infer(x), program.simulate(x))
-    assert usage_of(shared.target, number)["end"] == "client lost"
-
-
-def test_a_killed_service_is_noticed_and_its_counts_are_exact(ledger, program, x):
-    service = ServiceProcess(*ledger)
-    session = over_udp(service, program, shots=10)
-    session.infer(x)
-    service.kill()
-    with pytest.raises(LinkClosed):
-        session.infer(x, timeout=FOREVER)
-    with pytest.raises(LinkClosed, match="ledger"):
-        session.close()
-    with ServiceProcess(*ledger) as service:
-        used = usage_of(service.target, session_number(session))
-    assert (used["tokens"], used["end"]) == (40, "controller killed")
 
 
 def test_a_frozen_service_is_lost(ledger, program, x):
