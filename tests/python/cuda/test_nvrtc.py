@@ -14,7 +14,10 @@ sys.path.insert(0, str(KERNELS))
 import rules  # noqa: E402
 
 INCLUDE = Path(phl.get_include())
-HEADERS = sorted(path.relative_to(INCLUDE) for path in (INCLUDE / "photonlink").rglob("*.*"))
+# Those of device_call/ are for host programs.
+HEADERS = sorted(
+    path.relative_to(INCLUDE) for path in (INCLUDE / "photonlink").rglob("*.*") if path.parent.name != "device_call"
+)
 ARCHITECTURES = ["compute_80", "compute_90"]
 
 
