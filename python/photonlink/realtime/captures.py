@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from photonlink.errors import ProgramError
-from photonlink.realtime.frames import REQUEST_MAGIC, RESPONSE_MAGIC
+from photonlink.realtime.frames import has_magic
 from photonlink.realtime.packets import LINK_TYPES, Datagram, datagram_of
 
 __all__ = ["Capture", "read_capture", "read_hex"]
@@ -77,7 +77,7 @@ def read_hex(text: str) -> Capture:
             data = bytes.fromhex(line.split("#")[0])
         except ValueError:
             raise ProgramError(f"line {number} is {line.strip()[:60]!r}, expected hexadecimal bytes") from None
-        if data and (fresh or int.from_bytes(data[:4], "little") in (REQUEST_MAGIC, RESPONSE_MAGIC)):
+        if data and (fresh or has_magic(data)):
             frames.append(bytearray())
         if data:
             frames[-1] += data

@@ -30,6 +30,7 @@ __all__ = [
     "checked_slot_bytes",
     "fnv1a",
     "function_id",
+    "has_magic",
     "identity",
     "padded",
 ]
@@ -73,12 +74,18 @@ def function_id(name: str) -> int:
 
 def checked_slot_bytes(slot_bytes: int) -> int:
     """`slot_bytes` if a slot can have that size, or ProgramError."""
-    if isinstance(slot_bytes, bool) or not isinstance(slot_bytes, int) or not 24 <= slot_bytes <= MAX_SLOT_BYTES:
+    integer = isinstance(slot_bytes, int) and not isinstance(slot_bytes, bool)
+    if not integer or not HEADER_BYTES <= slot_bytes <= MAX_SLOT_BYTES:
         raise ProgramError(
             f"slot_bytes is {slot_bytes!r}, expected an integer from {HEADER_BYTES} (a bare header) to "
             f"{MAX_SLOT_BYTES} (the largest datagram)"
         )
     return slot_bytes
+
+
+def has_magic(data: bytes) -> bool:
+    """Whether `data` begins as a request or a response does."""
+    return int.from_bytes(data[:4], "little") in (REQUEST_MAGIC, RESPONSE_MAGIC)
 
 
 def identity(frame: bytes) -> tuple[int, int, int]:

@@ -12,7 +12,7 @@ from photonlink.errors import ProgramError
 from photonlink.realtime.captures import Capture, read_capture
 from photonlink.realtime.decoder import DecodedFrame, Decoder
 from photonlink.realtime.encoding import Encoding
-from photonlink.realtime.frames import REQUEST_MAGIC, RESPONSE_MAGIC
+from photonlink.realtime.frames import has_magic
 from photonlink.realtime.packets import Datagram
 
 __all__ = ["decode_file", "table"]
@@ -63,7 +63,7 @@ def table(frames: Sequence[DecodedFrame], left_out: int = 0) -> str:
 
 def _wanted(datagram: Datagram, port: int | None) -> bool:
     if port is None and datagram.source:
-        return int.from_bytes(datagram.data[:4], "little") in (REQUEST_MAGIC, RESPONSE_MAGIC)
+        return has_magic(datagram.data)
     ports = (address.rpartition(":")[2] for address in (datagram.source, datagram.destination))
     return port is None or str(port) in ports
 

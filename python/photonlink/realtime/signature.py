@@ -208,9 +208,8 @@ class Signature:
         descriptors = [_descriptor(item, self) for item in self.arguments]
         descriptors += [bytes(_DESCRIPTOR.size)] * (_MAX_SCHEMA_ARGUMENTS - len(self.arguments))
         descriptors += [_descriptor(item, self) for item in self.results]
-        return (struct.pack("<BBH", len(self.arguments), len(self.results), 0) + b"".join(descriptors)).ljust(
-            148, b"\0"
-        )
+        counts = struct.pack("<BBH", len(self.arguments), len(self.results), 0)
+        return (counts + b"".join(descriptors)).ljust(_SCHEMA_BYTES, b"\0")
 
     @cached_property
     def text(self) -> str:
