@@ -41,10 +41,7 @@ def pack(items: Sequence[Item], values: Sequence[Any], encoding: Encoding, where
     """
     if len(items) != len(values):
         raise ProgramError(f"{where} takes {len(items)} arguments, got {len(values)}")
-    payload = bytearray()
-    for index, (item, value) in enumerate(zip(items, values, strict=True)):
-        _append(payload, item, value, encoding, f"argument {index} ({item}) of {where}")
-    return bytes(payload)
+    return _packed(items, values, encoding, "argument", where)
 
 
 def pack_results(items: Sequence[Item], values: Sequence[Any], where: str) -> bytes:
@@ -53,10 +50,7 @@ def pack_results(items: Sequence[Item], values: Sequence[Any], where: str) -> by
     Raises:
         ProgramError: A value does not fit its type.
     """
-    payload = bytearray()
-    for index, (item, value) in enumerate(zip(items, values, strict=True)):
-        _append(payload, item, value, "A", f"result {index} ({item}) of {where}")
-    return bytes(payload)
+    return _packed(items, values, "A", "result", where)
 
 
 def unpack(items: Sequence[Item], payload: bytes, encoding: Encoding, where: str) -> tuple[Any, ...]:
@@ -65,10 +59,7 @@ def unpack(items: Sequence[Item], payload: bytes, encoding: Encoding, where: str
     Raises:
         ProtocolError: The payload is not what the arguments make.
     """
-    reader = _Reader(payload, encoding, where)
-    values = tuple(reader.item(item, f"argument {index} ({item})") for index, item in enumerate(items))
-    reader.end()
-    return values
+    return _unpacked(items, payload, encoding, "argument", where)
 
 
 def unpack_results(items: Sequence[Item], payload: bytes, where: str) -> tuple[Any, ...]:
@@ -77,10 +68,7 @@ def unpack_results(items: Sequence[Item], payload: bytes, where: str) -> tuple[A
     Raises:
         ProtocolError: The payload is not what the results make.
     """
-    reader = _Reader(payload, "A", where)
-    values = tuple(reader.item(item, f"result {index} ({item})") for index, item in enumerate(items))
-    reader.end()
-    return values
+    return _unpacked(items, payload, "A", "result", where)
 
 
 def result_bytes(items: Sequence[Item]) -> int | None:
@@ -96,15 +84,28 @@ def result_bytes(items: Sequence[Item]) -> int | None:
     return total
 
 
+def _packed(items: Sequence[Item], values: Sequence[Any], encoding: Encoding, kind: str, where: str) -> bytes:
+    payload = bytearray()
+    for index, (item, value) in enumerate(zip(items, values, strict=True)):
+        _append(payload, item, value, encoding, f"{kind} {index} ({item}) of {where}")
+    return bytes(payload)
+
+
+def _unpacked(items: Sequence[Item], payload: bytes, encoding: Encoding, kind: str, where: str) -> tuple[Any, ...]:
+    reader = _Reader(payload, encoding, where)
+    values = tuple(reader.item(item, f"{kind} {index} ({item})") for index, item in enumerate(items))
+    reader.end()
+    return values
+
+
 def _append(payload: bytearray, item: Item, value: Any, encoding: Encoding, where: str) -> None:
     if item.kind is Kind.SCALAR:
         if encoding == "B":
             _align(payload, item.element.size)
         payload += _scalar(item.element, value, where)
         return
-    count = _count(value, where) if item.kind is Kind.OUTPUT else None
-    array = _array(item.element, value, where) if count is None else None
-    length = count if array is None else array.size
+    array = None if item.kind is Kind.OUTPUT else _array(item.element, value, where)
+    length = _count(value, where) if array is None else array.size
     if item.count not in (None, length):
         raise ProgramError(f"{where} has {length} elements, expected {item.count}")
     if encoding == "B":
