@@ -13,7 +13,7 @@ from photonlink.presets import preset, presets
 from photonlink.program import Precision
 from photonlink.reservation import Clock
 
-__all__ = ["Method", "Options", "parse"]
+__all__ = ["ARGUMENTS", "Method", "Options", "checked_with_chip", "parse"]
 
 Method = Literal["auto", "fock", "dual_rail_vector"]
 
@@ -38,12 +38,22 @@ def parse(given: Mapping[str, Any]) -> Options:
     Raises:
         ProgramError: One is unknown, or of a wrong type or value; the message lists the valid ones.
     """
-    values = checked("photonlink", ARGUMENTS, given)
-    named = given.get("noise")
-    if values["preset"] is None:  # a chip's noise comes with that chip's clock
-        values["preset"] = named if isinstance(named, str) else None
+    values = checked_with_chip("photonlink", ARGUMENTS, given)
     del values["encoding"]  # there is one; the argument keeps programs valid when there are more
     return Options(**values)
+
+
+def checked_with_chip(target: str, known: Mapping[str, Argument], given: Mapping[str, Any]) -> dict[str, Any]:
+    """As :func:`photonlink.cudaq.arguments.checked`; a chip's noise comes with that chip's clock, unless one is given.
+
+    Raises:
+        ProgramError: One is unknown, missing, or of a wrong type or value; the message lists the valid ones.
+    """
+    values = checked(target, known, given)
+    named = given.get("noise")
+    if values["preset"] is None and isinstance(named, str):
+        values["preset"] = named
+    return values
 
 
 def _target(value: Any) -> str:

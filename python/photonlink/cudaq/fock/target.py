@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -16,12 +15,13 @@ import numpy as np
 
 from photonlink import _options
 from photonlink.controller import Controller
-from photonlink.cudaq.arguments import Argument, checked, choice
+from photonlink.cudaq.arguments import Argument, choice
 from photonlink.cudaq.fock.kernels import call
 from photonlink.cudaq.fock.recording import Recording, current
 from photonlink.cudaq.fock.routes import Settings, sample
 from photonlink.cudaq.hooks import Seed, seed
 from photonlink.cudaq.options import ARGUMENTS as QUBIT_ARGUMENTS
+from photonlink.cudaq.options import checked_with_chip
 from photonlink.errors import ProgramError
 from photonlink.targets import overridden, require
 
@@ -44,11 +44,9 @@ def build(arguments: dict[str, Any]) -> Any:
     from cudaq import handlers
     from cudaq._experimental import CompileTarget, CustomTarget
 
-    values = checked(NAME, ARGUMENTS, arguments)
+    values = checked_with_chip(NAME, ARGUMENTS, arguments)
     used = overridden(values["qsc"])[0]
     require(used, shots=1)
-    if values["preset"] is None and isinstance(arguments.get("noise"), str):
-        values["preset"] = arguments["noise"]  # a chip's noise comes with that chip's clock
     if values["seed"] is not None:
         seed.set(values["seed"])
     controller = Controller() if used == "sim" else None  # private: the shared one may be in use
@@ -65,9 +63,7 @@ ARGUMENTS: Mapping[str, Argument] = {
         choice(True, False),
         False,
     ),
-    **{name: QUBIT_ARGUMENTS[name] for name in ("qsc", "noise", "precision", "seed", "preset")},
-    # A controller service has a clock of its own.
-    "clock": replace(QUBIT_ARGUMENTS["clock"], default=None),
+    **{name: QUBIT_ARGUMENTS[name] for name in ("qsc", "noise", "precision", "seed", "preset", "clock")},
     "timeout": Argument("seconds per launch", lambda value: _options.seconds("timeout", value) or None, None),
     "memory_limit": Argument(
         "bytes that a state vector may take; by default half of the machine's memory",
