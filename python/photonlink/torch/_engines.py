@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from photonlink import _core
 from photonlink._amplitudes import AmplitudeSimulator
 from photonlink._layers import LayerProgram
-from photonlink.controller import Controller
+from photonlink._private_session import private_session
 from photonlink.errors import ProgramError
 from photonlink.gradients import Differentiator, parameter_shift, phase_program
 from photonlink.program import Precision, Program
-from photonlink.reservation import reserve
 from photonlink.session import Session
 from photonlink.shift import check_shiftable, feature_gradients
 from photonlink.trainable import TrainableProgram
@@ -99,13 +98,9 @@ class OpenedEngine:
     def __init__(self, opened: Program, target: str, seed: int, shots: int | None, precision: Precision) -> None:
         self._program = opened
         self._on_device: dict[Any, tuple[Any, Any]] = {}
-        options: dict[str, Any] = {}
+        options = {"shots": shots, "seed": seed, "precision": precision}
         with contextlib.ExitStack() as stack:
-            if target == "sim":  # one of its own, so that other sessions and layers need not wait for this one
-                options["controller"] = stack.enter_context(Controller())
-            self._session = stack.enter_context(
-                reserve(target, phase_program(opened), shots=shots, seed=seed, precision=precision, **options)
-            )
+            self._session = stack.enter_context(private_session(target, phase_program(opened), options))
             self._close = weakref.finalize(self, stack.pop_all().close)
 
     def value(self, x: Any, values: Any) -> Any:
