@@ -1,7 +1,5 @@
 """``photonlink.merlin.Processor`` beside MerLin's own processor where that one is right, and beside the layers."""
 
-import time
-
 import merlin
 import numpy as np
 import perceval as pcvl
@@ -25,13 +23,6 @@ def processor():
 def merlins():
     with merlin.MerlinProcessor(processor=pcvl.Processor("SLOS", 4)) as opened:
         yield opened
-
-
-def eventually(condition, seconds=10.0):
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.002)
-    assert condition()
 
 
 # ---- results
