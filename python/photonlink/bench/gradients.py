@@ -54,6 +54,20 @@ def circuit(modes: int) -> Any:
     return whole.add(0, mesh("theta_r"), merge=True)
 
 
+def merlin_layer(modes: int, photons: int) -> Any:
+    """A ``merlin.QuantumLayer`` of that circuit, in single precision; MerLin must be installed."""
+    import merlin
+
+    return merlin.QuantumLayer(
+        input_size=modes,
+        circuit=circuit(modes),
+        input_state=list(spaced_state(modes, photons)),
+        input_parameters=["px"],
+        trainable_parameters=["theta"],
+        measurement_strategy=merlin.MeasurementStrategy.probs(computation_space=merlin.ComputationSpace.FOCK),
+    )
+
+
 def _ours(modes: int, photons: int, precision: Any, threads: int) -> tuple[Runner, int]:
     trainable = TrainableProgram.from_perceval(
         circuit(modes), spaced_state(modes, photons), ["px"], ["theta"], Readout.probs("fock")
@@ -70,7 +84,7 @@ def _ours(modes: int, photons: int, precision: Any, threads: int) -> tuple[Runne
 
 def _merlin(modes: int, photons: int, threads: int) -> Runner:
     try:
-        import merlin
+        import merlin  # noqa: F401
         import torch
     except ImportError:
         raise TargetUnavailable(
@@ -78,14 +92,7 @@ def _merlin(modes: int, photons: int, threads: int) -> Runner:
             reason=Unavailable.NOT_INSTALLED,
         ) from None
     torch.set_num_threads(threads)
-    layer = merlin.QuantumLayer(
-        input_size=modes,
-        circuit=circuit(modes),
-        input_state=list(spaced_state(modes, photons)),
-        input_parameters=["px"],
-        trainable_parameters=["theta"],
-        measurement_strategy=merlin.MeasurementStrategy.probs(computation_space=merlin.ComputationSpace.FOCK),
-    )
+    layer = merlin_layer(modes, photons)
     (weights,) = list(layer.parameters())
 
     def run(x: NDArray[np.float64], values: NDArray[np.float64], cotangent: NDArray[np.float32]) -> Arrays:

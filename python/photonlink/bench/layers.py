@@ -11,9 +11,8 @@ import numpy as np
 
 from photonlink import _core
 from photonlink._memory import half_of_memory
-from photonlink.bench.gradients import circuit
+from photonlink.bench.gradients import merlin_layer
 from photonlink.errors import PhotonLinkError, TargetUnavailable, Unavailable
-from photonlink.program import spaced_state
 
 SIZES = ((6, 3, 1), (6, 3, 256), (12, 6, 1), (12, 6, 256))
 LARGE = (16, 8, 1)
@@ -75,20 +74,12 @@ class _Pair:
 
 
 def _pair(modes: int, photons: int, batch: int) -> _Pair:
-    import merlin
     import torch
 
     from photonlink.torch import QuantumLayer
 
     torch.manual_seed(1)
-    theirs = merlin.QuantumLayer(
-        input_size=modes,
-        circuit=circuit(modes),
-        input_state=list(spaced_state(modes, photons)),
-        input_parameters=["px"],
-        trainable_parameters=["theta"],
-        measurement_strategy=merlin.MeasurementStrategy.probs(computation_space=merlin.ComputationSpace.FOCK),
-    )
+    theirs = merlin_layer(modes, photons)
     ours = QuantumLayer.from_merlin(theirs)
     return _Pair(ours, theirs, 3 * torch.rand(batch, modes), torch.randn(batch, ours.output_size))
 
