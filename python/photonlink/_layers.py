@@ -19,7 +19,7 @@ from photonlink.program import Program
 from photonlink.readout import Readout
 from photonlink.trainable import TrainableProgram
 
-__all__ = ["Imperfections", "LayerProgram", "fock_state", "layer_program"]
+__all__ = ["Imperfections", "LayerProgram", "fock_state", "layer_program", "memory_refused"]
 
 
 @dataclass(frozen=True)
@@ -166,3 +166,11 @@ def fock_state(state: Any) -> tuple[int, ...]:
             "the superposition with an interferometer in front of the circuit"
         )
     return _perceval.occupation(list(state.basis[int(occupied[0])]))
+
+
+def memory_refused(what: str) -> ProgramError:
+    """The error for a builder or layer of MerLin with memristive phase shifters."""
+    return ProgramError(
+        f"{what} has memristive phase shifters, whose phases depend on earlier outputs, and a Program has no memory: "
+        "make their states inputs, and compute them between the calls"
+    )

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photonlink import _perceval
-from photonlink._layers import Imperfections, LayerProgram, fock_state, layer_program
+from photonlink._layers import Imperfections, LayerProgram, fock_state, layer_program, memory_refused
 from photonlink._measurement import measurement
 from photonlink._wires import wires
 from photonlink.errors import ProgramError, TargetUnavailable, Unavailable
@@ -90,10 +90,7 @@ def convert(layer: Any) -> Conversion:
             "quantum layers inside it, one by one"
         )
     if len(layer.memristive_state) > 0:
-        raise ProgramError(
-            "the layer has memristive phase shifters, whose phases depend on earlier outputs, and a Program has no "
-            "memory: make their states inputs, and compute them between the calls"
-        )
+        raise memory_refused("the layer")
     space = layer.computation_space.value
     connected = wires(layer.circuit, layer.trainable_parameters, layer.input_parameters, layer.angle_encoding_specs)
     measured = measurement(layer.measurement_strategy, layer.circuit.m, space)

@@ -9,7 +9,7 @@ from typing import Any
 import perceval as pcvl
 
 from photonlink import _perceval
-from photonlink._layers import Imperfections, LayerProgram, fock_state, layer_program
+from photonlink._layers import Imperfections, LayerProgram, fock_state, layer_program, memory_refused
 from photonlink._measurement import Measurement, measurement
 from photonlink._reservoir import spaced_state
 from photonlink._wires import wires
@@ -121,10 +121,7 @@ def _from_builder(builder: Any, trainable: Sequence[str] | None, inputs: Sequenc
     if trainable is not None or inputs is not None:
         raise ProgramError("a builder knows its trainable_parameters and input_parameters: leave them away")
     if getattr(builder, "memristive_specs", ()):
-        raise ProgramError(
-            "the builder has memristive phase shifters, whose phases depend on earlier outputs, and a Program has no "
-            "memory: make their states inputs, and compute them between the calls"
-        )
+        raise memory_refused("the builder")
     return _Source(
         builder.to_pcvl_circuit(),
         builder.trainable_parameter_prefixes,
