@@ -19,7 +19,7 @@ from photonlink.qsc.client import is_service
 from photonlink.session import Session
 from photonlink.targets import overridden
 
-__all__ = ["GivenSession", "Lender", "SessionPool", "matching", "private_session"]
+__all__ = ["GivenSession", "Lender", "SessionPool", "matching"]
 
 # Controllers in this process, each with a program's tables: more than the quantum layers of most models.
 _MOST_LOCAL = 8

@@ -22,10 +22,11 @@ from typing import Any
 import torch
 from torch import nn
 
+from photonlink._private_session import private_session
 from photonlink.errors import ProgramError
 from photonlink.merlin._link_layer import LinkLayer
 from photonlink.merlin._models import Part, parts, shown
-from photonlink.merlin._sessions import matching, private_session
+from photonlink.merlin._sessions import matching
 from photonlink.program import Program
 from photonlink.qsc.client import is_service
 from photonlink.session import Session
