@@ -96,9 +96,7 @@ def parameters(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def trained(
-    network: Network, block: Callable[[int, int], nn.Module], data: Digits, seed: int, epochs: int
-) -> nn.Module:
+def trained(network: Network, block: Block, data: Digits, seed: int, epochs: int) -> nn.Module:
     """A model around this block after training: Adam, batches of 32, the same for every block."""
     torch.manual_seed(seed)
     model = network(block)
