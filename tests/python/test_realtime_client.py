@@ -4,6 +4,8 @@ docs/realtime.md lists what NVIDIA's own tests imply for a client (C1 to C10), w
 """
 
 import contextlib
+import fcntl
+import resource
 import socket
 import threading
 import time
@@ -13,6 +15,7 @@ import pytest
 
 from photonlink.errors import LinkClosed, LinkTimeout, ProgramError, ProtocolError, ServiceError
 from photonlink.realtime import QEC_FUNCTIONS, Client, ClientCounters, MemoryTransport, Request, Response, Service
+from photonlink.realtime.transport import sent_within
 
 SLOT = 64
 ADD = "addThem(i32, i32) -> i32"
@@ -365,6 +368,42 @@ def test_a_function_in_memory_may_call_through_its_own_client():
 
     with client:
         assert factorial(6) == 720
+
+
+@pytest.fixture(params=[0, 1024], ids=["low", "high"])
+def full(request):
+    """A socket with a full send buffer whose descriptor is at least so high, and its other end."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if before[1] <= 1100:
+        pytest.skip(f"at most {before[1]} files may be open")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(before[0], 1100), before[1]))
+    end, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with end, other, socket.socket(fileno=fcntl.fcntl(end, fcntl.F_DUPFD, request.param)) as sender:
+        sender.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                sender.send(b"fill")
+        yield sender, other
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_a_full_socket_is_waited_for_whatever_its_descriptor(full):
+    sender, other = full
+    assert not sent_within(0.05, sender, lambda: sender.send(b"late"))
+    other.setblocking(False)
+
+    def drain():
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                other.recv(16)
+
+    later = threading.Timer(0.05, drain)
+    later.start()
+    assert sent_within(10, sender, lambda: sender.send(b"late"))
+    later.join()
+    other.close()
+    with pytest.raises(ConnectionRefusedError):
+        sent_within(10, sender, lambda: sender.send(b"to nobody"))
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.1:0", "127.0.0.1:x", ":5", "127.0.0.1:65536", ""])

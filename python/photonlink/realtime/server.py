@@ -14,11 +14,12 @@ from typing import Any, Final, Self
 from photonlink.errors import LinkTimeout, TargetUnavailable, Unavailable
 from photonlink.realtime.frames import MAX_SLOT_BYTES
 from photonlink.realtime.service import Service
+from photonlink.realtime.transport import sent_within
 
 __all__ = ["Server"]
 
 _LOG: Final = logging.getLogger(__name__)
-_LOOK_SECONDS: Final = 0.1  # how long a datagram may take into a full send buffer
+_SEND_SECONDS: Final = 0.1  # how long a datagram may take into a full send buffer
 _BURST: Final = 64  # datagrams of a full slot that the socket should hold while a function runs
 
 
@@ -108,16 +109,11 @@ class Server:
 
     def _send(self, answer: bytes, source: Any) -> None:
         reason: object = "the send buffer stays full"
-        for _ in range(2):
-            try:
-                self._socket.sendto(answer, source)
-            except BlockingIOError:
-                select.select([], [self._socket], [], _LOOK_SECONDS)
-            except OSError as error:
-                reason = error
-                break
-            else:
+        try:
+            if sent_within(_SEND_SECONDS, self._socket, lambda: self._socket.sendto(answer, source)):
                 return
+        except OSError as error:
+            reason = error
         _LOG.warning("%s could not answer %s: %s", self.address, source, reason)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import queue
 import select
 import socket
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from photonlink.errors import LinkClosed, LinkTimeout, ProgramError, TargetUnavailable, Unavailable
 from photonlink.realtime.frames import MAX_SLOT_BYTES, checked_slot_bytes
 from photonlink.realtime.service import Service
 
-__all__ = ["MemoryTransport", "Transport", "UdpTransport"]
+__all__ = ["MemoryTransport", "Transport", "UdpTransport", "sent_within"]
 
 _SEND_SECONDS: Final = 1.0
 
@@ -70,18 +71,17 @@ class UdpTransport:
 
     def send(self, datagram: bytes) -> None:
         """Send a datagram."""
-        for _ in range(2):
-            try:
-                self._socket.send(datagram)
-            except BlockingIOError:
-                select.select([], [self._socket], [], _SEND_SECONDS)
-            except OSError as error:
-                raise self._gone(error) from None
-            else:
-                return
-        raise LinkTimeout(
-            f"{self.peer}: the socket took no datagram for {_SEND_SECONDS:g} s", target=self.peer, elapsed=_SEND_SECONDS
-        )
+        try:
+            sent = sent_within(_SEND_SECONDS, self._socket, lambda: self._socket.send(datagram))
+        except OSError as error:
+            raise self._gone(error) from None
+        if not sent:
+            raise LinkTimeout(
+                f"{self.peer}: the socket took no datagram for {_SEND_SECONDS:g} s: have fewer calls in flight, or try "
+                "again later",
+                target=self.peer,
+                elapsed=_SEND_SECONDS,
+            )
 
     def receive(self, seconds: float) -> bytes | None:
         """The next datagram, or None."""
@@ -142,6 +142,27 @@ class MemoryTransport:
         """Forget answers that nobody took."""
         while self.receive(0) is not None:
             pass
+
+
+def sent_within(seconds: float, udp: socket.socket, send: Callable[[], object]) -> bool:
+    """Call `send`, and once more if the buffer of its socket is full and has room within `seconds`.
+
+    Returns:
+        Whether the socket took the datagram.
+
+    Raises:
+        OSError: The socket refuses it for another reason.
+    """
+    for left in (seconds, 0.0):
+        try:
+            send()
+        except BlockingIOError:
+            writable = select.poll()  # select() knows no descriptors from 1024 on
+            writable.register(udp, select.POLLOUT)
+            writable.poll(1000 * left)
+        else:
+            return True
+    return False
 
 
 def _parsed(address: str) -> tuple[str, int]:
