@@ -9,6 +9,7 @@ import pytest
 
 import photonlink as phl
 from photonlink.realtime import Signature
+from test_realtime_wire import random_value
 
 SCALARS = ("bool", "i8", "i16", "i32", "i64", "f32", "f64")
 ELEMENTS = ("bool", "i8", "u8", "i32", "f32", "f64")
@@ -33,15 +34,6 @@ def peer(tmp_path_factory):
     return encode
 
 
-def _numbers(random, element, count):
-    if element == "bool":
-        return random.integers(0, 2, count).astype(np.bool_)
-    dtype = np.dtype(f"{element[0]}{int(element[1:]) // 8}")
-    if dtype.kind == "f":
-        return random.normal(0, 1e3, count).astype(dtype)
-    return random.integers(np.iinfo(dtype).min, np.iinfo(dtype).max, count, dtype, endpoint=True)
-
-
 def _text(values):
     return ",".join(v.hex() if isinstance(v, float) else str(int(v)) for v in values.tolist())
 
@@ -56,13 +48,13 @@ def _random_call(random, number):
             words.append(f"out:{values[-1]}")
         elif random.random() < 0.5:
             types.append(str(random.choice(SCALARS)))
-            one = _numbers(random, types[-1], 1)
+            one = random_value(random, types[-1], 1)
             values.append(one[0].item())
             words.append(f"{types[-1]}:{_text(one)}")
         else:
             element = random.choice(ELEMENTS)
             types.append(f"{element}[]")
-            values.append(_numbers(random, element, random.integers(0, 30)))
+            values.append(random_value(random, element, random.integers(0, 30)))
             words.append(f"{types[-1]}:{_text(values[-1])}")
     signature = Signature.parse(f"function_{number}({', '.join(types)})")
     return signature.request(*values, request_id=number).encode(), f"{number} {signature.name} {' '.join(words)}"
