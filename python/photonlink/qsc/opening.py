@@ -12,7 +12,7 @@ from photonlink.program import Precision, Program
 from photonlink.qsc.config import ServiceConfig
 from photonlink.qsc.protocol import Transport
 
-__all__ = ["Opened", "Wish", "open_session", "read_program"]
+__all__ = ["Opened", "OverUdp", "Wish", "open_session", "read_program"]
 
 
 @dataclass(frozen=True)
