@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import photonlink as phl
+
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # importing CUDA-Q 0.16 announces changes of its next release
     try:
@@ -52,6 +54,21 @@ def photonic(warmed_up):  # noqa: ARG001  # only has to have happened
     while held() != before and time.monotonic() < deadline:
         time.sleep(0.01)
     assert held() == before
+
+
+@pytest.fixture(scope="module")
+def program():
+    """What device functions call: six features, six modes, two photons."""
+    return phl.Program.reservoir(6, 2, features=6, seed=7, readout=phl.Readout.probs(space="unbunched"))
+
+
+@pytest.fixture
+def session(program):
+    """A session of it, attached as device 0."""
+    from photonlink.cudaq import device  # which needs CUDA-Q
+
+    with phl.reserve("sim", program) as session, device.attach(session):
+        yield session
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import numpy as np
 
 from photonlink.cudaq import device
 
+FEATURES = [0.3, 1.1, 2.0, 0.7, 1.9, 2.6]  # a datapoint of the fixture `program`
 SERVICE = 3  # the device whose calls go to a service of the test's own
 
 add_them = device.function("addThem(i64 a, i64 b) -> i64", device=SERVICE)

@@ -6,25 +6,13 @@ import cudaq
 import device_kernels as kernels
 import numpy as np
 import pytest
+from device_kernels import FEATURES
 from scipy import stats
 
 import photonlink as phl
 from photonlink.cudaq import device
 from photonlink.qsc.launching import ServiceProcess
 from photonlink.realtime import Client, Request, Response, Service
-
-FEATURES = [0.3, 1.1, 2.0, 0.7, 1.9, 2.6]
-
-
-@pytest.fixture(scope="module")
-def program():
-    return phl.Program.reservoir(6, 2, features=6, seed=7, readout=phl.Readout.probs(space="unbunched"))
-
-
-@pytest.fixture
-def session(program):
-    with phl.reserve("sim", program) as session, device.attach(session):
-        yield session
 
 
 def logged(*values):

@@ -7,6 +7,7 @@ import numpy as np
 import perceval as pcvl
 import pytest
 from perceval.components import catalog
+from references import state_of
 from scipy.stats import unitary_group
 
 import photonlink as phl
@@ -38,16 +39,7 @@ def _by_photons(lowered):
 
 
 def _reference(circuit):
-    state = np.zeros((2,) * circuit.wires, complex)
-    state[(0,) * circuit.wires] = 1
-    for one in circuit.operations:
-        if isinstance(one, CZ):
-            both = [slice(None)] * circuit.wires
-            both[one.first] = both[one.second] = 1
-            state[tuple(both)] *= -1
-        else:
-            state = np.moveaxis(np.tensordot(one.matrix, state, (1, one.wire)), 0, one.wire)
-    return np.abs(state.ravel()) ** 2
+    return np.abs(state_of(circuit).ravel()) ** 2
 
 
 @pytest.mark.parametrize("case", range(20))

@@ -52,6 +52,16 @@ def assert_drawn_from(counts, probabilities):
         assert stats.chi2.sf(statistic, len(expected) - 1) > UNLIKELY, (counts, probabilities)
 
 
+def assert_both_draw_from(probabilities, kernel, arguments, seed):
+    """Samples on both targets; returns the annotations of ours."""
+    for name in ("orca-photonics", "photonlink-fock"):
+        cudaq.set_target(name)
+        cudaq.set_random_seed(seed)
+        result = cudaq.sample(kernel, *arguments, shots_count=SHOTS)
+        assert_drawn_from(dict(result.items()), probabilities)
+    return result.annotations
+
+
 @pytest.mark.parametrize("seed", range(30))
 def test_linear_optics(seed):
     rng = np.random.default_rng(seed)
@@ -59,12 +69,8 @@ def test_linear_optics(seed):
     order = rng.permutation(modes)[: rng.integers(1, modes + 1)].tolist()
     theirs = orca_distribution(orca_state(kernels.unmeasured, level, modes, *rest), level, modes, order)
     assert_same_distribution(fock.distribution(kernels.measured, level, modes, *rest, order), theirs, 1e-12)
-    for name in ("orca-photonics", "photonlink-fock"):
-        cudaq.set_target(name)
-        cudaq.set_random_seed(seed)
-        result = cudaq.sample(kernels.measured, level, modes, *rest, order, shots_count=SHOTS)
-        assert_drawn_from(dict(result.items()), theirs)
-    assert result.annotations["method"] == "linear_optics"
+    said = assert_both_draw_from(theirs, kernels.measured, (level, modes, *rest, order), seed)
+    assert said["method"] == "linear_optics"
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -88,10 +94,6 @@ def test_everything_else(seed):
     np.testing.assert_allclose(fock.state(kernels.unmeasured, level, modes, *rest).ravel(), state, atol=1e-13)
     theirs = orca_distribution(state, level, modes, order)
     assert_same_distribution(fock.distribution(kernels.measured, level, modes, *rest, order), theirs, 1e-12)
-    for name in ("orca-photonics", "photonlink-fock"):
-        cudaq.set_target(name)
-        cudaq.set_random_seed(seed)
-        result = cudaq.sample(kernels.measured, level, modes, *rest, order, shots_count=SHOTS)
-        assert_drawn_from(dict(result.items()), theirs)
-    assert result.annotations["method"] == "state_vector"
-    assert result.annotations["norm_lost"] == pytest.approx(1 - np.vdot(state, state).real, abs=1e-12)
+    said = assert_both_draw_from(theirs, kernels.measured, (level, modes, *rest, order), seed)
+    assert said["method"] == "state_vector"
+    assert said["norm_lost"] == pytest.approx(1 - np.vdot(state, state).real, abs=1e-12)

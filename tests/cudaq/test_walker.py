@@ -6,6 +6,7 @@ import cudaq
 import numpy as np
 import pytest
 from cudaq._experimental import CompileTarget, CustomTarget
+from references import state_of
 
 from photonlink.cudaq.quake import constants
 from photonlink.cudaq.quake.circuit import CZ, Measurement
@@ -153,17 +154,8 @@ def circuit_of():
 
 def _state(circuit):
     """Amplitudes of the kernel's qubits, qubit 0 first; work qubits are in |0> again."""
-    state = np.zeros((2,) * circuit.wires, complex)
-    state[(0,) * circuit.wires] = 1
-    for one in circuit.operations:
-        if isinstance(one, CZ):
-            both = [slice(None)] * circuit.wires
-            both[one.first] = both[one.second] = 1
-            state[tuple(both)] *= -1
-        else:
-            state = np.moveaxis(np.tensordot(one.matrix, state, (1, one.wire)), 0, one.wire)
     rest = [wire for wire in range(circuit.wires) if wire not in circuit.placement]
-    ordered = np.transpose(state, (*circuit.placement, *rest)).reshape(2**circuit.qubits, -1)
+    ordered = np.transpose(state_of(circuit), (*circuit.placement, *rest)).reshape(2**circuit.qubits, -1)
     assert np.abs(ordered[:, 1:]).max(initial=0.0) < 1e-12
     return ordered[:, 0]
 
