@@ -85,16 +85,12 @@ def photonlink_session() -> Iterator[SessionFactory]:
     Sessions on the simulated target get a controller of their own, so that several can be open at once. All are
     closed when the test ends.
     """
-    from photonlink.controller import Controller
-    from photonlink.reservation import reserve
-    from photonlink.targets import overridden
+    from photonlink._private_session import private_session
 
     with contextlib.ExitStack() as opened:
 
         def factory(program: Program, *, target: str = "sim", **options: Any) -> Session:
-            if overridden(target)[0] == "sim" and "controller" not in options:
-                options["controller"] = opened.enter_context(Controller())
-            return opened.enter_context(reserve(target, program, **options))
+            return opened.enter_context(private_session(target, program, options))
 
         yield factory
 
