@@ -13,8 +13,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from photonlink.bench.machine import machine
+from photonlink.bench.timing import in_turn
 from photonlink.learn import merlin_kernel
 from photonlink.unitary import haar_unitary
 
@@ -69,20 +70,6 @@ def check_agreement(made: dict[str, Kernel], x: np.ndarray) -> dict[str, float]:
     return differences
 
 
-def measure(made: dict[str, Kernel], x: np.ndarray, rounds: int) -> dict[str, np.ndarray]:
-    """(rounds, 2) seconds of each, elapsed and of processor time, after a round that warms up."""
-    seconds: dict[str, list[np.ndarray]] = {who: [] for who in made}
-    for _ in range(rounds + 1):
-        for who, kernel in made.items():
-            times: list[tuple[float, float]] = []
-            while len(times) < MOST_CALLS and sum(elapsed for elapsed, _ in times) < ROUND_SECONDS:
-                started, began = time.perf_counter(), time.process_time()
-                kernel(x)
-                times.append((time.perf_counter() - started, time.process_time() - began))
-            seconds[who].append(np.median(times, axis=0))
-    return {who: np.array(times[1:]) for who, times in seconds.items()}
-
-
 def run(sizes: list[tuple[int, int]], rows: int, rounds: int, threads: int) -> dict[str, Any]:
     """The report: a case per size and program; ``ratio`` is to photonlink at the same precision."""
     torch.set_num_threads(threads)
@@ -98,7 +85,8 @@ def compare(modes: int, photons: int, rows: int, rounds: int, threads: int) -> l
     made = kernels(modes, photons, threads)
     x = np.random.default_rng(0).uniform(0, np.pi, size=(rows, modes))
     differences = check_agreement(made, x)
-    seconds = measure(made, x, rounds)
+    calls = {who: partial(kernel, x) for who, kernel in made.items()}
+    seconds = in_turn(calls, rounds, most_calls=MOST_CALLS, seconds=ROUND_SECONDS)
     ratios = {who: np.median(times / seconds[f"photonlink {who.split()[1]}"], axis=0) for who, times in seconds.items()}
     return [
         {

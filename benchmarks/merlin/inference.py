@@ -16,8 +16,8 @@ import argparse
 import contextlib
 import json
 import sys
-import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import merlin
@@ -26,6 +26,7 @@ import perceval as pcvl
 import torch
 
 from photonlink.bench.machine import machine
+from photonlink.bench.timing import in_turn
 from photonlink.merlin import Processor, offload
 from photonlink.torch import QuantumLayer
 
@@ -71,26 +72,13 @@ def differences(made: dict[str, Forward], x: torch.Tensor) -> dict[str, float]:
     return found
 
 
-def timed(made: dict[str, Forward], x: torch.Tensor, rounds: int) -> dict[str, np.ndarray]:
-    """Seconds elapsed and seconds of processor time of each in each round (rounds, 2), after one that warms up."""
-    seconds: dict[str, list[np.ndarray]] = {who: [] for who in made}
-    for _ in range(rounds + 1):
-        for who, forward in made.items():
-            calls: list[np.ndarray] = []
-            while len(calls) < MOST_CALLS and sum(call[0] for call in calls) < ROUND_SECONDS:
-                started = np.array([time.perf_counter(), time.process_time()])
-                forward(x)
-                calls.append(np.array([time.perf_counter(), time.process_time()]) - started)
-            seconds[who].append(np.median(calls, axis=0))
-    return {who: np.array(values[1:]) for who, values in seconds.items()}
-
-
 def compare(modes: int, photons: int, rows: int, rounds: int) -> dict[str, object]:
     """One size and batch."""
     with torch.no_grad(), competitors(modes, photons) as made:
         x = torch.rand(rows, modes - 1)
         agreement = differences(made, x)
-        seconds = timed(made, x, rounds)
+        calls = {who: partial(forward, x) for who, forward in made.items()}
+        seconds = in_turn(calls, rounds, most_calls=MOST_CALLS, seconds=ROUND_SECONDS)
     ratios = {who: float(np.median(seconds[peer][:, 1] / seconds[who][:, 1])) for who, peer in RATIOS.items()}
     microseconds = {who: (1e6 * np.median(values, axis=0)).tolist() for who, values in seconds.items()}
     print(f"{modes} modes, {photons} photons, {rows} rows, float32{'elapsed':>16}{'processor':>15}")

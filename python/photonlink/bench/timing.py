@@ -1,15 +1,15 @@
-"""Timing of functions that take a batch of rows."""
+"""Timing: of functions that take a batch of rows, and of several competitors in turn."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["median_us_per_row"]
+__all__ = ["in_turn", "median_us_per_row"]
 
 REPEATS = 5
 
@@ -46,3 +46,34 @@ def median_us_per_row(
         run(part)
         durations.append(time.perf_counter() - started)
     return 1e6 * float(np.median(durations)) / count, count
+
+
+def in_turn(
+    calls: Mapping[str, Callable[[], object]], rounds: int, *, most_calls: int, seconds: float
+) -> dict[str, NDArray[np.float64]]:
+    """Everybody in turn in every round, so that what else the machine does meets all alike.
+
+    Args:
+        calls: What is timed, by name.
+        rounds: Rounds that count; one before them warms up.
+        most_calls: Calls of each in a round, of which the median counts.
+        seconds: After which no further call of a round is begun.
+
+    Returns:
+        (rounds, 2) of each: seconds elapsed, and seconds of processor time, that of all threads.
+    """
+    medians: dict[str, list[NDArray[np.float64]]] = {who: [] for who in calls}
+    for _ in range(rounds + 1):
+        for who, call in calls.items():
+            medians[who].append(np.median(_timed(call, most_calls, seconds), axis=0))
+    return {who: np.array(values[1:]) for who, values in medians.items()}
+
+
+def _timed(call: Callable[[], object], most_calls: int, seconds: float) -> list[tuple[float, float]]:
+    """Seconds elapsed and of processor time of each call, until there are so many or they took so long."""
+    times: list[tuple[float, float]] = []
+    while len(times) < most_calls and sum(elapsed for elapsed, _ in times) < seconds:
+        started, began = time.perf_counter(), time.process_time()
+        call()
+        times.append((time.perf_counter() - started, time.process_time() - began))
+    return times
