@@ -1,11 +1,12 @@
 """Sessions on a controller service over UDP: results, counts and ends as over shared memory."""
 
+import signal
 import socket
 import struct
 
 import numpy as np
 import pytest
-from service_calls import FOREVER, TOKEN, executed, idle, post, session_number, usage_of
+from service_calls import FOREVER, TOKEN, end, executed, idle, post, session_number, usage_of
 from test_service_ends import freeze
 from udp_relay import Relay
 
@@ -96,16 +97,15 @@ def test_every_datapoint_counts_once_over_a_bad_network(shared, program, faults,
 # ---- a client of another make
 
 
-def test_a_client_without_this_package(shared, program, x):
+def test_a_client_without_this_package(shared, program):
     """Frames written from their description, sent with a socket of the standard library."""
     control = ControlClient(shared.target)
     grant = post(control, program, transport="udp")
     try:
         host, port = grant["transport"]["address"].split(":")
         key = int(grant["transport"]["key"], 16)
-        phases = x[0] * 0 + 0.5
-        count = len(phases)
-        arguments = struct.pack(f"<QQ{count}dQ", key, count, *phases, grant["output_size"])
+        phases = [0.5] * 6
+        arguments = struct.pack("<QQ6dQ", key, len(phases), *phases, grant["output_size"])
         name = 0x811C9DC5
         for byte in b"photonlink_infer":
             name = (name ^ byte) * 0x01000193 % 2**32
@@ -122,7 +122,7 @@ def test_a_client_without_this_package(shared, program, x):
                 assert y.sum() == pytest.approx(1.0, abs=1e-12)
         assert usage_of(shared.target, grant["session"])["tokens"] == 1
     finally:
-        control.call("DELETE", f"/sessions/{grant['session']}", lease=grant["lease"])
+        end(control, grant)
 
 
 # ---- ends
@@ -136,7 +136,7 @@ def test_a_frozen_service_is_lost(ledger, program, x):
             with pytest.raises((LinkTimeout, LinkClosed)):
                 session.infer(x, timeout=FOREVER)
         finally:
-            service.process.send_signal(18)
+            service.process.send_signal(signal.SIGCONT)
 
 
 def test_idle_budget_and_release(shared, program, x):
