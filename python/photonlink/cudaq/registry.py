@@ -18,20 +18,18 @@ import functools
 import importlib
 import logging
 import os
-import re
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from photonlink.cudaq import versions
 from photonlink.errors import TargetUnavailable, Unavailable
 
 __all__ = ["TARGETS", "Row", "register_targets", "selected"]
 
 _log = logging.getLogger(__name__)
-
-_SUPPORTED = "0.16"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +92,8 @@ def register_targets() -> None:
 
 
 def _register(cudaq: Any) -> None:
-    version = re.search(r"\d+(\.\d+)+", cudaq.__version__)
-    number = version.group() if version else cudaq.__version__
-    if not number.startswith(f"{_SUPPORTED}."):
+    number = versions.number(cudaq)
+    if not versions.is_supported(number):
         cudaq.set_target = _refusing(cudaq.set_target, number)
         return
     from photonlink.cudaq import hooks  # which looks at CUDA-Q's libraries
@@ -162,8 +159,7 @@ def _refusing(select: Callable[..., Any], version: str) -> Callable[..., Any]:
         if _row(target) is None:
             return select(target, **arguments)
         raise TargetUnavailable(
-            f"target {target!r} works with CUDA-Q {_SUPPORTED}.x, and this is {version}: "
-            f"pip install 'cuda-quantum-cu13=={_SUPPORTED}.*' (or cu12)",
+            f"target {target!r} works with CUDA-Q {versions.SUPPORTED}.x, and this is {version}: {versions.INSTALL}",
             reason=Unavailable.UNSUPPORTED,
             target=target,
         )

@@ -6,9 +6,9 @@ Importing this module raises what :func:`require` raises.
 
 from __future__ import annotations
 
-import re
 import warnings
 
+from photonlink.cudaq import versions
 from photonlink.errors import TargetUnavailable, Unavailable
 
 __all__ = [
@@ -25,8 +25,6 @@ __all__ = [
     "value_of",
 ]
 
-_SUPPORTED = "0.16"
-
 
 def require() -> None:
     """Raise unless CUDA-Q can be used.
@@ -42,11 +40,10 @@ def require() -> None:
     except ImportError as error:
         raise ImportError("photonlink.cudaq.device needs CUDA-Q: pip install 'photonlink[cu13]' (or cu12)") from error
 
-    version = re.search(r"\d+(\.\d+)+", cudaq.__version__)
-    if version is None or not version.group().startswith(f"{_SUPPORTED}."):
+    if not versions.is_supported(versions.number(cudaq)):
         raise TargetUnavailable(
-            f"device functions work with CUDA-Q {_SUPPORTED}.x, and this is {cudaq.__version__}: "
-            f"pip install 'cuda-quantum-cu13=={_SUPPORTED}.*' (or cu12)",
+            f"device functions work with CUDA-Q {versions.SUPPORTED}.x, and this is {cudaq.__version__}: "
+            f"{versions.INSTALL}",
             reason=Unavailable.UNSUPPORTED,
         )
 
