@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,13 +12,12 @@ import numpy as np
 
 import photonlink as phl
 from photonlink.demo import device
-from photonlink.demo.data import Digits, Floats
+from photonlink.demo.data import Digits, Floats, Progress
 from photonlink.errors import TargetUnavailable, Unavailable
 
 __all__ = ["Caller", "Via", "caller"]
 
 Via = Literal["cpu", "cuda", "cudaq"]
-Progress = Callable[[Iterable[int], str], Iterable[int]]
 
 
 @dataclass(frozen=True)

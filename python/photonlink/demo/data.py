@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Progress = Callable[[Iterable[int], str], Iterable[int]]  # wraps the rows of a loop, under a label
 
 # The widest component covers one full turn; more would fold its two ends onto each other.
 PHASE_RANGE = np.pi

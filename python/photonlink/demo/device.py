@@ -11,15 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 import photonlink as phl
-from photonlink.demo.data import Digits, Floats
+from photonlink.demo.data import Digits, Floats, Progress
 from photonlink.errors import TargetUnavailable, Unavailable
 
 __all__ = ["CHUNK", "Framework", "echo_latency", "framework", "through_the_device"]
 
 # Images per replay of the graph.
 CHUNK = 32
-
-Progress = Callable[[range, str], Any]
 
 
 class Framework(Protocol):

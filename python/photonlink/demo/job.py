@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 import photonlink as phl
 from photonlink.demo import data, readout
 from photonlink.demo.callers import Caller, Via, caller
+from photonlink.demo.data import Progress
 
 # Published figure for a quantum layer called through a cloud job stack; shown as published, never as measured.
 CLOUD_SECONDS_PER_DATAPOINT = 5.0
 ECHO_ROUNDS = 20_000
-
-Progress = Callable[[Iterable[int], str], Iterable[int]]
 
 
 def no_progress(rows: Iterable[int], _label: str) -> Iterable[int]:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Any
 
 import cudaq
 import numpy as np
 
 import photonlink as phl
 from photonlink.cudaq import device
-from photonlink.demo.data import Digits, Floats
+from photonlink.demo.data import Digits, Floats, Progress
 
 __all__ = ["CHUNK", "name", "through_a_kernel"]
 
 # Images per launch: a launch of a CUDA-Q kernel costs more than a datapoint.
 CHUNK = 32
-
-Progress = Callable[[range, str], Any]
 
 _kept: list[Floats] = []
 
