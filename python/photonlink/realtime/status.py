@@ -22,7 +22,6 @@ from typing import Final
 
 __all__ = [
     "BAD_LENGTH",
-    "DEVICE_CALL_CLIENT",
     "HANDLER",
     "HANDLER_RAISED",
     "OK",
@@ -88,19 +87,6 @@ PHOTONLINK: Final = StatusLayer(
         106: "id used for another request",
     },
 )
-
-DEVICE_CALL_CLIENT: Final = StatusLayer(
-    "device_call client",
-    {
-        1: "InvalidArgument",
-        2: "NotInitialized",
-        3: "CudaError",
-        4: "Timeout",
-        5: "ResponseTooLarge",
-        6: "RemoteError",
-    },
-)
-"""What CUDA-Q's own client gives a kernel; never on the wire, where the same numbers are a handler's."""
 
 
 def describe(status: int, layer: StatusLayer = HANDLER) -> str:
