@@ -87,7 +87,7 @@ std::shared_ptr<UdpSession> make_udp_session(const std::string& host, u16 port, 
                                              double stall_limit) {
     const py::gil_scoped_release unlocked;
     const transport::UdpSessionConfig config{
-        host, port, key, slots, output_size, max_counts, precision_of(precision), connect_timeout, stall_limit};
+        {output_size, max_counts, precision_of(precision)}, host, port, key, slots, connect_timeout, stall_limit};
     return {new UdpSession(std::move(encoding), config), WithoutGil{}};
 }
 
@@ -95,8 +95,8 @@ std::shared_ptr<ShmSession> make_session(const std::string& address, std::shared
                                          u64 output_size, u64 max_counts, const std::string& precision,
                                          double connect_timeout, double stall_limit) {
     const py::gil_scoped_release unlocked;
-    const transport::ShmSessionConfig config{output_size, max_counts, precision_of(precision), connect_timeout,
-                                             stall_limit};
+    const transport::ShmSessionConfig config{
+        {output_size, max_counts, precision_of(precision)}, connect_timeout, stall_limit};
     return {new ShmSession(address, std::move(encoding), config), WithoutGil{}};
 }
 

@@ -33,15 +33,7 @@ std::shared_ptr<WatchedClient> ShmSession::connect() const {
 }
 
 qsc::ClientConfig ShmSession::client_config(const ShmClient& port) const {
-    qsc::ClientConfig client;
-    client.key = port.session_key();
-    // The controller adds the high bits of the ids: it knows which range this port was given.
-    client.first_id = 0;
-    client.output_size = config_.output_size;
-    client.max_counts = config_.max_counts;
-    client.precision = config_.precision;
-    client.encoding = encoding_->view();
-    return client;
+    return qsc::client_config(port.session_key(), config_, encoding_->view());
 }
 
 std::shared_ptr<qsc::DevicePort> ShmSession::open_device_port() const {

@@ -50,15 +50,7 @@ UdpSession::~UdpSession() {
 }
 
 qsc::ClientConfig UdpSession::client_config() const {
-    qsc::ClientConfig client;
-    client.key = config_.key;
-    // The controller adds the high bits of the ids: it knows which range this client was given.
-    client.first_id = 0;
-    client.output_size = config_.output_size;
-    client.max_counts = config_.max_counts;
-    client.precision = config_.precision;
-    client.encoding = encoding_->view();
-    return client;
+    return qsc::client_config(config_.key, config_, encoding_->view());
 }
 
 std::shared_ptr<qsc::DevicePort> UdpSession::open_device_port(u32 slots) const {

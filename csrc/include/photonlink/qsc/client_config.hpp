@@ -8,15 +8,28 @@
 
 namespace photonlink::qsc {
 
-inline ClientConfig client_config(const SessionGrant& grant, const SessionOptions& options,
-                                  const EncodingView& encoding) {
+/// What a client in another process must be told about its session by the control plane.
+struct SessionTerms {
+    u64 output_size = 0;
+    u64 max_counts = 0;  // most distinct states in one report: min(shots, basis size)
+    optics::Precision precision = optics::Precision::Float64;
+};
+
+/// Datapoint ids begin at 0: the controller adds the high bits, since it knows which range the port was given.
+inline ClientConfig client_config(u64 key, const SessionTerms& terms, const EncodingView& encoding) {
     ClientConfig config;
-    config.key = grant.key;
-    config.output_size = grant.output_size;
-    config.max_counts = std::min<u64>(options.shots, grant.basis_size);
-    config.precision = options.precision;
+    config.key = key;
+    config.output_size = terms.output_size;
+    config.max_counts = terms.max_counts;
+    config.precision = terms.precision;
     config.encoding = encoding;
     return config;
+}
+
+inline ClientConfig client_config(const SessionGrant& grant, const SessionOptions& options,
+                                  const EncodingView& encoding) {
+    const u64 most_counts = std::min<u64>(options.shots, grant.basis_size);
+    return client_config(grant.key, {grant.output_size, most_counts, options.precision}, encoding);
 }
 
 }  // namespace photonlink::qsc

@@ -6,17 +6,14 @@
 
 #include "photonlink/encoding.hpp"
 #include "photonlink/link/fork.hpp"
-#include "photonlink/qsc/client.hpp"
+#include "photonlink/qsc/client_config.hpp"
 #include "photonlink/qsc/device_port.hpp"
 #include "photonlink/transport/watched_client.hpp"
 
 namespace photonlink::transport {
 
-/// What a client in another process must be told about its session by the control plane; the key comes with the port.
-struct ShmSessionConfig {
-    u64 output_size = 0;
-    u64 max_counts = 0;  // most distinct states in one report: min(shots, basis size)
-    optics::Precision precision = optics::Precision::Float64;
+/// The key comes with the port.
+struct ShmSessionConfig : qsc::SessionTerms {
     double connect_timeout_s = 5.0;
     double stall_limit_s = 2.0;  // silence of the controller after which it counts as lost
 };

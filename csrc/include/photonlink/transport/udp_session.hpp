@@ -7,20 +7,16 @@
 
 #include "photonlink/encoding.hpp"
 #include "photonlink/link/fork.hpp"
-#include "photonlink/qsc/client.hpp"
+#include "photonlink/qsc/client_config.hpp"
 #include "photonlink/qsc/device_port.hpp"
 
 namespace photonlink::transport {
 
-/// What a client must be told about its session by the control plane.
-struct UdpSessionConfig {
+struct UdpSessionConfig : qsc::SessionTerms {
     std::string host;  // IPv4 address in numbers
     u16 port = 0;
     u64 key = 0;
     u32 slots = 16;  // at most as many as the gateway was opened with
-    u64 output_size = 0;
-    u64 max_counts = 0;  // most distinct states in one report: min(shots, basis size)
-    optics::Precision precision = optics::Precision::Float64;
     double connect_timeout_s = 5.0;
     double stall_limit_s = 3.0;  // silence of the controller after which it counts as lost
 };
