@@ -23,6 +23,14 @@ def built(strategy=None, *, features=3, modes=4, scale=1.0, photons=2, dtype=tor
     return merlin.QuantumLayer(builder=builder, n_photons=photons, measurement_strategy=strategy, dtype=dtype).eval()
 
 
+def meshes():
+    """The builder of trainable meshes U and V around three scaled inputs."""
+    builder = merlin.CircuitBuilder(4)
+    builder.add_entangling_layer(name="U")
+    builder.add_angle_encoding([0, 1, 2], scale=0.8)
+    return builder.add_entangling_layer(name="V")
+
+
 def from_circuit(dtype=torch.float32):
     """Two prefixes of inputs, one of weights, in a circuit written by hand."""
     circuit = pcvl.Circuit(3)

@@ -7,6 +7,7 @@ import numpy as np
 import perceval as pcvl
 import pytest
 import torch
+from merlin_models import meshes
 from random_layers import random_case
 
 import photonlink as phl
@@ -59,13 +60,6 @@ def test_random_layers_agree(seed, dtype, exact, steep):
         assert own.dtype == dtype
         # A weight that another prefix took over has no gradient in MerLin, and one of zero here.
         assert (own - (0.0 if their is None else their)).abs().max() < steep
-
-
-def meshes(modes=4):
-    builder = merlin.CircuitBuilder(modes)
-    builder.add_entangling_layer(name="U")
-    builder.add_angle_encoding(list(range(modes - 1)), scale=0.8)
-    return builder.add_entangling_layer(name="V")
 
 
 def layer(**arguments):

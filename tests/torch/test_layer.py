@@ -5,6 +5,7 @@ import numpy as np
 import perceval as pcvl
 import pytest
 import torch
+from merlin_models import meshes
 
 import photonlink as phl
 from photonlink.errors import ProgramError, SessionClosed, TargetUnavailable
@@ -13,20 +14,13 @@ from photonlink.torch import QuantumLayer
 of, Space = merlin.MeasurementStrategy, merlin.ComputationSpace
 
 
-def builder(modes=4):
-    meshes = merlin.CircuitBuilder(modes)
-    meshes.add_entangling_layer(name="U")
-    meshes.add_angle_encoding(list(range(modes - 1)), scale=0.8)
-    return meshes.add_entangling_layer(name="V")
-
-
 def circuit():
-    return builder().to_pcvl_circuit()
+    return meshes().to_pcvl_circuit()
 
 
 PREFIXES = {"trainable_parameters": ["U", "V"], "input_parameters": ["px"]}
 DESCRIPTIONS = {
-    "builder": lambda: {"builder": builder()},
+    "builder": lambda: {"builder": meshes()},
     "circuit": lambda: {"circuit": circuit(), **PREFIXES},
     "experiment": lambda: {"experiment": pcvl.Experiment(circuit()), **PREFIXES},
 }
@@ -83,7 +77,7 @@ def test_noise_of_merlins_meaning():
 
 def test_noise_in_a_post_selected_space_keeps_events_with_all_photons():
     noise = phl.Noise(transmittance=0.8, indistinguishability=0.9)
-    layer = QuantumLayer(builder=builder(), n_photons=2, noise=noise, dtype=torch.float64)
+    layer = QuantumLayer(builder=meshes(), n_photons=2, noise=noise, dtype=torch.float64)
     x = torch.rand(3, 3, dtype=torch.float64)
     assert layer.program.noise == noise
     assert np.abs(layer(x).detach().numpy() - layer.program.simulate(x.numpy())).max() < 1e-12
@@ -91,7 +85,7 @@ def test_noise_in_a_post_selected_space_keeps_events_with_all_photons():
 
 
 def test_leading_dimensions_and_several_inputs():
-    layer = QuantumLayer(builder=builder(), n_photons=2)
+    layer = QuantumLayer(builder=meshes(), n_photons=2)
     x = torch.rand(2, 5, 3)
     y = layer(x)
     assert y.shape == (2, 5, 6)
@@ -104,7 +98,7 @@ def test_leading_dimensions_and_several_inputs():
 
 
 def test_results_do_not_depend_on_the_batch():
-    layer = QuantumLayer(builder=builder(), n_photons=2)
+    layer = QuantumLayer(builder=meshes(), n_photons=2)
     x = torch.rand(9, 3)
     y = layer(x)
     assert all(torch.equal(layer(row), expected) for row, expected in zip(x, y, strict=True))
@@ -149,7 +143,7 @@ def test_weights_that_another_prefix_took_over_have_no_gradient():
 
 
 def test_shots_sample():
-    layer = QuantumLayer(builder=builder(), n_photons=2, seed=3)
+    layer = QuantumLayer(builder=meshes(), n_photons=2, seed=3)
     x = torch.rand(6, 3)
     with torch.no_grad():
         exact, first, second = layer(x), layer(x, shots=1000), layer(x, shots=1000)
@@ -157,7 +151,7 @@ def test_shots_sample():
     assert not torch.equal(first, second)  # every call draws anew
     assert torch.allclose(first * 1000, (first * 1000).round(), atol=1e-3)
     assert (first - exact).abs().max() < 6 * 0.5 / 1000**0.5
-    again = QuantumLayer(builder=builder(), n_photons=2, seed=3)
+    again = QuantumLayer(builder=meshes(), n_photons=2, seed=3)
     again.load_state_dict(layer.state_dict())
     assert torch.equal(again(x, shots=1000), first)  # and a seed draws the same
     layer.close()
@@ -167,7 +161,7 @@ def test_shots_sample():
 @pytest.mark.parametrize("space", [Space.FOCK, Space.UNBUNCHED, Space.DUAL_RAIL])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-6)])
 def test_amplitudes_are_merlins(space, dtype, tolerance):
-    arguments = {"builder": builder(), "n_photons": 2, "measurement_strategy": of.amplitudes(space)}
+    arguments = {"builder": meshes(), "n_photons": 2, "measurement_strategy": of.amplitudes(space)}
     ours = QuantumLayer(**arguments, dtype=dtype)
     theirs = merlin.QuantumLayer(**arguments, dtype=torch.float64)
     x = torch.rand(2, 4, 3, dtype=dtype)
@@ -189,7 +183,7 @@ def test_amplitudes_are_merlins(space, dtype, tolerance):
 
 
 def test_a_session_serves_a_layer(photonlink_session):
-    trained = QuantumLayer(builder=builder(), n_photons=2)
+    trained = QuantumLayer(builder=meshes(), n_photons=2)
     x = torch.rand(4, 3)
     session = photonlink_session(trained.program, precision="float32")
     layer = QuantumLayer(session=session)
@@ -215,7 +209,7 @@ def test_a_sampled_session_serves_its_own_shots(photonlink_session):
 
 
 def test_targets_are_found_when_they_are_needed():
-    layer = QuantumLayer(builder=builder(), n_photons=2, target="no-such-target")
+    layer = QuantumLayer(builder=meshes(), n_photons=2, target="no-such-target")
     with pytest.raises(TargetUnavailable):
         layer(torch.rand(1, 3))
 
@@ -224,7 +218,7 @@ def test_targets_are_found_when_they_are_needed():
 
 
 def layer_with(**arguments):
-    return QuantumLayer(**{"builder": builder(), "n_photons": 2, **arguments})
+    return QuantumLayer(**{"builder": meshes(), "n_photons": 2, **arguments})
 
 
 def with_state():
@@ -257,7 +251,7 @@ def test_weights_may_be_computed():
 
 
 def memristive():
-    return builder().add_memristive_ps(0, lambda state, output: state + output[:, 0], 0.1)
+    return meshes().add_memristive_ps(0, lambda state, output: state + output[:, 0], 0.1)
 
 
 CONSTRUCTION = [
