@@ -106,14 +106,6 @@ def echo_sum(rounds: int) -> int:
     return total
 
 
-@cudaq.kernel
-def sum_only(rounds: int) -> int:
-    total = 0
-    for i in range(rounds):
-        total += i
-    return total
-
-
 @device.bind
 @cudaq.kernel
 def sample_photons(features: list[float]) -> int:
