@@ -72,11 +72,13 @@ ProgramSpec checked(ProgramSpec spec) {
 template <class Real>
 struct Worker {
     Worker(const ProgramSpec& spec, u32 lanes)
-        : interferometer(spec, lanes), sweep(spec, interferometer.occupation(), lanes, SweepResult::Amplitudes) {}
+        : interferometer(spec, lanes),
+          sweep(spec, interferometer.occupation(), lanes, SweepResult::Amplitudes),
+          targets(lanes) {}
 
     Interferometer interferometer;
     SlosSweep<Real> sweep;
-    std::vector<Real*> targets;
+    std::vector<Real*> targets;  // where each row of a block goes
 };
 
 template <class Real>
@@ -119,8 +121,8 @@ template <class Real>
 void AmplitudeSweep<Real>::run_block(Worker<Real>& worker, std::size_t rows, const double* phases,
                                      Real* amplitudes) const {
     const SlosKernels<Real>& kernels = kernels_for(rows);
-    worker.targets.clear();
-    for (std::size_t row = 0; row < rows; ++row) worker.targets.push_back(amplitudes + row * 2 * basis_size());
+    const std::size_t row_size = 2 * basis_size();
+    for (std::size_t row = 0; row < rows; ++row) worker.targets[row] = amplitudes + row * row_size;
     const u32 count = static_cast<u32>(rows);
     worker.sweep.run(kernels, worker.interferometer.compose(kernels, phases, count), worker.targets.data(), count);
 }
