@@ -2,6 +2,7 @@
 // join threads: those threads may be about to take it.
 #include <pybind11/stl.h>
 
+#include "arrays.hpp"
 #include "bind.hpp"
 #include "photonlink/qsc/ledger_file.hpp"
 #include "photonlink/qsc/local_session.hpp"
@@ -90,9 +91,7 @@ void bind_vocabulary(py::module_& module) {
             [](const qsc::SessionOptions& o) {
                 return o.precision == optics::Precision::Float32 ? "float32" : "float64";
             },
-            [](qsc::SessionOptions& o, const std::string& name) {
-                o.precision = name == "float32" ? optics::Precision::Float32 : optics::Precision::Float64;
-            })
+            [](qsc::SessionOptions& o, const std::string& name) { o.precision = precision_of(name); })
         .def_readwrite("clock", &qsc::SessionOptions::clock)
         .def_readwrite("timing", &qsc::SessionOptions::timing)
         .def_readwrite("token_budget", &qsc::SessionOptions::token_budget)

@@ -1,4 +1,5 @@
 // Sessions across processes, over shared memory or UDP: the controller's side and the client's side.
+#include "arrays.hpp"
 #include "bind.hpp"
 #include "photonlink/qsc/client_config.hpp"
 #include "photonlink/qsc/local_session.hpp"
@@ -75,10 +76,6 @@ py::dict gateway_counts(const Gateway& gateway) {
     result["refused"] = counts.refused;
     result["repeated"] = counts.repeated;
     return result;
-}
-
-optics::Precision precision_of(const std::string& name) {
-    return name == "float32" ? optics::Precision::Float32 : optics::Precision::Float64;
 }
 
 std::shared_ptr<UdpSession> make_udp_session(const std::string& host, u16 port, u64 key,
