@@ -45,8 +45,10 @@ int main(int count, char** arguments) {
     }
     // The service's slots have 256 bytes; a call may take a second.
     const auto port = static_cast<std::uint16_t>(std::atoi(arguments[2]));
-    if (photonlink_device_open_udp(kDevice, arguments[1], port, 256, 1'000'000'000) != PHOTONLINK_DEVICE_OK)
-        return explain("no link");
+    if (photonlink_device_open_udp(kDevice, arguments[1], port, 256, 1'000'000'000) != PHOTONLINK_DEVICE_OK) {
+        std::fprintf(stderr, "no link to %s:%s: is the host known?\n", arguments[1], arguments[2]);
+        return 1;
+    }
     try {
         int ones = 0;
         for (const bool one : cudaq::run(100, photonic_coin, 0.3)) ones += one ? 1 : 0;
