@@ -6,6 +6,7 @@
 #include <atomic>
 #include <functional>
 #include <mutex>
+#include <utility>
 
 #include "photonlink/platform.hpp"
 
@@ -31,7 +32,8 @@ class UdpCarrier {
     /// Whether the dispatcher had a turn lately. Relaxed, as all here outside the mutex: nothing depends on it but who
     /// tries next.
     bool is_dispatched() const {
-        return platform::clock_ns() - dispatched_ns_.load(std::memory_order_relaxed) < kAwayNs;
+        const u64 last_ns = dispatched_ns_.load(std::memory_order_relaxed);  // before the clock, which is then later
+        return platform::clock_ns() - last_ns < kAwayNs;
     }
 
     /// Held by everybody else while they touch the gateway.
@@ -54,6 +56,8 @@ class UdpCarrier {
     void let_go() { turn_ = nullptr; }
 
   private:
+    // Taken before the controller's lock, under which a new client is attached; the controller calls nothing of a
+    // gateway while it holds its own.
     std::mutex mutex_;
     std::function<bool()> turn_;  // guarded by mutex_
     std::atomic<u32> wanted_{0};

@@ -12,16 +12,17 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "photonlink/wire/datagram.hpp"
+
 namespace photonlink::transport {
 
 namespace {
 
-constexpr u32 kMostSlotBytes = 65507;  // of a datagram over IPv4
-
 u32 checked_slot(u32 slot_bytes) {
-    if (slot_bytes < wire::kHeaderBytes || slot_bytes > kMostSlotBytes)
+    if (slot_bytes < wire::kHeaderBytes || slot_bytes > wire::kMaxDatagramBytes)
         throw std::invalid_argument("a slot of " + std::to_string(slot_bytes) + " bytes: expected " +
-                                    std::to_string(wire::kHeaderBytes) + " to " + std::to_string(kMostSlotBytes));
+                                    std::to_string(wire::kHeaderBytes) + " to " +
+                                    std::to_string(wire::kMaxDatagramBytes));
     return slot_bytes;
 }
 

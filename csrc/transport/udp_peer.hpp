@@ -1,5 +1,6 @@
 // One client of a gateway: its port into the controller, what it sent, and the answers that it may ask for again.
-// Private to transport/. The gateway's thread alone works on it; only alive() is asked from elsewhere.
+// Private to transport/. Whoever has the gateway's carrier works on it, one at a time; only alive() is asked from
+// elsewhere.
 #pragma once
 
 #include <atomic>
@@ -13,7 +14,7 @@
 
 namespace photonlink::transport {
 
-/// A count that one thread writes. Relaxed: it carries nothing with it.
+/// A count with one writer at a time, whom the carrier's mutex orders. Relaxed: readers take nothing else from it.
 inline void count_up(std::atomic<u64>& counter) {
     counter.store(counter.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }

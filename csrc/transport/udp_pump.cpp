@@ -162,8 +162,8 @@ void UdpPump::take_pong(const wire::ResponseHeader& header) {
     if (!read_pong(header, in_.data(), &pong)) return;
     if (pong.word(wire::PingWord::Serving) != 1) {
         // Another session's key, or none: ours ended while we were not heard, and nobody knows any more why.
-        const u64 reason = pong.word(wire::PingWord::EndReason);
         if (end_reason_ != 0) return;
+        const u64 reason = pong.word(wire::PingWord::EndReason);
         last_answers_ns_ = platform::clock_ns() + kLastAnswersNs;
         end_reason_ = reason != 0 ? reason : static_cast<u64>(qsc::EndReason::ClientLost);
         return;

@@ -42,7 +42,7 @@ typedef struct photonlink_device_call {
     uint64_t response_bytes; /* in: what the caller expects, exactly; out: what came */
 
     /* Filled in by the link when it fails, for whoever reads the error. */
-    uint32_t call_status;  /* photonlink::CallStatus */
+    uint32_t call_status;  /* photonlink::CallStatus of a session's call; 0 from links without a session */
     int32_t remote_status; /* status word of the answer, if there was one */
     uint32_t request_id;
     uint64_t close_reason;

@@ -17,7 +17,8 @@ struct PortAttachment {
     std::function<bool()> alive;
     /// Carries what comes from far away into the port, and answers out of it: called by the dispatcher between its
     /// other work, so that no second thread stands between a datagram and its answer. True if it did something. It must
-    /// not wait and not throw. Empty: the client writes into the port itself.
+    /// not throw, nor wait for what waits for the dispatcher; it may attach a port. Empty: the client writes into the
+    /// port itself.
     std::function<bool()> carry;
     /// Datapoint ids of this port start near here. Empty: in the session's next free range, which the port takes with
     /// its first datapoint, so that whoever calls first gets the ids from 0 on.
