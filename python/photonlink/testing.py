@@ -104,7 +104,8 @@ def photonlink_faulty() -> Iterator[FaultyFactory]:
     - ``"dead"``: the controller's thread dies when it reaches datapoint `at`.
 
     Until the test ends, every reservation of target "sim" in this process uses the controller, so that the code under
-    test need not know of it.
+    test need not know of it. Not those of code that brings a controller of its own: torch layers, offloaded models,
+    quantum kernels, CUDA-Q targets.
     """
     from photonlink.controller import Controller, installed
 
