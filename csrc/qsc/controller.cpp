@@ -85,8 +85,8 @@ SessionGrant Controller::Impl::reserve(std::shared_ptr<const optics::ProgramSpec
 
 void Controller::Impl::take_reservation(const SessionOptions& options) {
     Lock lock(mutex_);
-    // A session whose dispatcher has just died is about to be folded: wait for that rather than call it busy.
-    const auto settled = [this] { return !session_ || !session_->dispatcher || !session_->dispatcher->ended(); };
+    // A session whose dispatcher has closed its ports is about to be folded: wait for that rather than call it busy.
+    const auto settled = [this] { return !session_ || !session_->dispatcher || !session_->dispatcher->ending(); };
     changed_.wait_for(lock, std::chrono::seconds(1), settled);
     require_usable();
     refuse_busy();

@@ -72,6 +72,8 @@ void Dispatcher::run() {
         set_error("the processor threw something that is no std::exception");
     }
     look_around();  // ports attached meanwhile are closed too
+    // Carried to clients by the release with which their port is closed; a client that has seen that may reserve.
+    ending_.store(true, std::memory_order_release);  // pairs with ending()
     close_ports(end_reason_);
     ended_.store(true, std::memory_order_release);  // pairs with ended()
     on_end_();

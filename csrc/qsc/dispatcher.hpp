@@ -45,6 +45,8 @@ class Dispatcher {
     /// Nobody will ever wait for the thread: this object must then stay as long as the process.
     void let_go() { thread_.detach(); }
 
+    /// Its ports are closed, or are about to be: true for whoever has seen one of them closed by it.
+    bool ending() const { return ending_.load(std::memory_order_acquire); }
     bool ended() const { return ended_.load(std::memory_order_acquire); }
     /// After ended(): the reason of stop(), or DispatcherDied.
     EndReason end_reason() const { return end_reason_; }
@@ -99,6 +101,7 @@ class Dispatcher {
     std::atomic<bool> attention_{false};
     std::atomic<EndReason> stop_{EndReason::None};
     std::atomic<u64> stop_ns_{0};
+    std::atomic<bool> ending_{false};
     std::atomic<bool> ended_{false};
     std::atomic<bool> acquiring_{false};
     alignas(kCacheLine) std::atomic<u64> turns_{0};
