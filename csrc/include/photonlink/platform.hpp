@@ -163,6 +163,16 @@ PHL_HD u64 fetch_add_relaxed_domain(u64* word, u64 value) {
 #endif
 }
 
+PHL_HD u32 fetch_add_relaxed_domain(u32* word, u32 value) {
+#if PHL_DEVICE_CODE
+    u32 before;
+    asm volatile("atom.relaxed.gpu.global.add.u32 %0, [%1], %2;" : "=r"(before) : "l"(word), "r"(value) : "memory");
+    return before;
+#else
+    return __atomic_fetch_add(word, value, __ATOMIC_RELAXED);
+#endif
+}
+
 /// Counter inside one domain that also hands on everything done before it to whoever counts after it.
 template <int Site>
 PHL_HD u64 fetch_add_ordered_domain(u64* word, u64 value) {
@@ -202,6 +212,13 @@ PHL_HD double round_down(double value) {
 #else
     return __builtin_floor(value);
 #endif
+}
+
+PHL_HD double quiet_nan() {
+    const u64 bits = 0x7FF8000000000000ULL;
+    double value;
+    copy_fixed<sizeof value>(&value, &bits);
+    return value;
 }
 
 /// a * b, rounded on its own: a device compiler would fuse it with a following sum and give other bits than the host.

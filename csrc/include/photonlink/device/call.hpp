@@ -32,13 +32,7 @@ PHL_HD bool fits(const Link& link) {
     return link.version == kLinkVersion && link.result_bytes == sizeof(Out);
 }
 
-/// What stands in for a result that did not come.
-PHL_HD double quiet_nan() {
-    const u64 bits = 0x7FF8000000000000ULL;
-    double value;
-    platform::copy_fixed<sizeof value>(&value, &bits);
-    return value;
-}
+using platform::quiet_nan;  // stands in for a result that did not come
 
 /// The moment `span_ns` from now, or never if that is beyond the clock's end.
 PHL_HD u64 deadline_after(u64 span_ns) {

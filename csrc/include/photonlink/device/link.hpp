@@ -73,19 +73,20 @@ PHL_HD u64 take_ids(const Link& link, u64 count) {
 
 /// Leaves `failure` for the host, unless an earlier one still waits there or somebody else is leaving one right now:
 /// the first failure is the one that explains the others. Never waits.
-PHL_HD void latch_failure(const Link& link, const Failure& failure) {
-    Words& words = *link.words;
+PHL_HD void latch_failure(Words& words, Latch* latch, const Failure& failure) {
     platform::fetch_add_relaxed_domain(&words.failed_rows, 1);
     if (!platform::compare_swap_acquire_domain<site::kLatchClaim>(&words.latching, 0, 1)) return;
     // The host has finished reading the last failure once it says so.
-    const u64 seen = platform::load_acquire_system<site::kLatchSeenLoad>(&link.latch->acknowledged);
+    const u64 seen = platform::load_acquire_system<site::kLatchSeenLoad>(&latch->acknowledged);
     if (seen == words.latched) {
-        link.latch->failure = failure;
+        latch->failure = failure;
         words.latched = seen + 1;
-        platform::store_release_system<site::kLatchStore>(&link.latch->published, seen + 1);
+        platform::store_release_system<site::kLatchStore>(&latch->published, seen + 1);
     }
     platform::store_release_domain<site::kLatchFree>(&words.latching, 0);
 }
+
+PHL_HD void latch_failure(const Link& link, const Failure& failure) { latch_failure(*link.words, link.latch, failure); }
 
 /// The host's side: true, and the failure, if one waits. One thread at a time.
 PHL_HD bool take_failure(Latch* latch, Failure* failure) {

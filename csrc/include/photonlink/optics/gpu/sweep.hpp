@@ -160,6 +160,7 @@ struct Sweep {
     void* weights;      // [column][mode][row]: Pair<Real>, or Real without interference
     Real* real_column;  // [mode][row]: the last photon's
     void* values[2];
+    u64 most_states[2];  // of the levels that lie there
 
     template <class Value>
     PHL_HD Value* level_values(u32 level) const {
@@ -172,16 +173,6 @@ struct Sweep {
     }
     PHL_HD bool is_real(u32 photon) const { return photon_column[photon] == photon_column[photons - 1]; }
 };
-
-/// Level 0, the vacuum.
-template <class Real>
-PHL_HD void start_levels(const Sweep<Real>& sweep, u64 first, u64 stride) {
-    for (u64 row = first; row < sweep.rows; row += stride)
-        if (sweep.interference)
-            sweep.template level_values<Pair<Real>>(0)[row] = {Real{1}, Real{0}};
-        else
-            sweep.template level_values<Real>(0)[row] = Real{1};
-}
 
 /// Level `k`, 1 to photons - 1, from the one below.
 template <class Real>

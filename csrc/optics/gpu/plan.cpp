@@ -1,0 +1,202 @@
+#include "photonlink/optics/gpu/plan.hpp"
+
+#include <algorithm>
+
+#include "photonlink/optics/basis.hpp"
+#include "photonlink/optics/closed_forms.hpp"
+#include "photonlink/optics/noise_simulator.hpp"
+#include "photonlink/optics/simulator.hpp"
+#include "photonlink/optics/sweep_columns.hpp"
+
+namespace photonlink::optics::gpu {
+namespace {
+
+constexpr u64 kStatesPerPart = 64;
+constexpr u64 kMostParts = 4096;      // one thread adds up an output's parts
+constexpr u64 kMostSums = 64 * 1024;  // parts of all outputs: enough for every thread of a GPU
+
+u32 parts_of(u64 outputs, u64 states_per_output) {
+    const u64 wanted = (states_per_output + kStatesPerPart - 1) / kStatesPerPart;
+    const u64 most = std::min(kMostParts, std::max<u64>(1, kMostSums / outputs));
+    return static_cast<u32>(std::clamp<u64>(wanted, 1, most));
+}
+
+Gather gather_of(const ReadoutSpec& readout) {
+    switch (readout.kind) {
+        case ReadoutKind::Probabilities:
+            if (readout.grouping == Grouping::None) return Gather::States;
+            return readout.grouping == Grouping::Lex ? Gather::LexGroups : Gather::ModGroups;
+        case ReadoutKind::ClickPatterns:
+            return readout.space == Space::Fock ? Gather::Lists : Gather::States;
+        default:
+            return Gather::Occupation;
+    }
+}
+
+u64 sum_of(std::initializer_list<u64> terms) {
+    u64 sum = 0;
+    for (const u64 term : terms) sum = saturating_add(sum, term);
+    return sum;
+}
+
+}  // namespace
+
+void check_gpu_program(const ProgramSpec& spec, u32 shots) {
+    check_spec(spec);
+    if (is_noisy(spec))
+        throw ProgramError(
+            "the GPU simulator executes programs without noise, and this one has some; use target 'sim'");
+    if (spec.readout.kind == ReadoutKind::Samples)
+        throw ProgramError(
+            "a samples readout has no fixed size, which results in GPU memory need; use another readout "
+            "with shots, or target 'sim'");
+    if (shots == 0 && has_closed_form(spec)) return;
+    if (!SlosTables::can_number(spec.readout.space, spec.modes, spec.photons()))
+        throw ProgramError("the " + std::string(space_name(spec.readout.space)) + " space of " +
+                           std::to_string(spec.photons()) + " photons in " + std::to_string(spec.modes) +
+                           " modes has more states than the 2^32 that a simulation can number; use fewer of both");
+}
+
+PhotonOrder::PhotonOrder(const ProgramSpec& spec) {
+    const SweepColumns<double> columns(spec, InputColumns(spec).occupation, 1);
+    for (u32 photon = 0; photon < spec.photons(); ++photon) column.push_back(columns.input_column(photon));
+    scale = columns.scale();
+}
+
+Plan::Plan(const ProgramSpec& program, Precision real, u32 kept_samples)
+    : spec(&program),
+      precision(real),
+      shots(kept_samples),
+      closed_form(kept_samples == 0 && has_closed_form(program)),
+      post_selected(program.readout.space != Space::Fock),
+      states(state_count(program.readout.space, program.modes, program.photons())) {
+    plan_readout();
+    if (!closed_form) plan_tasks();
+}
+
+void Plan::plan_readout() {
+    readout.gather = gather_of(spec->readout);
+    readout.clicks = spec->readout.kind == ReadoutKind::ClickProbabilities;
+    readout.outputs = static_cast<u32>(output_size(*spec));
+    readout.states = states;
+    readout.bucket = (states + readout.outputs - 1) / std::max<u64>(readout.outputs, 1);
+    readout.parts = closed_form ? 0 : 1;
+    if (readout.gather == Gather::LexGroups || readout.gather == Gather::ModGroups)
+        readout.parts = parts_of(readout.outputs, readout.bucket);
+    if (readout.gather == Gather::Occupation && !closed_form) readout.parts = parts_of(readout.outputs, states);
+}
+
+void Plan::add_masses() {
+    for (const TaskKind kind : {TaskKind::Leaves, TaskKind::Branches, TaskKind::RunUp}) tasks.push_back({kind, 0});
+}
+
+void Plan::plan_tasks() {
+    const bool single = readout.gather == Gather::States;
+    const auto add = [this](TaskKind kind) { tasks.push_back({kind, 0}); };
+    for (u32 k = 1; k < spec->photons(); ++k) tasks.push_back({TaskKind::Level, k});
+    stored_in_results = single && shots == 0;
+    stored = shots > 0 || readout.gather == Gather::Occupation;
+    source = shots > 0 ? Source::Counts : stored ? Source::Distribution : Source::Sweep;
+    sum_totals = !stored && !single;
+    if (stored || stored_in_results) add(TaskKind::Store);
+    if (!sum_totals && (post_selected || shots > 0)) add_masses();
+    if (shots > 0) {
+        add(TaskKind::ClearCounts);
+        add(TaskKind::Draw);
+    }
+    if (!single) {
+        add(TaskKind::Parts);
+        add(TaskKind::Totals);
+    }
+    if (sum_totals && post_selected) add_masses();
+    if (!single || shots > 0 || post_selected) add(TaskKind::Publish);
+}
+
+u64 Plan::masses() const { return sum_totals ? readout.outputs : states; }
+
+u64 Plan::readout_bytes() const {
+    if (readout.gather == Gather::Lists)
+        return saturating_add(saturating_mul(states, sizeof(u32)), (readout.outputs + u64{1}) * sizeof(u32));
+    if (readout.gather != Gather::Occupation) return 0;
+    return saturating_add(readout.outputs * sizeof(OutputModes), closed_form ? 0 : saturating_mul(states, spec->modes));
+}
+
+u64 Plan::table_bytes() const {
+    const u64 modes = spec->modes, matrices = spec->interferometers.size();
+    const u64 circuit = matrices * modes * modes * sizeof(Complex64) +
+                        (matrices * modes + spec->phases.size() + 2 * modes + 1) * sizeof(u32);
+    if (closed_form) return saturating_add(circuit, readout_bytes());
+    return sum_of(
+        {circuit, readout_bytes(), SlosTables::predict_bytes(spec->readout.space, spec->modes, spec->photons()),
+         predict_level_bytes(spec->readout.space, spec->modes, spec->photons()), tasks.size() * sizeof(Task)});
+}
+
+u64 Plan::row_bytes() const {
+    const u64 real = precision == Precision::Float32 ? sizeof(float) : sizeof(double);
+    const u64 elements = u64{spec->modes} * occupied_modes(*spec);
+    const u64 composing = spec->phases.size() * sizeof(double) + 2 * elements * sizeof(Complex64) + sizeof(u32);
+    if (closed_form) return composing;
+    const u64 value = spec->interference ? 2 * real : real;
+    const u64 levels = saturating_add(level_buffer_states(*spec, 0), level_buffer_states(*spec, 1));
+    const u64 outputs = saturating_mul(readout.outputs, (readout.parts + u64{1}) * sizeof(double));
+    return sum_of({composing, saturating_mul(levels, value), elements * value, spec->modes * real,
+                   (Masses::leaf_count(masses()) + Masses::branch_count(masses())) * sizeof(double),
+                   stored ? saturating_mul(states, real) : 0, shots > 0 ? saturating_mul(states, sizeof(u32)) : 0,
+                   outputs});
+}
+
+CircuitTables::CircuitTables(const ProgramSpec& spec) : inputs(spec) {
+    for (u32 i = 0; i < spec.modes; ++i)
+        for (const u32 mode : inputs.modes) {
+            const Complex element = spec.interferometers[0][std::size_t{i} * spec.modes + mode];
+            first.push_back({element.real(), element.imag()});
+        }
+    for (std::size_t layer = 1; layer < spec.interferometers.size(); ++layer)
+        for (const Complex element : spec.interferometers[layer]) matrices.push_back({element.real(), element.imag()});
+    site_begin.push_back(0);
+    for (u32 layer = 0; layer + 1 < spec.interferometers.size(); ++layer)
+        for (u32 mode = 0; mode < spec.modes; ++mode) {
+            for (u32 phase = 0; phase < spec.phases.size(); ++phase)
+                if (spec.phases[phase].layer == layer && spec.phases[phase].mode == mode) site_phase.push_back(phase);
+            site_begin.push_back(static_cast<u32>(site_phase.size()));
+        }
+}
+
+namespace {
+
+std::vector<OutputModes> output_modes(const ProgramSpec& spec) {
+    std::vector<OutputModes> modes;
+    for (u32 i = 0; i < spec.modes; ++i) {
+        if (spec.readout.kind != ReadoutKind::Correlators) modes.push_back({i, kNoMode});
+        for (u32 j = i + 1; spec.readout.kind == ReadoutKind::Correlators && j < spec.modes; ++j)
+            modes.push_back({i, j});
+    }
+    return modes;
+}
+
+}  // namespace
+
+ReadoutTables::ReadoutTables(const ProgramSpec& spec, const Readout& readout) {
+    if (readout.gather == Gather::Occupation) modes = output_modes(spec);
+    const bool lists = readout.gather == Gather::Lists;
+    const bool occupied = readout.gather == Gather::Occupation && readout.parts > 0;
+    if (!lists && !occupied) return;
+    std::vector<u32> pattern;
+    if (occupied) occupation.resize(readout.states * spec.modes);
+    u64 index = 0;
+    walk_prefixes(spec.readout.space, spec.modes, spec.photons(), spec.modes, [&](const u8* state, u32) {
+        if (lists) pattern.push_back(static_cast<u32>(click_pattern_rank(spec.modes, spec.photons(), state)));
+        for (u32 mode = 0; occupied && mode < spec.modes; ++mode)
+            occupation[mode * readout.states + index] = state[mode];
+        ++index;
+    });
+    if (!lists) return;
+    list_begin.assign(readout.outputs + 1u, 0);
+    for (const u32 output : pattern) ++list_begin[output + 1u];
+    for (u32 output = 0; output < readout.outputs; ++output) list_begin[output + 1u] += list_begin[output];
+    list.resize(pattern.size());
+    std::vector<u32> next(list_begin.begin(), list_begin.end() - 1);
+    for (u32 state = 0; state < pattern.size(); ++state) list[next[pattern[state]]++] = state;
+}
+
+}  // namespace photonlink::optics::gpu
