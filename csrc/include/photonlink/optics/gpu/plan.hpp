@@ -126,6 +126,13 @@ Sweep<Real> take_sweep(const ProgramSpec& spec, const LevelTable* levels, u32 ro
     return sweep;
 }
 
+/// Probability of a space of so many states that rounding alone may produce.
+template <class Real>
+double least_kept(const ProgramSpec& spec, u64 states) {
+    const double noise = spec.photons() * (sizeof(Real) == sizeof(float) ? 0x1p-23 : 0x1p-52);
+    return static_cast<double>(states) * noise * noise;
+}
+
 /// A job for tiles of up to `rows` rows; results, ids and the number of rows are for each tile to fill in.
 template <class Real, class Memory>
 Job<Real> take_job(const Plan& plan, u32 rows, Memory& memory) {
@@ -141,8 +148,7 @@ Job<Real> take_job(const Plan& plan, u32 rows, Memory& memory) {
     job.source = plan.source;
     job.sum_totals = plan.sum_totals;
     job.stored_in_results = plan.stored_in_results;
-    const double noise = spec.photons() * (sizeof(Real) == sizeof(float) ? 0x1p-23 : 0x1p-52);
-    job.least_kept = static_cast<double>(plan.states) * noise * noise;
+    job.least_kept = least_kept<Real>(spec, plan.states);
     job.masses.values = plan.sum_totals ? plan.readout.outputs : plan.states;
     job.masses.leaves = memory.template take<double>(Masses::leaf_count(job.masses.values) * rows);
     job.masses.branches = memory.template take<double>(Masses::branch_count(job.masses.values) * rows);
