@@ -14,6 +14,7 @@ void bind_optics(pybind11::module_& module);
 void bind_amplitudes(pybind11::module_& module);
 void bind_gradients(pybind11::module_& module);
 void bind_link(pybind11::module_& module);
+void bind_processor(pybind11::module_& module);
 void bind_qsc(pybind11::module_& module);
 void bind_device_port(pybind11::module_& module);
 void bind_transport(pybind11::module_& module);

@@ -10,6 +10,7 @@ PYBIND11_MODULE(_core, module) {
     photonlink::bind::bind_gradients(module);
     photonlink::bind::bind_link(module);
     photonlink::bind::bind_device_port(module);
+    photonlink::bind::bind_processor(module);
     photonlink::bind::bind_qsc(module);
     photonlink::bind::bind_transport(module);
     photonlink::bind::bind_device_call(module);

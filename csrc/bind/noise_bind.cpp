@@ -45,7 +45,19 @@ void bind_noise_spec(py::module_& module) {
     py::class_<NoiseSpec>(module, "NoiseSpec")
         .def(py::init(&make_noise), py::arg("brightness"), py::arg("transmittance"), py::arg("indistinguishability"),
              py::arg("g2"), py::arg("g2_distinguishable"), py::arg("phase_imprecision"), py::arg("phase_errors"),
-             py::arg("threshold_detectors"), py::arg("min_detected"));
+             py::arg("threshold_detectors"), py::arg("min_detected"))
+        .def_readonly("brightness", &NoiseSpec::brightness)
+        .def_readonly("transmittance", &NoiseSpec::transmittance)
+        .def_readonly("indistinguishability", &NoiseSpec::indistinguishability)
+        .def_readonly("g2", &NoiseSpec::g2)
+        .def_readonly("g2_distinguishable", &NoiseSpec::g2_distinguishable)
+        .def_readonly("phase_imprecision", &NoiseSpec::phase_imprecision)
+        .def_property_readonly("phase_errors", [](const NoiseSpec& noise) { return to_array(noise.phase_errors); })
+        .def_property_readonly("threshold_detectors",
+                               [](const NoiseSpec& noise) { return noise.detectors == Detectors::Threshold; })
+        .def_property_readonly("min_detected", [](const NoiseSpec& noise) {
+            return noise.min_detected == kAllPhotons ? std::nullopt : std::optional<u32>(noise.min_detected);
+        });
 }
 
 void bind_noise(py::module_& module) {

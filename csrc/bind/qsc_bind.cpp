@@ -4,6 +4,7 @@
 
 #include "arrays.hpp"
 #include "bind.hpp"
+#include "photonlink/qsc/driver.hpp"
 #include "photonlink/qsc/ledger_file.hpp"
 #include "photonlink/qsc/local_session.hpp"
 #include "session_calls.hpp"
@@ -21,14 +22,17 @@ using qsc::LocalSession;
 
 std::shared_ptr<Controller> make_controller(std::size_t memory_limit, bool busy, std::optional<u64> mute_from,
                                             std::optional<u64> die_at, double drain_s, const std::string& name,
-                                            std::optional<std::shared_ptr<qsc::FileLedger>> ledger, u64 first_session) {
+                                            std::optional<std::shared_ptr<qsc::FileLedger>> ledger, u64 first_session,
+                                            std::optional<std::shared_ptr<qsc::DriverDesk>> driver) {
     qsc::ControllerOptions options;
     options.name = name;
     options.ledger = ledger.value_or(nullptr);
     options.first_session = first_session;
     options.dispatcher.drain_s = drain_s;
     options.dispatcher.faults = qsc::Faults{busy, mute_from, die_at};
-    return {new Controller(qsc::make_native_processor(memory_limit), options), WithoutGil{}};
+    std::unique_ptr<qsc::Processor> processor = driver ? qsc::make_driver_processor(std::move(*driver), memory_limit)
+                                                       : qsc::make_native_processor(memory_limit);
+    return {new Controller(std::move(processor), options), WithoutGil{}};
 }
 
 std::shared_ptr<LocalSession> make_session(std::shared_ptr<Controller> controller,
@@ -113,6 +117,8 @@ void bind_vocabulary(py::module_& module) {
         .def_property_readonly("simulated", [](const qsc::Status& s) { return s.processor.simulated; })
         .def_property_readonly("threads", [](const qsc::Status& s) { return s.processor.threads; })
         .def_property_readonly("sampler", [](const qsc::Status& s) { return s.processor.sampler; })
+        .def_property_readonly("datapoint_timeout_s",
+                               [](const qsc::Status& s) { return s.processor.datapoint_timeout_s; })
         .def_readonly("name", &qsc::Status::name)
         .def_readonly("session", &qsc::Status::session)
         .def_readonly("digest", &qsc::Status::digest)
@@ -175,10 +181,12 @@ void bind_qsc(py::module_& module) {
              py::arg("timeout") = py::none(), py::arg("row_timeout") = py::none(), py::arg("in_flight") = 0,
              py::arg("cancel") = py::none());
 
-    py::class_<Controller, std::shared_ptr<Controller>>(module, "Controller", "Controller of the native simulator.")
+    py::class_<Controller, std::shared_ptr<Controller>>(
+        module, "Controller", "Controller of the native simulator, or of a driver's processor.")
         .def(py::init(&make_controller), py::arg("memory_limit"), py::kw_only(), py::arg("busy") = false,
              py::arg("mute_from") = py::none(), py::arg("die_at") = py::none(), py::arg("drain_s") = 0.25,
-             py::arg("name") = "sim", py::arg("ledger") = py::none(), py::arg("first_session") = 1)
+             py::arg("name") = "sim", py::arg("ledger") = py::none(), py::arg("first_session") = 1,
+             py::arg("driver") = py::none())
         .def(
             "reserve",
             [](Controller& controller, const std::shared_ptr<optics::ProgramSpec>& program,

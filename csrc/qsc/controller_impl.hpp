@@ -2,6 +2,7 @@
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <thread>
 
@@ -64,6 +65,7 @@ class Controller::Impl {
     void end_session(Lock& lock, EndReason reason);
     EndReason finish_dispatcher(Lock& lock, EndReason reason);
     bool finish_stuck(Lock& lock);
+    bool wait_patiently(Lock& lock, const std::function<bool()>& back);
     std::chrono::duration<double> patience() const;
     void enter_error(const std::string& cause);
 

@@ -57,7 +57,7 @@ EndReason Controller::Impl::finish_dispatcher(Lock& lock, EndReason reason) {
     if (!session_->dispatcher) return reason;
     Dispatcher& dispatcher = *session_->dispatcher;
     dispatcher.stop(reason);
-    if (!changed_.wait_for(lock, patience(), [&dispatcher] { return dispatcher.ended(); })) {
+    if (!wait_patiently(lock, [&dispatcher] { return dispatcher.ended(); })) {
         for (const auto& port : session_->ports) port->server.close(static_cast<u64>(EndReason::ProcessorHung));
         stuck_ = std::move(session_->dispatcher);
         enter_error("the processor did not come back within " + std::to_string(patience().count()) + " s of a stop");
@@ -71,6 +71,18 @@ EndReason Controller::Impl::finish_dispatcher(Lock& lock, EndReason reason) {
     finished.reset();
     lock.lock();
     return reason;
+}
+
+/// Gives a processor that is at something its time, then asks it to give up. False if it does not come back.
+bool Controller::Impl::wait_patiently(Lock& lock, const std::function<bool()>& back) {
+    constexpr std::chrono::milliseconds kBetweenInterrupts{50};
+    if (changed_.wait_for(lock, std::chrono::duration<double>(options_.drain_s), back)) return true;
+    const u64 end_ns = platform::clock_ns() + to_ns(options_.processor_grace_s);
+    do {
+        processor_->interrupt();  // again and again: the one before may have come between two datapoints
+        if (changed_.wait_for(lock, kBetweenInterrupts, back)) return true;
+    } while (platform::clock_ns() < end_ns);
+    return false;
 }
 
 std::chrono::duration<double> Controller::Impl::patience() const {
@@ -111,8 +123,8 @@ bool Controller::Impl::shutdown() {
         Lock lock(mutex_);
         shut_down_ = true;
         changed_.notify_all();
-        const auto wait = left_behind_ ? std::chrono::duration<double>(0) : patience();
-        const bool loading = !changed_.wait_for(lock, wait, [this] { return state_ != State::Reserved; });
+        const auto loaded = [this] { return state_ != State::Reserved; };
+        const bool loading = !(left_behind_ ? loaded() : wait_patiently(lock, loaded));
         if (session_) end_session(lock, EndReason::Shutdown);
         const bool left = loading || !finish_stuck(lock);
         if (left && !left_behind_)

@@ -24,7 +24,7 @@ from photonlink.doctor import doctor
 from photonlink.targets import Target, targets
 
 if TYPE_CHECKING:
-    from photonlink import cuda, errors, gradients, presets, realtime
+    from photonlink import cuda, errors, gradients, presets, processors, realtime
     from photonlink._amplitudes import AmplitudeSimulator, amplitudes
     from photonlink._include import get_include
     from photonlink.controller import Controller
@@ -61,6 +61,7 @@ __all__ = [
     "gradients",
     "preset",
     "presets",
+    "processors",
     "realtime",
     "reserve",
     "targets",
@@ -84,7 +85,7 @@ _HOME = {
     "preset": "presets",
     "reserve": "reservation",
 }
-_MODULES = ("cuda", "errors", "gradients", "presets", "realtime")
+_MODULES = ("cuda", "errors", "gradients", "presets", "processors", "realtime")
 
 
 def __getattr__(name: str) -> Any:

@@ -24,11 +24,13 @@ __all__: list[str] = [
     "DevicePort",
     "Differentiator",
     "DlpackArray",
+    "DriverDesk",
     "Encoding",
     "FileLedger",
     "LedgerEntry",
     "LocalSession",
     "NoiseSpec",
+    "Order",
     "ProgramSpec",
     "SessionGrant",
     "SessionOptions",
@@ -132,6 +134,24 @@ class NoiseSpec:
         threshold_detectors: bool,
         min_detected: typing.SupportsInt | typing.SupportsIndex | None,
     ) -> None: ...
+    @property
+    def brightness(self) -> float: ...
+    @property
+    def g2(self) -> float: ...
+    @property
+    def g2_distinguishable(self) -> bool: ...
+    @property
+    def indistinguishability(self) -> float: ...
+    @property
+    def min_detected(self) -> int | None: ...
+    @property
+    def phase_errors(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def phase_imprecision(self) -> float: ...
+    @property
+    def threshold_detectors(self) -> bool: ...
+    @property
+    def transmittance(self) -> float: ...
 
 class ProgramSpec:
     noise: NoiseSpec
@@ -342,6 +362,51 @@ class DevicePort:
     def slot_bytes(self) -> int: ...
     @property
     def slots(self) -> int: ...
+
+class Order:
+    """
+    One thing that a driver is to do.
+    """
+    @property
+    def datapoint(self) -> int: ...
+    @property
+    def events(self) -> int: ...
+    @property
+    def number(self) -> int: ...
+    @property
+    def phases(self) -> numpy.typing.NDArray[numpy.float64]: ...
+    @property
+    def program(self) -> ProgramSpec: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def shots(self) -> int: ...
+
+class DriverDesk:
+    """
+    Where a driver finds its orders.
+    """
+    def __init__(
+        self, name: str, simulated: bool, exact: bool, timeout_s: typing.SupportsFloat | typing.SupportsIndex
+    ) -> None: ...
+    def close(self) -> None: ...
+    def events(
+        self,
+        number: typing.SupportsInt | typing.SupportsIndex,
+        states: typing.Annotated[numpy.typing.ArrayLike, numpy.uint8],
+        counts: typing.Annotated[numpy.typing.ArrayLike, numpy.uint32],
+    ) -> None: ...
+    def failed(self, number: typing.SupportsInt | typing.SupportsIndex, kind: str, error: str) -> None: ...
+    def loaded(self, number: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    def probabilities(
+        self,
+        number: typing.SupportsInt | typing.SupportsIndex,
+        values: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
+    ) -> None: ...
+    def take(self) -> Order | None: ...
+    def wait_while_wanted(
+        self, number: typing.SupportsInt | typing.SupportsIndex, seconds: typing.SupportsFloat | typing.SupportsIndex
+    ) -> bool: ...
 
 class ClockMode:
     """
@@ -554,6 +619,8 @@ class ControllerStatus:
     @property
     def cause(self) -> str: ...
     @property
+    def datapoint_timeout_s(self) -> float: ...
+    @property
     def digest(self) -> str: ...
     @property
     def last_end(self) -> str: ...
@@ -646,7 +713,7 @@ class CallLimits:
 
 class Controller:
     """
-    Controller of the native simulator.
+    Controller of the native simulator, or of a driver's processor.
     """
     def __init__(
         self,
@@ -659,6 +726,7 @@ class Controller:
         name: str = "sim",
         ledger: FileLedger | None = None,
         first_session: typing.SupportsInt | typing.SupportsIndex = 1,
+        driver: DriverDesk | None = None,
     ) -> None: ...
     def calibrate(self) -> None: ...
     def finish_maintenance(self) -> None: ...

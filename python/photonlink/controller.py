@@ -13,6 +13,8 @@ from typing import Any
 from photonlink import _core
 from photonlink._memory import half_of_memory
 from photonlink.errors import ProgramError, SessionClosed
+from photonlink.processors.base import Processor
+from photonlink.processors.host import ProcessorHost
 
 __all__ = ["Controller", "installed"]
 
@@ -22,7 +24,7 @@ _FAULTS = ("busy", "timeout", "dead")
 
 
 class Controller:
-    """A controller of the native simulator, in this process. It serves one session at a time.
+    """A controller of the native simulator, or of another processor, in this process. It serves one session at a time.
 
     ``reserve("sim", program)`` needs none: it uses the one that the process shares, and is refused while another
     session holds that. Give ``reserve`` a private controller where independent sessions are wanted, as in tests.
@@ -33,9 +35,10 @@ class Controller:
         fault: Makes it misbehave, for tests: ``"busy"`` refuses every session; ``"timeout"`` stops answering, and
             ``"dead"`` kills the dispatcher thread, at datapoint `fault_at` of a session.
         fault_at: Datapoint at which the fault starts, counted from 0.
+        processor: Owned by this controller until it is closed, instead of the native simulator.
 
     Raises:
-        ProgramError: Unknown fault.
+        ProgramError: Unknown fault, or the processor is none, or belongs to another controller.
 
     Examples:
         >>> import numpy as np
@@ -47,15 +50,25 @@ class Controller:
         True
     """
 
-    def __init__(self, *, memory_limit: int | None = None, fault: str | None = None, fault_at: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        memory_limit: int | None = None,
+        fault: str | None = None,
+        fault_at: int = 0,
+        processor: Processor | None = None,
+    ) -> None:
         if fault is not None and fault not in _FAULTS:
             raise ProgramError(f"unknown fault {fault!r}: expected one of {', '.join(_FAULTS)}")
         self._pid = os.getpid()
+        self._host = None if processor is None else ProcessorHost(processor)
         self._core = _core.Controller(
             half_of_memory() if memory_limit is None else memory_limit,
             busy=fault == "busy",
             mute_from=fault_at if fault == "timeout" else None,
             die_at=fault_at if fault == "dead" else None,
+            name="sim" if processor is None else processor.name,
+            driver=None if self._host is None else self._host.desk,
         )
         _open.add(self)
 
@@ -89,8 +102,12 @@ class Controller:
 
         The wait for a processor that hangs is bounded: its thread is left behind then, with a warning in the log.
         """
-        if os.getpid() == self._pid and not self._core.shutdown():
+        if os.getpid() != self._pid:
+            return
+        if not self._core.shutdown():
             _log.warning("controller closed, but not ended: %s", self._core.status().cause)
+        if self._host is not None:
+            self._host.stop()
 
     def __enter__(self) -> Controller:
         return self
@@ -156,15 +173,18 @@ def installed(controller: Controller) -> Iterator[Controller]:
 
 
 class Lease:
-    """A session's hold on a controller: the one it was given, the installed one, or the shared one."""
+    """A session's hold on a controller: its own of a processor, or the given, the installed, or the shared one."""
 
-    def __init__(self, given: Controller | None) -> None:
-        chosen = given or (_installed[-1] if _installed else None)
+    def __init__(self, given: Controller | None, processor: Processor | None = None) -> None:
+        self._own = None if processor is None else Controller(processor=processor)
+        chosen = self._own or given or (_installed[-1] if _installed else None)
         self._pool = _shared if chosen is None else None
         self.controller = chosen or _shared.acquire()
 
     def end(self) -> None:
-        """Give it back; the shared controller ends with its last session. May be repeated."""
+        """Give it back; a controller of its own ends, and the shared one with its last session. May be repeated."""
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.release()
+        if self._own is not None:
+            self._own.close()

@@ -94,10 +94,12 @@ class SessionInfo:
         calibration_age_seconds: Time since the last calibration, ``None`` where nothing is calibrated.
         threads: Threads that a batch may be simulated with.
         sampler: How samples are drawn: "inverse_cdf" (from the distribution) or, where that does not fit into memory,
-            "clifford_clifford_2017", or "sampled_sources" for noisy programs; ``None`` for exact results.
+            "clifford_clifford_2017", or "sampled_sources" for noisy programs; "processor" where one detects photons by
+            itself; ``None`` for exact results.
         noise_method: How the noise of the program is simulated: "none" (it has none), "ideal" (its photons are only
             fewer, its phases only different), "closed form", "exact mixture" (of all configurations of the sources), or
-            "sampled sources" (a configuration is drawn per shot; unbiased, and the kept fraction is an estimate).
+            "sampled sources" (a configuration is drawn per shot; unbiased, and the kept fraction is an estimate). "by
+            the processor" if that is not the native simulator.
     """
 
     target: str

@@ -8,6 +8,8 @@ from photonlink import _core, _options
 from photonlink._worker import interruptible
 from photonlink.controller import Controller, Lease
 from photonlink.errors import ProgramError
+from photonlink.processors.base import Processor
+from photonlink.processors.registry import chip_of, make, on_target
 from photonlink.program import Precision, Program
 from photonlink.qsc.client import is_service
 from photonlink.session import Session
@@ -19,7 +21,7 @@ Clock = Literal["virtual", "realtime", "none"]
 
 
 def reserve(
-    target: str,
+    target: str | Processor,
     program: Program,
     *,
     shots: int | None = None,
@@ -42,15 +44,18 @@ def reserve(
 
     Args:
         target: Where to run, e.g. ``"sim"``; :func:`photonlink.targets` lists them. The environment variable
-            ``PHOTONLINK_TARGET`` replaces it, with a warning in the log and a note in ``session.info``.
-        program: What to run.
+            ``PHOTONLINK_TARGET`` replaces it, with a warning in the log and a note in ``session.info``. Or a processor
+            of your own; see :class:`photonlink.processors.Processor`.
+        program: What to run. "perceval:<preset>" runs it with the noise and the detectors of that chip, as
+            ``session.program``.
         shots: Kept samples per datapoint, or ``None`` for exact results, which no hardware has.
         seed: Of the sampling. Results depend on program, seed, and the number of datapoints sent before, not on how
             they were batched.
         clock: ``"virtual"`` adds up modelled time without waiting, ``"realtime"`` waits it out, ``"none"`` keeps none.
-            By default "virtual", or what a controller service was set up with.
+            By default "virtual", or what a controller service was set up with; "none" on "quandela:<platform>", whose
+            time is its own.
         preset: Timing figures of the clock; :mod:`photonlink.presets` has them with their sources. By default
-            "article", or what a controller service was set up with.
+            "article", that of "perceval:<preset>", or what a controller service was set up with.
         precision: Of the simulation and of the results: ``"float64"`` or ``"float32"``.
         token_budget: Datapoints that the session may execute; further ones are refused.
         idle_timeout: Seconds without a request after which the processor is released.
@@ -64,7 +69,8 @@ def reserve(
         controller: A private controller, instead of the one that target "sim" shares in this process;
             ``PHOTONLINK_TARGET`` does not apply then.
         wait: Seconds to queue, in order of arrival, while another session holds a controller service.
-        token: Bearer token of a controller service; by default that of ``PHOTONLINK_QSC_TOKEN``.
+        token: Bearer token of a controller service, by default that of ``PHOTONLINK_QSC_TOKEN``; or of Quandela's
+            cloud, by default that of ``PCVL_CLOUD_TOKEN``.
         transport: How datapoints reach a controller service: ``"shm"``, ``"udp"``, or by default the best that it
             offers and that leads there; ``session.info.link`` says which.
 
@@ -87,8 +93,12 @@ def reserve(
     """
     if not isinstance(program, Program):
         raise ProgramError(f"program is a {type(program).__name__}, expected a photonlink.Program")
-    used, asked = overridden(target) if controller is None else (target, None)
-    require(used, shots)
+    processor = target if isinstance(target, Processor) else None
+    used, asked = overridden(target) if isinstance(target, str) and controller is None else (_name(target), None)
+    if processor is None:
+        require(used, shots, token=token)
+    elif controller is not None:
+        raise ProgramError("a processor gets a controller of its own: pass either, and not both")
     _options.seconds("timeout", timeout)
     slots = _options.integer("slots", slots, 1, 4096)
     if is_service(used):
@@ -112,34 +122,42 @@ def reserve(
             wait=0.0 if wait is None else wait,
             transport=transport,
         )
-    if wait is not None or token is not None or transport is not None:
+    cloud = used.startswith("quandela:")
+    if wait is not None or (token is not None and not cloud) or transport is not None:
         raise ProgramError(
             f"wait and token, and transport, belong to controller services, and target {used!r} is none", target=used
         )
-    fit = program.fit(preset or "article")
+    if processor is None and controller is None:
+        program = on_target(used, program)
+        processor = make(used, token=token)
+    fit = program.fit(preset or chip_of(used) or "article")
     options = _options.session_options(
         program,
         fit,
         shots=shots,
         seed=seed,
-        clock=clock or "virtual",
+        clock=clock or ("none" if cloud else "virtual"),
         precision=precision,
         token_budget=token_budget,
         idle_timeout=idle_timeout,
         max_duration=max_duration,
         threads=threads,
     )
-    lease = Lease(controller)
+    lease = Lease(controller, processor)
     try:
         core = interruptible(
             lambda: _core.LocalSession(lease.controller.core, program.spec, program.encoder, options, slots),
-            wait=clock == "realtime",
+            wait=clock == "realtime" or processor is not None,
             abort=lease.controller.close,
         )
     except BaseException:
         lease.end()
         raise
     return Session(core, lease, program, options, target=used, asked=asked, fit=fit, timeout=timeout)
+
+
+def _name(target: str | Processor) -> str:
+    return target.name if isinstance(target, Processor) else target
 
 
 def _on_service(

@@ -78,12 +78,13 @@ class Session(DeviceCalls):
         self._program = program
         self._options = options
         self._timeout = timeout
+        status = lease.controller.core.status()
         self._modelled_seconds = _options.modelled_seconds(options, fit)
-        self._row_timeout = _SLACK_SECONDS + (core.slots + 1) * self._modelled_seconds
+        slack = _SLACK_SECONDS + status.datapoint_timeout_s
+        self._row_timeout = slack + (core.slots + 1) * self._modelled_seconds
         self._limits = self._limits_for(timeout)
         self._dtype = np.dtype(options.precision)
         self._context = Context(target, program.features, lambda: lease.controller.core.status().cause)
-        status = lease.controller.core.status()
         self._info = SessionInfo(
             target=target,
             target_overridden_from=asked,
@@ -100,7 +101,7 @@ class Session(DeviceCalls):
             calibration_age_seconds=status.calibration_age_s,
             threads=status.threads,
             sampler=status.sampler if options.shots > 0 else None,
-            noise_method=_noise_method(program, options.shots > 0, status.sampler),
+            noise_method=_noise_method(program, options.shots > 0, status),
         )
         self._worker = Worker("photonlink-async")
         self._close_lock = threading.Lock()
@@ -388,8 +389,10 @@ class Session(DeviceCalls):
             raise SessionClosed("the session is closed: reserve a new one", target=self._info.target)
 
 
-def _noise_method(program: Program, sampled: bool, sampler: str | None) -> str:
-    if sampler == "sampled_sources":
+def _noise_method(program: Program, sampled: bool, status: _core.ControllerStatus) -> str:
+    if status.datapoint_timeout_s > 0 and program.noisy:  # not the native simulator
+        return "by the processor"
+    if status.sampler == "sampled_sources":
         return "sampled sources"
     return _core.noise_method(program.spec, sampled)
 

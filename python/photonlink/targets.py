@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from photonlink.errors import ProgramError, TargetUnavailable, Unavailable
 
 __all__ = ["TARGET_VARIABLE", "Target", "targets"]
 
 TARGET_VARIABLE = "PHOTONLINK_TARGET"
+CLOUD_TOKEN_VARIABLE = "PCVL_CLOUD_TOKEN"  # Perceval's own
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +55,22 @@ def _service(name: str, detail: str) -> Target:
     return Target(name, native.available, native.reason, detail if native.available else native.detail)
 
 
+def _perceval(name: str, detail: str) -> Target:
+    native = _native()
+    if native.available and importlib.util.find_spec("perceval") is None:
+        return _absent(name, Unavailable.NOT_INSTALLED, "pip install perceval-quandela")
+    return Target(name, native.available, native.reason, detail if native.available else native.detail)
+
+
+def _quandela() -> Target:
+    """With a token; whether the cloud takes it is found out by the reservation."""
+    local = _perceval("quandela:<platform>", "jobs on Quandela's cloud")
+    if local.available and not os.environ.get(CLOUD_TOKEN_VARIABLE):
+        detail = f"Quandela's cloud wants a token: set {CLOUD_TOKEN_VARIABLE}, or pass token="
+        return _absent(local.name, Unavailable.NO_TOKEN, detail, hardware=True)
+    return replace(local, hardware=True)
+
+
 def targets() -> list[Target]:
     """List every target with its availability and the reason when it is absent.
 
@@ -62,14 +80,14 @@ def targets() -> list[Target]:
     Examples:
         >>> import photonlink as phl
         >>> [target.name for target in phl.targets() if target.available]
-        ['sim', 'qsc://<host>:<port>', 'shm://<name>']
+        ['sim', 'perceval:slos', 'perceval:<preset>', 'qsc://<host>:<port>', 'shm://<name>']
     """
     return [
         _native(),
         _absent("sim:cuda", Unavailable.NOT_YET, "photonic simulator on the GPU"),
-        _absent("perceval:slos", Unavailable.NOT_YET, "noiseless Perceval processor"),
-        _absent("perceval:<preset>", Unavailable.NOT_YET, "noisy local Perceval processor"),
-        _absent("quandela:<platform>", Unavailable.NOT_YET, "Quandela cloud", hardware=True),
+        _perceval("perceval:slos", "Perceval's simulator in this process"),
+        _perceval("perceval:<preset>", "Perceval's simulator with the noise of a chip"),
+        _quandela(),
         _service("qsc://<host>:<port>", "controller service; over shared memory or UDP, on this machine"),
         _service("shm://<name>", "controller service on this machine, by its name"),
     ]
@@ -96,7 +114,7 @@ def find(name: str) -> Target:
     )
 
 
-def require(name: str, shots: int | None) -> Target:
+def require(name: str, shots: int | None, *, token: str | None = None) -> Target:
     """The target that `name` means, if a session with `shots` can be reserved on it.
 
     Raises:
@@ -110,7 +128,7 @@ def require(name: str, shots: int | None) -> Target:
             "or use target 'sim' for shots=None",
             target=name,
         )
-    if not target.available:
+    if not target.available and not (target.reason is Unavailable.NO_TOKEN and token is not None):
         assert target.reason is not None
         raise TargetUnavailable(
             f"target {name!r} cannot be used: {target.reason.value}: {target.detail}; "

@@ -51,7 +51,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_serve(serve: argparse.ArgumentParser) -> None:
     of = ServiceConfig.__dataclass_fields__
     add = serve.add_argument
-    add("--processor", default="sim", help="what executes programs: sim, the native simulator (default)")
+    add(
+        "--processor",
+        default="sim",
+        metavar="NAME",
+        help="what executes programs: sim, the native simulator (default); perceval:slos or perceval:PRESET; "
+        "quandela:PLATFORM, on Quandela's cloud; MODULE:FACTORY, a driver of your own",
+    )
     add("--host", default="127.0.0.1", help="address to listen on (default %(default)s); others need --token-file")
     add("--port", type=int, default=DEFAULT_PORT, help="TCP port, 0 for any (default %(default)s)")
     add("--name", help="name of the service on this machine, for shm://NAME (default photonlink-<process id>)")

@@ -49,7 +49,8 @@ class ServiceConfig:
 
     Attributes:
         ledger: SQLite database of the usage ledger.
-        processor: What executes programs; "sim" is the native simulator.
+        processor: What executes programs: "sim", the native simulator, or another; see
+            :func:`photonlink.processors.registry.make`.
         host: Address to listen on; one beyond loopback needs a token.
         port: TCP port; 0 takes any free one.
         name: Of the service on this machine, as in ``shm://name``.
@@ -105,8 +106,6 @@ class ServiceConfig:
             ServiceError: A field has a wrong value, or the address needs a token.
             ProgramError: There is no such preset.
         """
-        if self.processor != "sim":
-            raise ServiceError(f"processor is {self.processor!r}, expected 'sim', the one that this version has")
         if self.clock is not None and self.clock not in _CLOCKS:
             raise ServiceError(f"clock is {self.clock!r}, expected one of {', '.join(_CLOCKS)}")
         if self.preset is not None:

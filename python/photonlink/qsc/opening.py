@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from photonlink import _core, _options
 from photonlink.errors import ProgramError
+from photonlink.processors.registry import chip_of
 from photonlink.program import Precision, Program
 from photonlink.qsc.config import ServiceConfig
 from photonlink.qsc.protocol import Transport
@@ -108,7 +109,7 @@ def open_session(
         LedgerError, ProcessorError, LinkClosed: See ``Service.reserve``.
     """
     clock = _chosen("clock", wish.clock, config.clock, "virtual")
-    preset = _chosen("preset", wish.preset, config.preset, "article")
+    preset = _chosen("preset", wish.preset, config.preset, chip_of(config.processor) or "article")
     options = _options.session_options(
         program,
         program.fit(preset),

@@ -18,6 +18,7 @@ from photonlink.errors import (
     TargetUnavailable,
 )
 from photonlink.info import Usage
+from photonlink.processors.registry import on_target
 from photonlink.program import Program
 from photonlink.qsc.client import ControlClient
 from photonlink.qsc.links import LINK_NAMES, Link, choose, connect
@@ -57,13 +58,15 @@ class _Status:
     simulated: bool
     threads: int
     sampler: str | None
+    datapoint_timeout_s: float
     calibration_age_s: float
     cause: str
 
     @classmethod
     def of(cls, body: dict[str, Any]) -> _Status:
-        names = ("processor", "simulated", "threads", "sampler", "calibration_age_seconds", "cause")
-        return cls(*(body[name] for name in names))
+        names = ("processor", "simulated", "threads", "sampler")
+        times = ("datapoint_timeout_seconds", "calibration_age_seconds")
+        return cls(*(body[name] for name in (*names, *times, "cause")))
 
 
 def _gone(*_: Any) -> NoReturn:
@@ -203,6 +206,7 @@ def reserve(
     try:
         status = client.call("GET", "/status")
         wish = replace(wish, transport=choose(target, status, wish.transport))
+        program = on_target(status["processor"], program)
         data = program.to_bytes()
         if len(data) > status["limits"]["program_bytes"]:
             most = status["limits"]["program_bytes"]
@@ -218,7 +222,8 @@ def reserve(
 def _patience(program: Program, wish: Wish, status: dict[str, Any]) -> float:
     fit = program.fit(wish.preset or status["preset"] or "article")
     realtime = "realtime" in (wish.clock, status["clock"])
-    return _ANSWER_SECONDS + wish.wait + (fit.preset.configuration_s.value if realtime else 0.0)
+    loading = _ANSWER_SECONDS + float(status["datapoint_timeout_seconds"])
+    return loading + wish.wait + (fit.preset.configuration_s.value if realtime else 0.0)
 
 
 def _connect(

@@ -20,6 +20,8 @@ from typing import Any
 from photonlink import _core
 from photonlink._memory import half_of_memory
 from photonlink.errors import LinkClosed, PhotonLinkError, ProgramError, ServiceError, SessionBusy, SessionClosed
+from photonlink.processors.host import ProcessorHost
+from photonlink.processors.registry import make
 from photonlink.qsc import protocol
 from photonlink.qsc.config import ServiceConfig
 from photonlink.qsc.opening import Opened, OverUdp, Wish, open_session, read_program
@@ -53,22 +55,29 @@ class Service:
     """One controller with its ledger, lock and limits.
 
     Raises:
+        TargetUnavailable: The processor cannot be used here.
         LedgerError: The ledger cannot be opened.
     """
 
     def __init__(self, config: ServiceConfig) -> None:
         self.config = config
+        processor = make(config.processor)
         self.ledger = UsageLedger(config.ledger, records=config.ledger_records)
+        self._host = None
         try:
+            self._host = None if processor is None else ProcessorHost(processor)
             self._controller = _core.Controller(
                 half_of_memory() if config.memory_limit is None else config.memory_limit,
                 drain_s=config.drain,
                 name=config.name,
                 ledger=self.ledger.counts,
                 first_session=self.ledger.next_session,
+                driver=None if self._host is None else self._host.desk,
             )
             self._gateway = self._open_gateway()
         except BaseException:
+            if self._host is not None:
+                self._host.stop()
             self.ledger.close()
             raise
         #: host:port of the UDP data plane, if there is one.
@@ -245,6 +254,7 @@ class Service:
             "simulated": native.simulated,
             "threads": native.threads,
             "sampler": native.sampler,
+            "datapoint_timeout_seconds": native.datapoint_timeout_s,
             "state": native.state,
             "cause": native.cause,
             "session": None if session is None else self._describe(session),
@@ -322,6 +332,8 @@ class Service:
         if session is not None:
             await self._end(session, stopped=True)
         ended = await asyncio.to_thread(self._controller.shutdown)
+        if self._host is not None:
+            await asyncio.to_thread(self._host.stop)
         if self._gateway is not None:
             if session is not None and isinstance(session.opened.data_plane, OverUdp):
                 await asyncio.sleep(_LAST_ANSWERS_SECONDS)

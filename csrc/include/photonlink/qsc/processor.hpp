@@ -12,10 +12,11 @@ namespace photonlink::qsc {
 struct ProcessorInfo {
     std::string name;  // e.g. "native-slos"
     bool simulated = true;
-    bool supports_exact = true;  // hardware has no exact results: shots=None is refused there
-    std::size_t max_batch = 1;   // hardware 1
-    u32 threads = 1;             // that a batch is executed with at most, once configured
-    std::string sampler;         // how samples are drawn, once configured; see optics::Simulator::sampler()
+    bool supports_exact = true;      // hardware has no exact results: shots=None is refused there
+    std::size_t max_batch = 1;       // hardware 1
+    u32 threads = 1;                 // that a batch is executed with at most, once configured
+    std::string sampler;             // how samples are drawn, once configured; see optics::Simulator::sampler()
+    double datapoint_timeout_s = 0;  // that one datapoint may take beyond its modelled time; 0: no time worth naming
 };
 
 struct RunOptions {
@@ -41,6 +42,9 @@ class Processor {
     virtual std::size_t basis_size() const = 0;
     /// Executes `batch` (seed and shots are those of configure()); called by the dispatcher thread only.
     virtual void run(const optics::SimulationBatch& batch) = 0;
+    /// The session is out of patience: configure() or run() should come back soon, with an exception if need be. Called
+    /// by other threads, repeatedly, also when neither is running; must not wait.
+    virtual void interrupt() {}
 };
 
 /// The native CPU simulator as a processor.

@@ -1,0 +1,168 @@
+"""HTTP to Quandela's cloud: Perceval's own handler, made to wait no longer than told and to try again what may be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
+
+from photonlink.errors import TargetUnavailable, Unavailable
+
+__all__ = ["connect", "scrubbed"]
+
+_TRANSIENT = (429, 500, 502, 503, 504)
+_REFUSED = (429, 503)  # says that nothing was taken in: safe to send again
+_TRIES = 4
+_BACKOFF_SECONDS = 0.2  # 0.2, 0.4, .. between tries
+
+
+def scrubbed(error: object, token: str) -> str:
+    """The text of an error without the token, should it be in there."""
+    return str(error).replace(token, "<token>")
+
+
+def _session(retry: Retry) -> requests.Session:
+    session = requests.Session()
+    session.mount("https://", HTTPAdapter(max_retries=retry))
+    session.mount("http://", HTTPAdapter(max_retries=retry))
+    return session
+
+
+def _asking() -> requests.Session:
+    """Questions may be repeated as they like."""
+    retry = Retry(
+        total=_TRIES,
+        backoff_factor=_BACKOFF_SECONDS,
+        status_forcelist=_TRANSIENT,
+        allowed_methods={"GET"},
+        raise_on_status=False,
+        respect_retry_after_header=False,  # it may ask for hours
+    )
+    return _session(retry)
+
+
+def _sending() -> requests.Session:
+    """A job is sent again only if it was certainly not taken in: it would run, and cost, twice."""
+    retry = Retry(
+        total=_TRIES,
+        read=0,
+        other=0,
+        backoff_factor=_BACKOFF_SECONDS,
+        status_forcelist=_REFUSED,
+        allowed_methods={"POST"},
+        raise_on_status=False,
+        respect_retry_after_header=False,
+    )
+    return _session(retry)
+
+
+def connect(platform: str, token: str, url: str | None, timeout: float) -> tuple[Any, dict[str, Any]]:
+    """Ask a platform for its details.
+
+    Args:
+        platform: Its name.
+        token: Access token.
+        url: Of the cloud, or ``None`` for Perceval's setting.
+        timeout: Seconds that one answer may take.
+
+    Returns:
+        A handler for ``perceval.RemoteProcessor``, and what the platform says of itself.
+
+    Raises:
+        TargetUnavailable: No answer (``UNREACHABLE``), the token is refused (``NO_TOKEN``), no such platform
+            (``UNKNOWN``), or an answer that is none of a platform (``UNSUPPORTED``).
+    """
+    target = f"quandela:{platform}"
+    handler = _handler_class()(platform, url, token)
+    handler.request_timeout = timeout
+    try:
+        details = handler.fetch_platform_details()
+    except requests.HTTPError as error:
+        code = 0 if error.response is None else error.response.status_code
+        raise _unavailable(target, code, scrubbed(error, token)) from None
+    except requests.RequestException as error:
+        raise TargetUnavailable(
+            f"Quandela's cloud at {handler.url} cannot be reached: {scrubbed(error, token)}; check network and proxies",
+            reason=Unavailable.UNREACHABLE,
+            target=target,
+        ) from None
+    except (AttributeError, TypeError, KeyError):  # Perceval looks into what it takes for specifications
+        details = None
+    if not isinstance(details, dict) or not isinstance(details.get("specs"), dict):
+        raise TargetUnavailable(
+            f"{handler.url} does not answer as Quandela's cloud does: no specifications of {platform!r}",
+            reason=Unavailable.UNSUPPORTED,
+            target=target,
+        )
+    handler.details = details
+    return handler, details
+
+
+def _unavailable(target: str, code: int, text: str) -> TargetUnavailable:
+    if code in (401, 403):
+        return TargetUnavailable(
+            f"Quandela's cloud refuses the token for {target!r}: {text}; make a new one, or ask for access",
+            reason=Unavailable.NO_TOKEN,
+            target=target,
+        )
+    if code == 404:
+        return TargetUnavailable(
+            f"Quandela's cloud knows no platform of the name in {target!r}: {text}",
+            reason=Unavailable.UNKNOWN,
+            target=target,
+        )
+    return TargetUnavailable(
+        f"Quandela's cloud gives no details of {target!r}: {text}; try again later",
+        reason=Unavailable.UNREACHABLE,
+        target=target,
+    )
+
+
+def _handler_class() -> Any:
+    from perceval.providers.quandela.rpc_handler import RPCHandler
+
+    class Handler(RPCHandler):  # type: ignore[misc]
+        """Perceval's handler with tries and limits of its own; asks for a platform's details once."""
+
+        def __init__(self, name: str, url: str | None, token: str) -> None:
+            super().__init__(name, url, token)
+            self.details: dict[str, Any] | None = None
+            self._asking = _asking()
+            self._sending = _sending()
+
+        def __repr__(self) -> str:
+            return f"<cloud handler of {self.name!r} at {self.url}>"
+
+        def get_request(self, endpoint: str) -> Any:
+            answer = self._asking.get(
+                endpoint, headers=self.headers, timeout=self.request_timeout, proxies=self.proxies
+            )
+            return _content(answer)
+
+        def post_request(self, endpoint: str, payload: Any) -> Any:
+            answer = self._sending.post(
+                endpoint, headers=self.headers, json=payload, timeout=self.request_timeout, proxies=self.proxies
+            )
+            return _content(answer) if answer.content else {}  # a cancelled job has nothing to say
+
+        def fetch_platform_details(self) -> Any:
+            return super().fetch_platform_details() if self.details is None else self.details
+
+        def close(self) -> None:
+            """Close the connections."""
+            self._asking.close()
+            self._sending.close()
+
+    return Handler
+
+
+def _content(answer: requests.Response) -> Any:
+    if not answer.ok:
+        reason = f"{answer.status_code} {answer.reason}: {answer.text[:500]}"
+        raise requests.HTTPError(f"{answer.url} answered {reason}", response=answer)
+    try:
+        return answer.json()
+    except ValueError:
+        raise requests.HTTPError(f"{answer.url} answered with no JSON", response=answer) from None
