@@ -1,5 +1,7 @@
 // The module photonlink._cuda: the device link for Python. No logic; addresses and streams are integers, and whatever
 // may block lets other Python threads run.
+#include "bind.hpp"
+
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -15,15 +17,6 @@ namespace py = pybind11;
 
 namespace photonlink::cuda {
 namespace {
-
-using ReleaseGil = py::call_guard<py::gil_scoped_release>;
-
-template <class T>
-T* pointer(u64 address) {
-    return reinterpret_cast<T*>(address);
-}
-
-cudaStream_t stream_of(u64 handle) { return pointer<CUstream_st>(handle); }
 
 RawBatch batch_of(u64 features, u32 feature_bytes, i64 feature_stride, u64 out, i64 out_stride, u64 statuses, u64 rows,
                   u64 first_row = 0) {
@@ -46,24 +39,6 @@ py::dict as_dict(const Device& device) {
 
 py::array_t<double> as_array(const std::vector<double>& values) {
     return py::array_t<double>(static_cast<py::ssize_t>(values.size()), values.data());
-}
-
-/// Lets go of an object whose destructor may wait for the device or for other threads.
-template <class T>
-void destroy(std::shared_ptr<T>& object) {
-    if (Py_IsInitialized() != 0 && PyGILState_Check() != 0) {
-        const py::gil_scoped_release released;
-        object.reset();
-    } else {
-        object.reset();
-    }
-}
-
-/// For Python: a pointer that is dropped by destroy().
-template <class T>
-std::shared_ptr<T> for_python(std::shared_ptr<T> object) {
-    T* const raw = object.get();
-    return {raw, [object = std::move(object)](T*) mutable { destroy(object); }};
 }
 
 std::shared_ptr<DeviceLink> open(int device, u32 slots, u32 slot_bytes, u64 result_bytes, u64 requests, u64 responses,
@@ -217,5 +192,6 @@ PYBIND11_MODULE(_cuda, module) {
     photonlink::cuda::bind_availability(module);
     photonlink::cuda::bind_failure(module);
     photonlink::cuda::bind_link(module);
+    photonlink::cuda::bind_simulator(module);
     photonlink::cuda::bind_bench(module);
 }

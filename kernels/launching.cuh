@@ -10,21 +10,30 @@ cudaError_t preload_infer();
 cudaError_t preload_split();
 cudaError_t preload_encode();
 cudaError_t preload_bench();
+cudaError_t preload_simulate();  // for preload_simulator()
 
 /// Index of the calling warp in its grid.
 __device__ inline u64 warp_index() { return (static_cast<u64>(blockIdx.x) * blockDim.x + threadIdx.x) / kGroupThreads; }
 
-/// A grid with a warp for each of `groups`. The result is CUDA's own for this launch: the runtime's last error could be
-/// somebody else's.
+/// A grid of `blocks` blocks. The result is CUDA's own for this launch: the runtime's last error could be somebody
+/// else's.
+template <class... Parameters, class... Arguments>
+cudaError_t launch_blocks(void (*kernel)(Parameters...), u64 blocks, u32 threads, cudaStream_t stream,
+                          const Arguments&... arguments) {
+    cudaLaunchConfig_t config = {};
+    config.gridDim = dim3(static_cast<unsigned>(blocks));
+    config.blockDim = dim3(threads);
+    config.stream = stream;
+    return cudaLaunchKernelEx(&config, kernel, Parameters(arguments)...);
+}
+
+/// A grid with a warp for each of `groups`.
 template <class... Parameters, class... Arguments>
 cudaError_t launch_groups(void (*kernel)(Parameters...), u64 groups, cudaStream_t stream,
                           const Arguments&... arguments) {
     constexpr u32 kGroupsPerBlock = kBlockThreads / kGroupThreads;
-    cudaLaunchConfig_t config = {};
-    config.gridDim = dim3(static_cast<unsigned>((groups + kGroupsPerBlock - 1) / kGroupsPerBlock));
-    config.blockDim = dim3(groups == 1 ? kGroupThreads : kBlockThreads);
-    config.stream = stream;
-    return cudaLaunchKernelEx(&config, kernel, Parameters(arguments)...);
+    return launch_blocks(kernel, (groups + kGroupsPerBlock - 1) / kGroupsPerBlock,
+                         groups == 1 ? kGroupThreads : kBlockThreads, stream, arguments...);
 }
 
 inline cudaError_t preload(const void* kernel) {

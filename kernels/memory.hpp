@@ -95,6 +95,11 @@ class Arena {
         copy(place, values, count * sizeof(T));
         return place;
     }
+    /// Replaces `count` values that upload() gave a place.
+    template <class T>
+    void overwrite(T* place, const T* values, u64 count) {
+        copy(place, values, count * sizeof(T));
+    }
     /// `count` values from device memory, as they are once stream() has done what it was given.
     template <class T>
     std::vector<T> download(const T* values, u64 count) {

@@ -4,12 +4,12 @@
 #include <cstring>
 #include <utility>
 
-#include "arrays.hpp"
 #include "bind.hpp"
 #include "photonlink/optics/basis.hpp"
 #include "photonlink/optics/machine_peak.hpp"
 #include "photonlink/optics/simulator.hpp"
 #include "photonlink/optics/slos_kernel.hpp"
+#include "program_arguments.hpp"
 
 namespace py = pybind11;
 
@@ -17,67 +17,6 @@ namespace photonlink::bind {
 namespace {
 
 using namespace photonlink::optics;
-
-template <class Enum>
-struct Name {
-    const char* name;
-    Enum value;
-};
-
-constexpr Name<ReadoutKind> kKinds[] = {{"probabilities", ReadoutKind::Probabilities},
-                                        {"mode_expectations", ReadoutKind::ModeExpectations},
-                                        {"correlators", ReadoutKind::Correlators},
-                                        {"click_patterns", ReadoutKind::ClickPatterns},
-                                        {"click_probabilities", ReadoutKind::ClickProbabilities},
-                                        {"samples", ReadoutKind::Samples}};
-constexpr Name<Space> kSpaces[] = {
-    {"fock", Space::Fock}, {"unbunched", Space::Unbunched}, {"dual_rail", Space::DualRail}};
-constexpr Name<Grouping> kGroupings[] = {{"none", Grouping::None}, {"lex", Grouping::Lex}, {"mod", Grouping::Mod}};
-
-template <class Enum, std::size_t N>
-Enum parse(const Name<Enum> (&names)[N], const std::string& text, const char* what) {
-    std::string expected;
-    for (const Name<Enum>& entry : names) {
-        if (text == entry.name) return entry.value;
-        expected += (expected.empty() ? "" : ", ") + std::string(entry.name);
-    }
-    throw ProgramError("unknown " + std::string(what) + " \"" + text + "\"; expected one of " + expected);
-}
-
-template <class Enum, std::size_t N>
-std::string print(const Name<Enum> (&names)[N], Enum value) {
-    for (const Name<Enum>& entry : names)
-        if (entry.value == value) return entry.name;
-    return "";
-}
-
-std::shared_ptr<ProgramSpec> make_spec(u32 modes, std::vector<u32> input, const Array<Complex>& interferometers,
-                                       const Array<u32>& phase_layers, const Array<u32>& phase_modes,
-                                       const std::string& kind, const std::string& space, const std::string& grouping,
-                                       u32 groups, bool interference, std::string digest) {
-    auto spec = std::make_shared<ProgramSpec>();
-    spec->modes = modes;
-    spec->input = std::move(input);
-    if (interferometers.ndim() != 3 || interferometers.shape(1) != modes || interferometers.shape(2) != modes)
-        throw ProgramError("interferometers have shape " + shape_of(interferometers) + "; expected (layers + 1, " +
-                           std::to_string(modes) + ", " + std::to_string(modes) + ")");
-    const std::size_t elements = std::size_t{modes} * modes;
-    for (py::ssize_t layer = 0; layer < interferometers.shape(0); ++layer) {
-        const Complex* const matrix = interferometers.data() + static_cast<std::size_t>(layer) * elements;
-        spec->interferometers.emplace_back(matrix, matrix + elements);
-    }
-    const std::vector<u32> layers = to_vector(phase_layers, "phase_layers");
-    const std::vector<u32> sites = to_vector(phase_modes, "phase_modes");
-    if (layers.size() != sites.size())
-        throw ProgramError("phase_layers has " + std::to_string(layers.size()) + " entries and phase_modes " +
-                           std::to_string(sites.size()) + "; expected as many of both");
-    for (std::size_t p = 0; p < layers.size(); ++p) spec->phases.push_back({layers[p], sites[p]});
-    spec->readout = {parse(kKinds, kind, "readout kind"), parse(kSpaces, space, "space"),
-                     parse(kGroupings, grouping, "grouping"), groups};
-    spec->interference = interference;
-    spec->digest = std::move(digest);
-    return spec;
-}
 
 py::array_t<Complex> interferometers_of(const ProgramSpec& spec) {
     py::array_t<Complex> out({spec.interferometers.size(), std::size_t{spec.modes}, std::size_t{spec.modes}});

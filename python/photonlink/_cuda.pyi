@@ -4,6 +4,7 @@ Calls from a GPU. Private: use photonlink.cuda.
 
 from __future__ import annotations
 
+import collections.abc
 import typing
 
 import numpy
@@ -15,6 +16,7 @@ __all__: list[str] = [
     "EchoReport",
     "Failure",
     "PingPongReport",
+    "Simulator",
     "Submitted",
     "devices",
     "measure_echo",
@@ -140,6 +142,93 @@ class DeviceLink:
         """
     @property
     def slots(self) -> int: ...
+
+class Simulator:
+    """
+    A simulated processor on a GPU.
+    """
+    @staticmethod
+    def predict_bytes(
+        *,
+        modes: typing.SupportsInt | typing.SupportsIndex,
+        input: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+        interferometers: typing.Annotated[numpy.typing.ArrayLike, numpy.complex128],
+        phase_layers: typing.Annotated[numpy.typing.ArrayLike, numpy.uint32],
+        phase_modes: typing.Annotated[numpy.typing.ArrayLike, numpy.uint32],
+        kind: str,
+        space: str,
+        grouping: str,
+        groups: typing.SupportsInt | typing.SupportsIndex,
+        interference: bool,
+        precision: str,
+        shots: typing.SupportsInt | typing.SupportsIndex,
+        rows: typing.SupportsInt | typing.SupportsIndex,
+    ) -> int:
+        """
+        Bytes of device memory for tiles of so many rows.
+        """
+    def __init__(
+        self,
+        *,
+        device: typing.SupportsInt | typing.SupportsIndex,
+        modes: typing.SupportsInt | typing.SupportsIndex,
+        input: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+        interferometers: typing.Annotated[numpy.typing.ArrayLike, numpy.complex128],
+        phase_layers: typing.Annotated[numpy.typing.ArrayLike, numpy.uint32],
+        phase_modes: typing.Annotated[numpy.typing.ArrayLike, numpy.uint32],
+        kind: str,
+        space: str,
+        grouping: str,
+        groups: typing.SupportsInt | typing.SupportsIndex,
+        interference: bool,
+        precision: str,
+        encoding: typing.SupportsInt | typing.SupportsIndex,
+        seed: typing.SupportsInt | typing.SupportsIndex,
+        shots: typing.SupportsInt | typing.SupportsIndex,
+        memory_limit: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None: ...
+    def close(self, timeout: typing.SupportsFloat | typing.SupportsIndex) -> bool: ...
+    def executed(self) -> int:
+        """
+        Datapoints so far, those of replayed graphs included.
+        """
+    def infer(
+        self,
+        features: typing.SupportsInt | typing.SupportsIndex,
+        feature_bytes: typing.SupportsInt | typing.SupportsIndex,
+        feature_stride: typing.SupportsInt | typing.SupportsIndex,
+        out: typing.SupportsInt | typing.SupportsIndex,
+        out_stride: typing.SupportsInt | typing.SupportsIndex,
+        statuses: typing.SupportsInt | typing.SupportsIndex,
+        kept_fractions: typing.SupportsInt | typing.SupportsIndex,
+        rows: typing.SupportsInt | typing.SupportsIndex,
+        stream: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None:
+        """
+        Any number of rows; strides in elements, 0 for no statuses (u32) or kept fractions (float64).
+        """
+    def set_interferometers(self, matrices: typing.Annotated[numpy.typing.ArrayLike, numpy.complex128]) -> None:
+        """
+        Waits for calls in flight; later calls and replays use them.
+        """
+    def synchronize(
+        self, stream: typing.SupportsInt | typing.SupportsIndex, timeout: typing.SupportsFloat | typing.SupportsIndex
+    ) -> bool: ...
+    def take_failure(self) -> Failure | None: ...
+    @property
+    def basis_size(self) -> int: ...
+    @property
+    def device(self) -> int: ...
+    @property
+    def memory_bytes(self) -> int: ...
+    @property
+    def observable_bytes(self) -> int: ...
+    @property
+    def output_size(self) -> int: ...
+    @property
+    def sampler(self) -> str: ...
+    @property
+    def tile_rows(self) -> int: ...
 
 class EchoReport:
     """

@@ -87,13 +87,14 @@ void Plan::plan_readout() {
 }
 
 void Plan::add_masses() {
-    for (const TaskKind kind : {TaskKind::Leaves, TaskKind::Branches, TaskKind::RunUp}) tasks.push_back({kind, 0});
+    for (const TaskKind kind : {TaskKind::Leaves, TaskKind::Branches, TaskKind::RunUp}) tasks.push_back({kind, 0, 0});
 }
 
 void Plan::plan_tasks() {
     const bool single = readout.gather == Gather::States;
-    const auto add = [this](TaskKind kind) { tasks.push_back({kind, 0}); };
-    for (u32 k = 1; k < spec->photons(); ++k) tasks.push_back({TaskKind::Level, k});
+    const auto add = [this](TaskKind kind) { tasks.push_back({kind, 0, 0}); };
+    for (u32 k = 1; k < spec->photons(); ++k)
+        tasks.push_back({TaskKind::Level, k, static_cast<u32>(state_count(spec->readout.space, spec->modes, k))});
     stored_in_results = single && shots == 0;
     stored = shots > 0 || readout.gather == Gather::Occupation;
     source = shots > 0 ? Source::Counts : stored ? Source::Distribution : Source::Sweep;

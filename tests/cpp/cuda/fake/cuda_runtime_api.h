@@ -28,6 +28,7 @@ enum cudaStreamCaptureStatus {
 enum cudaDeviceAttr {
     cudaDevAttrMultiProcessorCount = 16,
     cudaDevAttrCanMapHostMemory = 19,
+    cudaDevAttrL2CacheSize = 38,
     cudaDevAttrHostRegisterSupported = 99,
     cudaDevAttrHostRegisterReadOnlySupported = 116,
 };

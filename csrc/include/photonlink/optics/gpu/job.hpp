@@ -24,6 +24,7 @@ enum class TaskKind : u8 {
 struct Task {
     TaskKind kind;
     u32 photons;  // of TaskKind::Level
+    u32 states;   // of that level
 };
 
 /// What the readout sums up.
@@ -243,6 +244,33 @@ PHL_HD Job<Real> slice(Job<Real> job, u32 first_row, u32 rows) {
     else
         job.distribution = {job.distribution.values, static_cast<i64>(rows), 1};
     return job;
+}
+
+/// How many threads find something to do in a task.
+template <class Real>
+PHL_HD u64 task_items(const Job<Real>& job, const Task& task) {
+    const u64 rows = job.sweep.rows;
+    switch (task.kind) {
+        case TaskKind::Level:
+            return task.states * rows;
+        case TaskKind::Store:
+        case TaskKind::ClearCounts:
+            return job.readout.states * rows;
+        case TaskKind::Leaves:
+            return Masses::leaf_count(job.masses.values) * rows;
+        case TaskKind::Branches:
+            return Masses::branch_count(job.masses.values) * rows;
+        case TaskKind::RunUp:
+            return rows;
+        case TaskKind::Draw:
+            return (u64{job.shots} + 1) / 2 * rows;
+        case TaskKind::Parts:
+            return u64{job.readout.outputs} * job.readout.parts * rows;
+        case TaskKind::Totals:
+        case TaskKind::Publish:
+            return job.readout.outputs * rows;
+    }
+    return rows;
 }
 
 /// All tasks by one group.

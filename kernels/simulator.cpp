@@ -1,0 +1,203 @@
+#include "simulator.hpp"
+
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "attribute.hpp"
+#include "flights.hpp"
+#include "guards.hpp"
+#include "photonlink/optics/basis.hpp"
+#include "photonlink/optics/simulator.hpp"
+#include "resources.hpp"
+#include "waiting.hpp"
+
+namespace photonlink::cuda {
+namespace {
+
+void require(bool good, const std::string& complaint) {
+    if (!good) throw std::invalid_argument(complaint);
+}
+
+bool aligned(const void* memory, u32 bytes) { return reinterpret_cast<u64>(memory) % bytes == 0; }
+
+void require_batch(const SimulatedBatch& batch, u32 out_bytes) {
+    const RawBatch& rows = batch.rows;
+    require(rows.feature_bytes == sizeof(float) || rows.feature_bytes == sizeof(double),
+            "feature_bytes is " + std::to_string(rows.feature_bytes) + ", expected 4 (float32) or 8 (float64)");
+    require(rows.rows == 0 || (rows.features != nullptr && rows.out != nullptr),
+            "features and results must be device addresses, not 0");
+    require(aligned(rows.features, rows.feature_bytes) && aligned(rows.out, out_bytes) &&
+                aligned(rows.statuses, sizeof(u32)) && aligned(batch.kept_fractions, sizeof(double)),
+            "features, results, statuses and kept fractions must be aligned to the size of their elements");
+}
+
+void require_encoding(const SimulatorConfig& config) {
+    require(config.encoding != nullptr, "encoding must be an address, not 0");
+    require(config.encoding->phases == config.program.phases.size(),
+            "the encoding makes " + std::to_string(config.encoding->phases) + " phases, and the program has " +
+                std::to_string(config.program.phases.size()));
+}
+
+}  // namespace
+
+Simulator::Simulator(const SimulatorConfig& config) : config_(config), sizes_{} {
+    require_encoding(config_);
+    sizes_ = plan_sizes(config_, static_cast<u64>(attribute(cudaDevAttrL2CacheSize, config_.device)));
+    const DeviceGuard device(config_.device);
+    const CaptureGuard capture;
+    check(preload_simulator(), "load the simulator's kernels");
+    engine_ = SimulatorEngine::create(config_, sizes_, attribute(cudaDevAttrMultiProcessorCount, config_.device));
+    last_ = std::make_unique<Event>();
+    config_.encoding = nullptr;  // the caller's
+    modes_ = config_.program.modes;
+    output_size_ = engine_->outputs();
+    basis_size_ = optics::state_count(config_.program.readout.space, config_.program.modes, config_.program.photons());
+}
+
+u32 Simulator::observable_bytes() const {
+    return config_.precision == optics::Precision::Float32 ? sizeof(float) : sizeof(double);
+}
+
+SimulatorEngine& Simulator::open_engine() {
+    if (closed_) throw CudaError("could not use the simulator: it is closed");
+    return *engine_;
+}
+
+// Checked before the mutex is touched: in a forked child another thread, which is not there, may hold it for ever.
+std::unique_lock<std::mutex> Simulator::locked() const {
+    if (fork_guard_.inherited())
+        throw CudaError(
+            "could not use the simulator: it belongs to the parent of this process, and CUDA does not survive a fork");
+    return std::unique_lock<std::mutex>(mutex_);
+}
+
+void Simulator::order_behind_others(cudaStream_t stream) {
+    unsigned long long id = 0;
+    check(cudaStreamGetId(stream, &id), "identify the stream");
+    if (id != last_stream_) check(cudaStreamWaitEvent(stream, last_->get(), 0), "wait for the simulator's last call");
+    last_stream_ = id;
+}
+
+void Simulator::infer(const SimulatedBatch& batch, cudaStream_t stream) {
+    const auto lock = locked();
+    SimulatorEngine& engine = open_engine();
+    require_batch(batch, observable_bytes());
+    if (batch.rows.rows == 0) return;
+    const DeviceGuard device(config_.device);
+    const CaptureGuard capture;
+    if (is_captured(stream)) {
+        captured_ = true;
+        return engine.infer(batch, stream);
+    }
+    order_behind_others(stream);
+    engine.infer(batch, stream);
+    last_->record(stream);
+}
+
+void Simulator::set_interferometers(std::vector<std::vector<optics::Complex>> matrices) {
+    constexpr u64 kLimitNs = 10'000'000'000ULL;
+    const auto lock = locked();
+    SimulatorEngine& engine = open_engine();
+    optics::ProgramSpec program = config_.program;
+    if (matrices.size() != program.interferometers.size())
+        throw optics::ProgramError("got " + std::to_string(matrices.size()) + " interferometers; the program has " +
+                                   std::to_string(program.interferometers.size()));
+    program.interferometers = std::move(matrices);
+    optics::check_spec(program);
+    const DeviceGuard device(config_.device);
+    const CaptureGuard capture;
+    const u64 deadline = platform::clock_ns() + kLimitNs;
+    for (link::BackoffState waited(link::Backoff{100, 100, 200'000}); !last_->done(); waited.step())
+        if (platform::clock_ns() >= deadline)
+            throw CudaError("could not change the interferometers: calls of the simulator still run after 10 s");
+    engine.set_interferometers(program);
+    config_.program = std::move(program);
+}
+
+u64 Simulator::executed() const {
+    const auto lock = locked();
+    return engine_ != nullptr ? platform::load_relaxed_system(&engine_->mailbox()->executed) : last_executed_;
+}
+
+std::optional<device::Failure> Simulator::take_failure() {
+    const auto lock = locked();
+    device::Failure failure;
+    if (engine_ != nullptr && device::take_failure(&engine_->mailbox()->latch, &failure)) return failure;
+    return std::exchange(last_failure_, std::nullopt);
+}
+
+bool Simulator::synchronize(cudaStream_t stream, double timeout) {
+    const u64 deadline = platform::clock_ns() + limit_ns(timeout, "timeout");
+    const DeviceGuard device(config_.device);
+    const CaptureGuard capture;
+    if (is_captured(stream))
+        throw CudaError("could not wait for the stream: it is being captured into a graph, so nothing has run yet");
+    return wait_for(stream, deadline, "wait for the stream");
+}
+
+Simulator::~Simulator() {
+    constexpr double kSeconds = 1.0;
+    if (close(kSeconds)) return;
+    static_cast<void>(engine_.release());  // on purpose: something may still touch it
+    static_cast<void>(last_.release());
+}
+
+bool Simulator::close(double timeout) noexcept {
+    try {
+        if (fork_guard_.inherited()) return false;
+        const u64 deadline = platform::clock_ns() + limit_ns(timeout, "timeout");
+        const std::lock_guard<std::mutex> closing(closing_);
+        {
+            const std::lock_guard<std::mutex> lock(mutex_);
+            closed_ = true;
+            if (captured_) return false;
+        }
+        if (engine_ != nullptr) {
+            if (!wait_idle(deadline)) return false;
+            start_freeing();
+        }
+        const u64 now = platform::clock_ns();
+        const std::chrono::nanoseconds left(static_cast<i64>(deadline > now ? deadline - now : 0));
+        return freeing_.wait_for(left) == std::future_status::ready;
+    } catch (...) {
+        return false;
+    }
+}
+
+bool Simulator::wait_idle(u64 deadline_ns) {
+    link::BackoffState backoff(link::Backoff{0, 50, 200'000});
+    const DeviceGuard device(config_.device);
+    const CaptureGuard capture;
+    for (; !last_->done(); backoff.step())
+        if (platform::clock_ns() >= deadline_ns) return false;
+    return true;
+}
+
+/// Freeing may wait for all work of the device, also for that of others, so a thread of its own does it.
+void Simulator::start_freeing() {
+    std::promise<void> freed;
+    std::shared_future<void> result = freed.get_future().share();
+    const std::lock_guard<std::mutex> lock(mutex_);
+    device::Failure failure;
+    if (device::take_failure(&engine_->mailbox()->latch, &failure)) last_failure_ = failure;
+    last_executed_ = platform::load_relaxed_system(&engine_->mailbox()->executed);
+    std::thread([engine = engine_.get(), last = last_.get(), device = config_.device,
+                 freed = std::move(freed)]() mutable {
+        try {
+            const DeviceGuard device_guard(device);
+            const CaptureGuard capture;
+            delete engine;
+            delete last;
+        } catch (...) {
+            // Without its device there is nothing left to free.
+        }
+        freed.set_value();
+    }).detach();
+    static_cast<void>(engine_.release());  // the thread has them
+    static_cast<void>(last_.release());
+    freeing_ = std::move(result);
+}
+
+}  // namespace photonlink::cuda

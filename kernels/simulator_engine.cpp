@@ -1,0 +1,195 @@
+#include "simulator_engine.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "photonlink/optics/basis.hpp"
+#include "photonlink/optics/gpu/plan.hpp"
+#include "photonlink/optics/simulator.hpp"
+
+namespace photonlink::cuda {
+namespace {
+
+using optics::ProgramError;
+using optics::gpu::Plan;
+
+/// Parents of a datapoint up to which one block has its values faster than the launches of all levels take. Estimated,
+/// as are the constants of plan_sizes().
+constexpr u64 kParentsOfSmallSpace = u64{1} << 19;
+
+/// Each array is 256-aligned.
+constexpr u64 kAlignmentBytes = 16 * 1024;
+
+bool is_small(const Plan& plan) {
+    const optics::ProgramSpec& spec = *plan.spec;
+    u64 parents = 0;
+    for (u32 k = 1; k <= spec.photons() && !plan.closed_form; ++k)
+        parents = optics::saturating_add(
+            parents, optics::saturating_mul(k, optics::state_count(spec.readout.space, spec.modes, k)));
+    return parents <= kParentsOfSmallSpace;
+}
+
+u64 bytes_of(const Plan& plan, u64 rows) {
+    return optics::saturating_add(optics::saturating_add(plan.table_bytes(), kAlignmentBytes),
+                                  optics::saturating_mul(plan.row_bytes(), rows));
+}
+
+[[noreturn]] void refuse_memory(const Plan& plan, u64 limit) {
+    const optics::ProgramSpec& spec = *plan.spec;
+    throw ProgramError("simulating " + std::to_string(spec.photons()) + " photons in " + std::to_string(spec.modes) +
+                       " modes needs " + optics::count_text(bytes_of(plan, 1)) + " bytes of device memory (" +
+                       optics::count_text(plan.states) + " basis states in the " +
+                       optics::space_name(spec.readout.space) + " space), but the limit is " + std::to_string(limit) +
+                       " bytes; use fewer photons or modes, a smaller space, exact mode expectations or correlators in "
+                       "the fock space (which need no distribution), raise the limit, or use target 'sim'");
+}
+
+template <class Real>
+class EngineOf final : public SimulatorEngine {
+  public:
+    EngineOf(const SimulatorConfig& config, const SimulatorSizes& sizes, int multiprocessors);
+
+    u64 outputs() const override { return simulation_.job.readout.outputs; }
+    void infer(const SimulatedBatch& batch, cudaStream_t stream) override;
+    void set_interferometers(const optics::ProgramSpec& program) override;
+    device::SimulatorMailbox* mailbox() const override {
+        return static_cast<device::SimulatorMailbox*>(mailbox_.host());
+    }
+
+  private:
+    EncodingView upload(const EncodingView& host);
+    device::Simulation<Real> tile_of(const SimulatedBatch& batch, u64 first, u32 rows) const;
+    void run_tile(const device::Simulation<Real>& tile, const RawFeatures& features, cudaStream_t stream);
+    u32 rows_per_block(u32 rows) const;
+
+    const optics::ProgramSpec program_;  // the plan looks at it
+    const Plan plan_;
+    const SimulatorSizes sizes_;
+    const u32 multiprocessors_;
+    Arena arena_;
+    MappedMemory mailbox_;
+    device::Simulation<Real> simulation_{};
+};
+
+template <class Real>
+EngineOf<Real>::EngineOf(const SimulatorConfig& config, const SimulatorSizes& sizes, int multiprocessors)
+    : program_(config.program),
+      plan_(program_, config.precision, config.shots),
+      sizes_(sizes),
+      multiprocessors_(static_cast<u32>(multiprocessors)),
+      mailbox_(sizeof(device::SimulatorMailbox)) {
+    const u32 rows = sizes.tile_rows;
+    simulation_.encoding = upload(*config.encoding);
+    simulation_.circuit = optics::gpu::upload_circuit(program_, arena_);
+    simulation_.job = optics::gpu::take_job<Real>(plan_, rows, arena_);
+    simulation_.tasks = optics::gpu::upload_all(arena_, plan_.tasks);
+    simulation_.task_count = static_cast<u32>(plan_.tasks.size());
+    simulation_.closed_form = plan_.closed_form;
+    simulation_.phases = arena_.take<double>(program_.phases.size() * rows);
+    simulation_.composed = arena_.take<optics::gpu::Complex64>(u64{2} * simulation_.circuit.elements() * rows);
+    simulation_.words = arena_.take<device::Words>(1);
+    simulation_.mailbox = static_cast<device::SimulatorMailbox*>(mailbox_.device());
+    simulation_.job.seed = config.seed;
+    simulation_.job.next_id = &simulation_.words->next_id;
+    simulation_.job.results.statuses = arena_.take<u32>(rows);
+    simulation_.job.results.nothing_kept = static_cast<u32>(CallStatus::Refused);
+}
+
+template <class Real>
+EncodingView EngineOf<Real>::upload(const EncodingView& host) {
+    EncodingView view = host;
+    const u64 terms = host.row_begin[host.phases];
+    view.row_begin = arena_.upload(host.row_begin, host.phases + u64{1});
+    view.term_feature = arena_.upload(host.term_feature, terms);
+    view.term_weight = arena_.upload(host.term_weight, terms);
+    view.offset = arena_.upload(host.offset, host.phases);
+    return view;
+}
+
+template <class Real>
+void EngineOf<Real>::set_interferometers(const optics::ProgramSpec& program) {
+    const optics::gpu::CircuitTables tables(program);
+    const auto write = [this](const optics::gpu::Complex64* place, const std::vector<optics::gpu::Complex64>& values) {
+        arena_.overwrite(const_cast<optics::gpu::Complex64*>(place), values.data(), values.size());
+    };
+    write(simulation_.circuit.first, tables.first);
+    write(simulation_.circuit.matrices, tables.matrices);
+}
+
+template <class Real>
+device::Simulation<Real> EngineOf<Real>::tile_of(const SimulatedBatch& batch, u64 first, u32 rows) const {
+    device::Simulation<Real> tile = simulation_;
+    tile.job.first_row = batch.rows.first_row + first;
+    tile.job.results.out = static_cast<Real*>(batch.rows.out) + static_cast<i64>(first) * batch.rows.out_stride;
+    tile.job.results.stride = batch.rows.out_stride;
+    if (batch.kept_fractions != nullptr) tile.job.results.kept_fractions = batch.kept_fractions + first;
+    if (batch.rows.statuses != nullptr) tile.caller_statuses = batch.rows.statuses + first;
+    return device::slice(tile, 0, rows);
+}
+
+template <class Real>
+void EngineOf<Real>::infer(const SimulatedBatch& batch, cudaStream_t stream) {
+    constexpr const char* kWhat = "launch a kernel of the simulator";
+    for (u64 first = 0; first < batch.rows.rows; first += sizes_.tile_rows) {
+        const u32 rows = static_cast<u32>(std::min<u64>(sizes_.tile_rows, batch.rows.rows - first));
+        const device::Simulation<Real> tile = tile_of(batch, first, rows);
+        const i64 skipped =
+            static_cast<i64>(first) * batch.rows.feature_stride * static_cast<i64>(batch.rows.feature_bytes);
+        const RawFeatures features{static_cast<const u8*>(batch.rows.features) + skipped, batch.rows.feature_bytes,
+                                   batch.rows.feature_stride};
+        run_tile(tile, features, stream);
+        const bool last = first + rows == batch.rows.rows;
+        check(launch_end(tile, last ? batch.rows.first_row + batch.rows.rows : 0, stream), kWhat);
+    }
+}
+
+template <class Real>
+void EngineOf<Real>::run_tile(const device::Simulation<Real>& tile, const RawFeatures& features, cudaStream_t stream) {
+    constexpr const char* kWhat = "launch a kernel of the simulator";
+    constexpr u32 kBlocksPerMultiprocessor = 16;
+    if (sizes_.by_rows) return check(launch_simulate(tile, features, rows_per_block(tile.rows), stream), kWhat);
+    check(launch_prepare(tile, features, stream), kWhat);
+    for (const optics::gpu::Task& task : plan_.tasks)
+        check(launch_task(tile, task, multiprocessors_ * kBlocksPerMultiprocessor, stream), kWhat);
+}
+
+/// One while that keeps every multiprocessor busy; then a few, which share the reading of tables.
+template <class Real>
+u32 EngineOf<Real>::rows_per_block(u32 rows) const {
+    constexpr u32 kBlocksPerMultiprocessor = 4, kMost = 8;
+    return std::clamp<u32>(rows / (kBlocksPerMultiprocessor * multiprocessors_), 1, kMost);
+}
+
+}  // namespace
+
+u64 predict_simulator_bytes(const optics::ProgramSpec& program, optics::Precision precision, u32 shots, u64 rows) {
+    optics::gpu::check_gpu_program(program, shots);
+    return bytes_of(Plan(program, precision, shots), rows);
+}
+
+SimulatorSizes plan_sizes(const SimulatorConfig& config, u64 cache_bytes) {
+    constexpr u64 kMostScratch = u64{1} << 29;  // more rows at a time than this holds would not be faster
+    constexpr u64 kMostSmall = 4096, kMostLarge = 64, kFewestLarge = 8;
+    optics::gpu::check_gpu_program(config.program, config.shots);
+    const Plan plan(config.program, config.precision, config.shots);
+    if (bytes_of(plan, 1) > config.memory_limit) refuse_memory(plan, config.memory_limit);
+    const u64 row = plan.row_bytes();
+    const u64 fitting = (config.memory_limit - bytes_of(plan, 0)) / row;
+    SimulatorSizes sizes{0, 1, is_small(plan)};
+    // The levels of a large space stay in the second-level cache, if enough rows do to share the reading of tables.
+    const u64 wanted = sizes.by_rows ? std::clamp<u64>(kMostScratch / row, 1, kMostSmall)
+                                     : std::clamp<u64>(cache_bytes / 2 / row, kFewestLarge, kMostLarge);
+    sizes.tile_rows = static_cast<u32>(std::min(fitting, wanted));
+    sizes.bytes = bytes_of(plan, sizes.tile_rows);
+    return sizes;
+}
+
+std::unique_ptr<SimulatorEngine> SimulatorEngine::create(const SimulatorConfig& config, const SimulatorSizes& sizes,
+                                                         int multiprocessors) {
+    if (config.precision == optics::Precision::Float32)
+        return std::make_unique<EngineOf<float>>(config, sizes, multiprocessors);
+    return std::make_unique<EngineOf<double>>(config, sizes, multiprocessors);
+}
+
+}  // namespace photonlink::cuda
