@@ -129,7 +129,6 @@ def reserve(
         )
     if processor is None and controller is None:
         program = on_target(used, program)
-        processor = make(used, token=token)
     fit = program.fit(preset or chip_of(used) or "article")
     options = _options.session_options(
         program,
@@ -143,6 +142,8 @@ def reserve(
         max_duration=max_duration,
         threads=threads,
     )
+    if processor is None and controller is None:
+        processor = make(used, token=token)
     lease = Lease(controller, processor)
     try:
         core = interruptible(
