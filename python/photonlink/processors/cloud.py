@@ -75,7 +75,7 @@ def connect(platform: str, token: str, url: str | None, timeout: float) -> tuple
             (``UNKNOWN``), or an answer that is none of a platform (``UNSUPPORTED``).
     """
     target = f"quandela:{platform}"
-    handler = _handler_class()(platform, url, token)
+    handler = _handler_class()(platform, url or default_url(), token)
     handler.request_timeout = timeout
     try:
         details = handler.fetch_platform_details()
@@ -120,13 +120,25 @@ def _unavailable(target: str, code: int, text: str) -> TargetUnavailable:
     )
 
 
+def default_url() -> str:
+    """Where Perceval is set to look for the cloud."""
+    try:
+        from perceval.providers.quandela.remote_config import RemoteConfig
+    except ImportError:  # before Perceval 1.3
+        from perceval.runtime.remote_config import RemoteConfig
+    return str(RemoteConfig().get_url())
+
+
 def _handler_class() -> Any:
-    from perceval.providers.quandela.rpc_handler import RPCHandler
+    try:
+        from perceval.providers.quandela.rpc_handler import RPCHandler
+    except ImportError:  # before Perceval 1.3
+        from perceval.runtime.rpc_handler import RPCHandler
 
     class Handler(RPCHandler):  # type: ignore[misc]
         """Perceval's handler with tries and limits of its own; asks for a platform's details once."""
 
-        def __init__(self, name: str, url: str | None, token: str) -> None:
+        def __init__(self, name: str, url: str, token: str) -> None:
             super().__init__(name, url, token)
             self.details: dict[str, Any] | None = None
             self._asking = _asking()
@@ -141,7 +153,7 @@ def _handler_class() -> Any:
             )
             return _content(answer)
 
-        def post_request(self, endpoint: str, payload: Any) -> Any:
+        def post_request(self, endpoint: str, payload: Any, *_: Any) -> Any:
             answer = self._sending.post(
                 endpoint, headers=self.headers, json=payload, timeout=self.request_timeout, proxies=self.proxies
             )

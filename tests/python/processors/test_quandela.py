@@ -105,7 +105,7 @@ def test_missing_events_are_asked_for_again(cloud, program, x):
 
 
 def test_the_target_by_name(cloud, program, x, monkeypatch):
-    monkeypatch.setattr("perceval.providers.quandela.remote_config.RemoteConfig.get_url", lambda _: cloud.url)
+    monkeypatch.setattr("photonlink.processors.cloud.default_url", lambda: cloud.url)
     with phl.reserve("quandela:sim:double", program, shots=10, token=TOKEN) as session:
         session.infer(x[0])
         assert session.info.clock == "none"
