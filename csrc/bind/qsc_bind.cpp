@@ -23,16 +23,32 @@ using qsc::LocalSession;
 std::shared_ptr<Controller> make_controller(std::size_t memory_limit, bool busy, std::optional<u64> mute_from,
                                             std::optional<u64> die_at, double drain_s, const std::string& name,
                                             std::optional<std::shared_ptr<qsc::FileLedger>> ledger, u64 first_session,
-                                            std::optional<std::shared_ptr<qsc::DriverDesk>> driver) {
+                                            std::optional<std::shared_ptr<qsc::DriverDesk>> driver,
+                                            const std::optional<qsc::LatencyOptions>& latency, u64 stages) {
     qsc::ControllerOptions options;
     options.name = name;
     options.ledger = ledger.value_or(nullptr);
     options.first_session = first_session;
     options.dispatcher.drain_s = drain_s;
     options.dispatcher.faults = qsc::Faults{busy, mute_from, die_at};
+    if (latency && latency->any()) options.dispatcher.latency = std::make_shared<qsc::LatencySetup>(*latency);
+    if (stages != 0) options.dispatcher.stages = std::make_shared<qsc::StageLog>(stages);
     std::unique_ptr<qsc::Processor> processor = driver ? qsc::make_driver_processor(std::move(*driver), memory_limit)
                                                        : qsc::make_native_processor(memory_limit);
     return {new Controller(std::move(processor), options), WithoutGil{}};
+}
+
+std::vector<qsc::LatencyOutcome> latency_report(const Controller& controller) {
+    return controller.latency() ? controller.latency()->report() : std::vector<qsc::LatencyOutcome>{};
+}
+
+std::tuple<u64, py::array_t<u64>> stages_of(const Controller& controller) {
+    static_assert(sizeof(qsc::Stages) == 6 * sizeof(u64), "a row of the array is one entry");
+    const auto& log = controller.stages();
+    const std::vector<qsc::Stages> entries = log ? log->entries() : std::vector<qsc::Stages>{};
+    py::array_t<u64> table({entries.size(), std::size_t{6}});
+    std::copy_n(reinterpret_cast<const u64*>(entries.data()), 6 * entries.size(), table.mutable_data());
+    return {log ? log->seen() : 0, table};
 }
 
 std::shared_ptr<LocalSession> make_session(std::shared_ptr<Controller> controller,
@@ -139,6 +155,24 @@ void bind_vocabulary(py::module_& module) {
         "Name of the reason that a port was closed with.");
 }
 
+void bind_latency(py::module_& module) {
+    using qsc::LatencyOptions;
+    using qsc::LatencyOutcome;
+    py::class_<LatencyOptions>(module, "LatencyOptions", "What a controller's threads ask of the system.")
+        .def(py::init([](std::vector<u32> dispatcher_cpus, std::vector<u32> transport_cpus, bool lock_memory,
+                         u32 realtime_priority, bool local_memory) {
+                 return LatencyOptions{std::move(dispatcher_cpus), std::move(transport_cpus), lock_memory,
+                                       realtime_priority, local_memory};
+             }),
+             py::kw_only(), py::arg("dispatcher_cpus"), py::arg("transport_cpus"), py::arg("lock_memory"),
+             py::arg("realtime_priority"), py::arg("local_memory"));
+    py::class_<LatencyOutcome>(module, "LatencyOutcome", "One thing that was asked for, and what came of it.")
+        .def_readonly("measure", &LatencyOutcome::measure)
+        .def_readonly("asked", &LatencyOutcome::asked)
+        .def_readonly("granted", &LatencyOutcome::granted)
+        .def_readonly("detail", &LatencyOutcome::detail);
+}
+
 void bind_ledger(py::module_& module) {
     using qsc::LedgerEntry;
     py::class_<LedgerEntry>(module, "LedgerEntry", "What the ledger knows of one session.")
@@ -166,6 +200,7 @@ void bind_ledger(py::module_& module) {
 void bind_qsc(py::module_& module) {
     bind_vocabulary(module);
     bind_ledger(module);
+    bind_latency(module);
     using Unlocked = py::call_guard<py::gil_scoped_release>;
 
     py::class_<CancelFlag, std::shared_ptr<CancelFlag>>(module, "CancelFlag", "Ends calls from another thread.")
@@ -186,7 +221,11 @@ void bind_qsc(py::module_& module) {
         .def(py::init(&make_controller), py::arg("memory_limit"), py::kw_only(), py::arg("busy") = false,
              py::arg("mute_from") = py::none(), py::arg("die_at") = py::none(), py::arg("drain_s") = 0.25,
              py::arg("name") = "sim", py::arg("ledger") = py::none(), py::arg("first_session") = 1,
-             py::arg("driver") = py::none())
+             py::arg("driver") = py::none(), py::arg("latency") = py::none(), py::arg("stages") = 0)
+        .def("latency", &latency_report, "What was asked of the system for low latency, and what was granted.")
+        .def("stages", &stages_of,
+             "Datapoints answered so far, and the first of them as uint64 (N, 6): session, id, and the times in "
+             "nanoseconds at which each was accepted, begun, executed and published.")
         .def(
             "reserve",
             [](Controller& controller, const std::shared_ptr<optics::ProgramSpec>& program,

@@ -296,6 +296,8 @@ Usage Controller::release(u64 session, EndReason reason) { return impl().release
 void Controller::renew(u64 session) { impl().renew(session); }
 Usage Controller::usage(u64 session) const { return impl().usage(session); }
 Status Controller::status() const { return impl().status(); }
+const std::shared_ptr<const LatencySetup>& Controller::latency() const { return impl().options().latency; }
+const std::shared_ptr<StageLog>& Controller::stages() const { return impl().options().stages; }
 bool Controller::request_maintenance() { return impl().request_maintenance(); }
 void Controller::finish_maintenance() { impl().finish_maintenance(); }
 void Controller::calibrate() { impl().calibrate(); }

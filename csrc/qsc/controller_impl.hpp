@@ -36,6 +36,7 @@ class Controller::Impl {
     void renew(u64 session);
     Usage usage(u64 session) const;
     Status status() const;
+    const DispatcherOptions& options() const { return options_; }
     bool request_maintenance();
     void finish_maintenance();
     void calibrate();

@@ -63,6 +63,7 @@ void Dispatcher::set_error(const std::string& error) {
 
 void Dispatcher::run() {
     end_reason_ = EndReason::DispatcherDied;
+    if (options_.latency) options_.latency->settle_dispatcher();
     try {
         loop();
         end_reason_ = stop_.load(std::memory_order_acquire);
@@ -174,7 +175,8 @@ bool Dispatcher::inject_fault() {
 
 void Dispatcher::execute(ServedPort& port) {
     const Acquiring acquiring(acquiring_);
-    const u64 started_ns = plan_.options.clock == ClockMode::Realtime ? platform::clock_ns() : 0;
+    const bool timed = plan_.options.clock == ClockMode::Realtime || options_.stages != nullptr;
+    const u64 started_ns = timed ? platform::clock_ns() : 0;
     try {
         batch_.run();
     } catch (...) {
@@ -190,15 +192,27 @@ void Dispatcher::execute(ServedPort& port) {
 }
 
 void Dispatcher::publish(ServedPort& port, u64 started_ns) {
+    Stages stages;
+    stages.begun_ns = started_ns;
+    if (options_.stages) stages.executed_ns = platform::clock_ns();
     for (u64 row = 0; row < batch_.rows(); ++row) {
         bool done = !batch_.failed();
         if (done && plan_.options.clock == ClockMode::Realtime && batch_.quantum_ns(row) != kNoQuantumTime)
             done = wait_until(started_ns + static_cast<u64>(batch_.quantum_ns(row)));
+        if (options_.stages) record(batch_.request(row), stages);
         if (done)
             batch_.publish(port, row);
         else
             port.answer(batch_.request(row), wire::Status::ProcessorFailed, 0);
     }
+}
+
+void Dispatcher::record(const Request& request, Stages stages) const {
+    stages.session = plan_.session;
+    stages.id = request.id;
+    stages.accepted_ns = request.accepted_ns;
+    stages.published_ns = platform::clock_ns();
+    options_.stages->record(stages);
 }
 
 /// Never returns true early. False if the session was stopped and cannot wait that long.

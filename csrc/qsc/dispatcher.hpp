@@ -74,6 +74,7 @@ class Dispatcher {
     bool inject_fault();
     void execute(ServedPort& port);
     void publish(ServedPort& port, u64 started_ns);
+    void record(const Request& request, Stages stages) const;
     void answer_now(ServedPort& port, const Request& request);
     u32 answer_status(ServedPort& port, const Request& request);
     void drain(EndReason reason);

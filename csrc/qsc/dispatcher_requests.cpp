@@ -46,6 +46,7 @@ u32 Dispatcher::sort_in(ServedPort& port, u32 arrived) {
         } else if (wire::is_datapoint(request.header.function_id)) {
             if (!port.has_ids()) port.start_ids(id_ranges_++ * kIdsPerRange);
             request.id = port.id_of(request.header.request_id);
+            if (options_.stages) request.accepted_ns = platform::clock_ns();
             port.enqueue(request);
             ++queued;
         } else {

@@ -42,6 +42,7 @@ ClientConfig LocalSession::client_config() const { return qsc::client_config(gra
 
 void LocalSession::open_port(u32 slots) {
     const ClientConfig config = client_config();
+    const LocalMemory local(controller_->latency().get());
     const auto memory =
         std::make_shared<PortMemory>(PortMemory{link::InProcessPort(client_geometry(config, slots)), encoding_});
     client_ = std::make_unique<SessionClient>(memory->port.client(), config, memory);

@@ -17,6 +17,7 @@ struct Request {
     u64 id = 0;
     link::Arrival arrival{};
     wire::RequestHeader header{};
+    u64 accepted_ns = 0;  // 0 unless stages are recorded
 };
 
 class ServedPort {

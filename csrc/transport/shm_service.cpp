@@ -33,6 +33,7 @@ ShmService::~ShmService() {
 }
 
 void ShmService::accept_loop() {
+    if (const auto& latency = controller_->latency()) latency->settle_transport();
     while (!stopping_.load(std::memory_order_relaxed)) {
         try {
             std::shared_ptr<ShmServerPort> port = server_.accept(kAcceptSliceNs, geometry_, grant_.key);

@@ -102,6 +102,7 @@ class UdpGateway::Impl {
     }
 
     void run() {
+        if (const auto& latency = controller_->latency()) latency->settle_transport();
         UdpIdle idle;
         while (!stopping_.load(std::memory_order_relaxed)) {
             if (carrier_->is_dispatched()) {

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from photonlink._include import get_include
     from photonlink.controller import Controller
     from photonlink.info import Counts, InferInfo, SessionInfo, Usage
+    from photonlink.latency import Latency
     from photonlink.noise import Noise
     from photonlink.presets import preset
     from photonlink.program import Program
@@ -43,6 +44,7 @@ __all__ = [
     "Controller",
     "Counts",
     "InferInfo",
+    "Latency",
     "LexGrouping",
     "ModGrouping",
     "Noise",
@@ -72,6 +74,7 @@ _HOME = {
     "Controller": "controller",
     "Counts": "info",
     "InferInfo": "info",
+    "Latency": "latency",
     "LexGrouping": "readout",
     "ModGrouping": "readout",
     "Noise": "noise",

@@ -27,6 +27,8 @@ __all__: list[str] = [
     "DriverDesk",
     "Encoding",
     "FileLedger",
+    "LatencyOptions",
+    "LatencyOutcome",
     "LedgerEntry",
     "LocalSession",
     "NoiseSpec",
@@ -691,6 +693,33 @@ class FileLedger:
     def entries(self) -> list[LedgerEntry]: ...
     def forget(self, session: typing.SupportsInt | typing.SupportsIndex) -> None: ...
 
+class LatencyOptions:
+    """
+    What a controller's threads ask of the system.
+    """
+    def __init__(
+        self,
+        *,
+        dispatcher_cpus: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+        transport_cpus: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex],
+        lock_memory: bool,
+        realtime_priority: typing.SupportsInt | typing.SupportsIndex,
+        local_memory: bool,
+    ) -> None: ...
+
+class LatencyOutcome:
+    """
+    One thing that was asked for, and what came of it.
+    """
+    @property
+    def asked(self) -> str: ...
+    @property
+    def detail(self) -> str: ...
+    @property
+    def granted(self) -> bool: ...
+    @property
+    def measure(self) -> str: ...
+
 class CancelFlag:
     """
     Ends calls from another thread.
@@ -727,15 +756,25 @@ class Controller:
         ledger: FileLedger | None = None,
         first_session: typing.SupportsInt | typing.SupportsIndex = 1,
         driver: DriverDesk | None = None,
+        latency: LatencyOptions | None = None,
+        stages: typing.SupportsInt | typing.SupportsIndex = 0,
     ) -> None: ...
     def calibrate(self) -> None: ...
     def finish_maintenance(self) -> None: ...
+    def latency(self) -> list[LatencyOutcome]:
+        """
+        What was asked of the system for low latency, and what was granted.
+        """
     def release(self, session: typing.SupportsInt | typing.SupportsIndex, stopped: bool = False) -> Usage: ...
     def renew(self, session: typing.SupportsInt | typing.SupportsIndex) -> None: ...
     def request_maintenance(self) -> bool: ...
     def reserve(self, program: ProgramSpec, options: SessionOptions) -> SessionGrant: ...
     def reset(self) -> None: ...
     def shutdown(self) -> bool: ...
+    def stages(self) -> tuple[int, numpy.typing.NDArray[numpy.uint64]]:
+        """
+        Datapoints answered so far, and the first of them as uint64 (N, 6): session, id, and the times in nanoseconds at which each was accepted, begun, executed and published.
+        """
     def status(self) -> ControllerStatus: ...
     def usage(self, session: typing.SupportsInt | typing.SupportsIndex) -> Usage: ...
 

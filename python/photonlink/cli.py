@@ -1,4 +1,4 @@
-"""The ``photonlink`` command: demo, doctor, controller service, benchmarks, and a reader of captured frames.
+"""The ``photonlink`` command: demo, doctor, controller service, benchmarks, traces, and a reader of captured frames.
 
 Exit codes: 0 success, 1 a typed error (its text says what to do), 2 wrong arguments, 130 interrupted.
 """
@@ -39,6 +39,9 @@ def _parser() -> argparse.ArgumentParser:
 
     bench_parser = commands.add_parser("bench", help="measure beside the peers and the bare limit")
     bench.add_arguments(bench_parser)
+
+    trace = commands.add_parser("trace", help="record one run over the link as a Chrome/Perfetto trace")
+    bench.add_trace_arguments(trace)
 
     decode = commands.add_parser("decode", help="print captured CUDA-Q realtime frames")
     decode.add_argument("file", help="pcap, pcapng, or text of hexadecimal digits; - for standard input")

@@ -7,20 +7,31 @@ import logging
 import os
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from photonlink import _core
 from photonlink._memory import half_of_memory
-from photonlink.errors import ProgramError, SessionClosed
+from photonlink._options import integer
+from photonlink.errors import ProgramError, ServiceError, SessionClosed
+from photonlink.latency import Latency, LatencyOutcome, outcomes
 from photonlink.processors.base import Processor
 from photonlink.processors.host import ProcessorHost
 
-__all__ = ["Controller", "installed"]
+__all__ = ["STAGE_TIMES", "Controller", "installed"]
 
 _log = logging.getLogger(__name__)
 
 _FAULTS = ("busy", "timeout", "dead")
+_MOST_STAGES = 10_000_000
+
+#: One datapoint in :meth:`Controller.stages`; times in nanoseconds on the clock of ``time.monotonic_ns()``.
+STAGE_TIMES = np.dtype(
+    [(name, np.uint64) for name in ("session", "id", "accepted_ns", "begun_ns", "executed_ns", "published_ns")]
+)
 
 
 class Controller:
@@ -36,9 +47,14 @@ class Controller:
             ``"dead"`` kills the dispatcher thread, at datapoint `fault_at` of a session.
         fault_at: Datapoint at which the fault starts, counted from 0.
         processor: Owned by this controller until it is closed, instead of the native simulator.
+        latency: CPUs, memory and priority of its threads; :attr:`latency` says what was granted.
+        record_stages: Datapoints whose times :meth:`stages` tells, the first ones of the controller; 0 records nothing
+            and reads no clock for it.
 
     Raises:
-        ProgramError: Unknown fault, or the processor is none, or belongs to another controller.
+        ProgramError: Unknown fault, a wrong number of datapoints, or the processor is none, or belongs to another
+            controller.
+        ServiceError: `latency` insists on what the system refuses.
 
     Examples:
         >>> import numpy as np
@@ -57,9 +73,12 @@ class Controller:
         fault: str | None = None,
         fault_at: int = 0,
         processor: Processor | None = None,
+        latency: Latency | None = None,
+        record_stages: int = 0,
     ) -> None:
         if fault is not None and fault not in _FAULTS:
             raise ProgramError(f"unknown fault {fault!r}: expected one of {', '.join(_FAULTS)}")
+        stages = integer("record_stages", record_stages, 0, _MOST_STAGES)
         self._pid = os.getpid()
         self._host = None if processor is None else ProcessorHost(processor)
         self._core = _core.Controller(
@@ -69,8 +88,18 @@ class Controller:
             die_at=fault_at if fault == "dead" else None,
             name="sim" if processor is None else processor.name,
             driver=None if self._host is None else self._host.desk,
+            latency=None if latency is None else latency.options(),
+            stages=stages,
         )
+        #: What was asked of the system for low latency, and what was granted: a tuple of
+        #: :class:`photonlink.latency.LatencyOutcome`, empty if nothing was asked.
+        self.latency: tuple[LatencyOutcome, ...] = ()
         _open.add(self)
+        try:
+            self.latency = outcomes(self._core, latency)
+        except ServiceError:
+            self.close()
+            raise
 
     @property
     def core(self) -> _core.Controller:
@@ -86,7 +115,7 @@ class Controller:
         return self._core
 
     def status(self) -> dict[str, Any]:
-        """State, processor, digest of the configured program, cause of an error, age of the calibration in seconds."""
+        """State, processor, digest of the program, cause of an error, age of the calibration (s), latency granted."""
         status = self.core.status()
         return {
             "state": status.state,
@@ -95,7 +124,30 @@ class Controller:
             "digest": status.digest,
             "cause": status.cause,
             "calibration_age_seconds": status.calibration_age_s,
+            "latency": [outcome.as_json() for outcome in self.latency],
         }
+
+    def stages(self) -> NDArray[np.void]:
+        """When datapoints passed through this controller, in order of execution, if it was asked to record them.
+
+        Returns:
+            (N,) of :data:`STAGE_TIMES`: session, datapoint id, and when it was accepted (seen in its slot), begun (its
+            batch went to the processor), executed (the batch came back) and published (the answer was about to be
+            given, a realtime clock waited out). Whoever holds a result finds its datapoint here.
+
+        Examples:
+            >>> import numpy as np
+            >>> import photonlink as phl
+            >>> program = phl.Program.reservoir(4, 2, features=4)
+            >>> with phl.Controller(record_stages=100) as mine, phl.reserve("sim", program, controller=mine) as session:
+            ...     _ = session.infer(np.zeros((3, 4)))
+            ...     times = mine.stages()
+            >>> times["id"].tolist(), bool((times["published_ns"] >= times["accepted_ns"]).all())
+            ([0, 1, 2], True)
+        """
+        _, table = self.core.stages()
+        rows: NDArray[np.void] = table.view(STAGE_TIMES)[:, 0]
+        return rows
 
     def close(self) -> None:
         """End the session, if any, and every thread of the controller. May be repeated; does nothing in a child.
@@ -173,18 +225,28 @@ def installed(controller: Controller) -> Iterator[Controller]:
 
 
 class Lease:
-    """A session's hold on a controller: its own of a processor, or the given, the installed, or the shared one."""
+    """A session's hold on a controller: one of its own, the one it was given, the installed one, or the shared one.
 
-    def __init__(self, given: Controller | None, processor: Processor | None = None) -> None:
-        self._own = None if processor is None else Controller(processor=processor)
-        chosen = self._own or given or (_installed[-1] if _installed else None)
-        self._pool = _shared if chosen is None else None
-        self.controller = chosen or _shared.acquire()
+    Args:
+        given: The controller to use.
+        processor: What a controller of the session's own owns, which ends with the session.
+        latency: What a controller of the session's own asks of the system, likewise.
+    """
+
+    def __init__(
+        self, given: Controller | None, processor: Processor | None = None, latency: Latency | None = None
+    ) -> None:
+        own = None
+        if processor is not None or latency is not None:
+            own = Controller(processor=processor, latency=latency)
+        chosen = own or given or (_installed[-1] if _installed else None)
+        self._end: Callable[[], None] | None = None if own is None else own.close
+        if chosen is None:
+            chosen, self._end = _shared.acquire(), _shared.release
+        self.controller = chosen
 
     def end(self) -> None:
         """Give it back; a controller of its own ends, and the shared one with its last session. May be repeated."""
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.release()
-        if self._own is not None:
-            self._own.close()
+        end, self._end = self._end, None
+        if end is not None:
+            end()

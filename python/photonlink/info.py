@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from photonlink.latency import LatencyOutcome
 
 __all__ = ["Counts", "InferInfo", "SessionInfo", "Usage"]
 
@@ -100,6 +103,7 @@ class SessionInfo:
             fewer, its phases only different), "closed form", "exact mixture" (of all configurations of the sources), or
             "sampled sources" (a configuration is drawn per shot; unbiased, and the kept fraction is an estimate). "by
             the processor" if that is not the native simulator.
+        latency: What the controller asked of the system for low latency, and what it was granted.
     """
 
     target: str
@@ -118,6 +122,7 @@ class SessionInfo:
     threads: int
     sampler: str | None
     noise_method: str
+    latency: tuple[LatencyOutcome, ...] = ()
 
     def __getitem__(self, name: str) -> Any:
         """The field called `name`, so that ``session.info["clock"]`` works too."""

@@ -8,6 +8,7 @@ from photonlink import _core, _options
 from photonlink._worker import interruptible
 from photonlink.controller import Controller, Lease
 from photonlink.errors import ProgramError
+from photonlink.latency import Latency
 from photonlink.processors.base import Processor
 from photonlink.processors.registry import chip_of, make, on_target
 from photonlink.program import Precision, Program
@@ -36,6 +37,7 @@ def reserve(
     slots: int = 64,
     threads: int | None = None,
     controller: Controller | None = None,
+    latency: Latency | None = None,
     wait: float | None = None,
     token: str | None = None,
     transport: Literal["shm", "udp"] | None = None,
@@ -68,6 +70,8 @@ def reserve(
             results do not depend on their number.
         controller: A private controller, instead of the one that target "sim" shares in this process;
             ``PHOTONLINK_TARGET`` does not apply then.
+        latency: Reserve a controller of the session's own in this process, whose threads ask for these CPUs, memory
+            and priority; ``session.info.latency`` says what was granted. A service has options of its own for that.
         wait: Seconds to queue, in order of arrival, while another session holds a controller service.
         token: Bearer token of a controller service, by default that of ``PHOTONLINK_QSC_TOKEN``; or of Quandela's
             cloud, by default that of ``PCVL_CLOUD_TOKEN``.
@@ -80,6 +84,7 @@ def reserve(
     Raises:
         ProgramError: The program, or an option, cannot be executed as given.
         TargetUnavailable: The target is unknown or cannot be used here.
+        ServiceError: `latency` insists on what the system refuses.
         SessionBusy: Another session holds the controller; ``retry_after`` says for how long at most, if known.
         LinkClosed: The controller has failed.
         LedgerError: A controller service cannot keep account of the session.
@@ -99,11 +104,14 @@ def reserve(
         require(used, shots, token=token)
     elif controller is not None:
         raise ProgramError("a processor gets a controller of its own: pass either, and not both")
+    if controller is not None and latency is not None:
+        raise ProgramError("latency belongs to the controller: give it to photonlink.Controller, or leave that away")
     _options.seconds("timeout", timeout)
     slots = _options.integer("slots", slots, 1, 4096)
     if is_service(used):
-        if threads is not None:
-            raise ProgramError(f"threads belong to a simulator in this process; {used!r} has its own", target=used)
+        for name, value in (("threads", threads), ("latency", latency)):
+            if value is not None:
+                raise ProgramError(f"{name} belongs to a controller in this process; {used!r} has its own", target=used)
         return _on_service(
             used,
             program,
@@ -144,7 +152,7 @@ def reserve(
     )
     if processor is None and controller is None:
         processor = make(used, token=token)
-    lease = Lease(controller, processor)
+    lease = Lease(controller, processor, latency)
     try:
         core = interruptible(
             lambda: _core.LocalSession(lease.controller.core, program.spec, program.encoder, options, slots),

@@ -102,6 +102,7 @@ class Session(DeviceCalls):
             threads=status.threads,
             sampler=status.sampler if options.shots > 0 else None,
             noise_method=_noise_method(program, options.shots > 0, status),
+            latency=lease.controller.latency,
         )
         self._worker = Worker("photonlink-async")
         self._close_lock = threading.Lock()

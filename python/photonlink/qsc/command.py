@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from photonlink import latency
 from photonlink.errors import LinkClosed, LinkTimeout, ServiceError, TargetUnavailable, Unavailable
 from photonlink.qsc.client import ControlClient
 from photonlink.qsc.config import ServiceConfig, default_ledger, read_token
@@ -85,6 +86,7 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
         default = of[option].default
         add(f"--{option.replace('_', '-')}", type=kind, default=default, help=f"{text} (default {default})")
     add("--memory-limit", type=int, metavar="BYTES", help="memory that one program may need (default half of all)")
+    latency.add_arguments(serve)
     add("--log-level", choices=("debug", "info", "warning", "error"), default="info", help="default %(default)s")
     serve.set_defaults(execute=_serve)
 
@@ -95,6 +97,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     require_packages()
     given = {name: value for name, value in vars(arguments).items() if name in ServiceConfig.__dataclass_fields__}
     given["ledger"] = arguments.ledger or default_ledger()
+    given["latency"] = latency.given(arguments)
     if arguments.name is None:
         del given["name"]
     if arguments.token_file is not None:
@@ -116,11 +119,18 @@ def _status(arguments: argparse.Namespace) -> int:
     report = _client(arguments).call("GET", "/status")
     lines = []
     for name, value in report.items():
-        if isinstance(value, dict):
+        if name == "latency":
+            lines += [f"latency: {_granted(outcome)}" for outcome in value]
+        elif isinstance(value, dict):
             lines += [name, *(f"  {key}: {'-' if entry is None else entry}" for key, entry in value.items())]
         else:
             lines.append(f"{name}: {'-' if value in (None, '') else value}")
     return _show(arguments, report, lines)
+
+
+def _granted(outcome: dict[str, Any]) -> str:
+    granted = "granted" if outcome["granted"] else "refused"
+    return f"{outcome['measure']} {outcome['asked']}: {granted}, {outcome['detail']}"
 
 
 def _seconds(nanoseconds: int | None) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from photonlink.errors import ServiceError
+from photonlink.latency import Latency
 from photonlink.presets import preset
 from photonlink.qsc.protocol import DEFAULT_PORT, TRANSPORTS, Transport
 
@@ -72,6 +73,7 @@ class ServiceConfig:
         max_photons: Most photons of a program.
         memory_limit: Bytes that simulating a program may need; ``None`` is half of the machine's memory.
         ledger_records: Ended sessions that are held while the ledger database cannot be written.
+        latency: CPUs, memory and priority that the service's threads ask for, or ``None``.
         log_level: "debug", "info", "warning" or "error".
     """
 
@@ -97,6 +99,7 @@ class ServiceConfig:
     max_photons: int = 64
     memory_limit: int | None = None
     ledger_records: int = 64
+    latency: Latency | None = None
     log_level: str = "info"
 
     def __post_init__(self) -> None:

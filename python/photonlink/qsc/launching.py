@@ -24,12 +24,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from photonlink.errors import ServiceError
 
-__all__ = ["READY", "ServiceProcess"]
+__all__ = ["READY", "Child", "ServiceProcess"]
 
 READY = re.compile(r"PHOTONLINK_QSC_READY http=(\S+) (?:udp=(\S+) )?shm=(\S+)\n")
 
@@ -38,35 +39,32 @@ _END_SECONDS = 30.0
 _MOST_SAID = 2**20
 
 
-class ServiceProcess:
-    """Runs ``photonlink qsc serve`` until the context ends.
+class Child:
+    """A process of this package that says when it can be used, and runs until the context ends.
 
     Args:
-        arguments: Options of the command. Any free port is taken unless they name one.
+        command: Arguments of the interpreter.
+        ready: The line that it prints then.
         popen: Further arguments of ``subprocess.Popen``.
 
     Attributes:
-        target: ``qsc://host:port``.
-        udp: host:port of its UDP data plane, ``None`` if it has none.
-        name: Name of the service; ``shm://name`` reaches it too.
         process: The process.
+        ready: What the line held.
 
     Raises:
         ServiceError: It did not start; the message holds what it said.
     """
 
-    def __init__(self, *arguments: str, **popen: Any) -> None:
-        command = [sys.executable, "-m", "photonlink.cli", "qsc", "serve", "--port", "0", *arguments]
+    def __init__(self, command: Sequence[str], ready: re.Pattern[str], **popen: Any) -> None:
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - close() does
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self._said, **popen)
+        self.process = subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, stderr=self._said, **popen)
         try:
-            address, self.udp, self.name = self._wait_until_ready()
+            self.ready = self._wait_until(ready)
         except BaseException:
             self.kill()
             raise
-        self.target = f"qsc://{address}"
 
-    def _wait_until_ready(self) -> tuple[str, str | None, str]:
+    def _wait_until(self, pattern: re.Pattern[str]) -> re.Match[str]:
         assert self.process.stdout is not None
         end = time.monotonic() + _START_SECONDS
         line = b""
@@ -76,10 +74,10 @@ class ServiceProcess:
             if not part:
                 raise ServiceError(f"the service did not start within {_START_SECONDS:g} s: {self.said()}")
             line += part
-        ready = READY.fullmatch(line.decode())
+        ready = pattern.fullmatch(line.decode())
         if ready is None:
             raise ServiceError(f"the service said {line!r} instead of where it is")
-        return ready[1], ready[2], ready[3]
+        return ready
 
     def said(self) -> str:
         """Its log so far."""
@@ -103,7 +101,7 @@ class ServiceProcess:
             self.process.stdout.close()
         self._said.close()
 
-    def __enter__(self) -> ServiceProcess:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -113,3 +111,26 @@ class ServiceProcess:
             self.stop()
         finally:
             self.kill()  # if it did not; in any case its log is closed
+
+
+class ServiceProcess(Child):
+    """Runs ``photonlink qsc serve`` until the context ends.
+
+    Args:
+        arguments: Options of the command. Any free port is taken unless they name one.
+        popen: Further arguments of ``subprocess.Popen``.
+
+    Attributes:
+        target: ``qsc://host:port``.
+        udp: host:port of its UDP data plane, ``None`` if it has none.
+        name: Name of the service; ``shm://name`` reaches it too.
+
+    Raises:
+        ServiceError: It did not start; the message holds what it said.
+    """
+
+    def __init__(self, *arguments: str, **popen: Any) -> None:
+        command = ["-m", "photonlink.cli", "qsc", "serve", "--port", "0", *arguments]
+        super().__init__(command, READY, **popen)
+        address, self.udp, self.name = self.ready.groups()
+        self.target = f"qsc://{address}"

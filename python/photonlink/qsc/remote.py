@@ -18,6 +18,7 @@ from photonlink.errors import (
     TargetUnavailable,
 )
 from photonlink.info import Usage
+from photonlink.latency import LatencyOutcome
 from photonlink.processors.registry import on_target
 from photonlink.program import Program
 from photonlink.qsc.client import ControlClient
@@ -61,12 +62,13 @@ class _Status:
     datapoint_timeout_s: float
     calibration_age_s: float
     cause: str
+    latency: list[dict[str, Any]]
 
     @classmethod
     def of(cls, body: dict[str, Any]) -> _Status:
         names = ("processor", "simulated", "threads", "sampler")
         times = ("datapoint_timeout_seconds", "calibration_age_seconds")
-        return cls(*(body[name] for name in (*names, *times, "cause")))
+        return cls(*(body[name] for name in (*names, *times, "cause", "latency")))
 
 
 def _gone(*_: Any) -> NoReturn:
@@ -103,6 +105,10 @@ class _Remote:
     @property
     def core(self) -> _Remote:
         return self
+
+    @property
+    def latency(self) -> tuple[LatencyOutcome, ...]:
+        return tuple(LatencyOutcome(**outcome) for outcome in self._status.latency)
 
     def end(self) -> None:
         """The release has ended it."""

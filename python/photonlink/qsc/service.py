@@ -20,6 +20,7 @@ from typing import Any
 from photonlink import _core
 from photonlink._memory import half_of_memory
 from photonlink.errors import LinkClosed, PhotonLinkError, ProgramError, ServiceError, SessionBusy, SessionClosed
+from photonlink.latency import outcomes
 from photonlink.processors.host import ProcessorHost
 from photonlink.processors.registry import make
 from photonlink.qsc import protocol
@@ -73,7 +74,9 @@ class Service:
                 ledger=self.ledger.counts,
                 first_session=self.ledger.next_session,
                 driver=None if self._host is None else self._host.desk,
+                latency=None if config.latency is None else config.latency.options(),
             )
+            self.latency = outcomes(self._controller, config.latency)
             self._gateway = self._open_gateway()
         except BaseException:
             if self._host is not None:
@@ -82,6 +85,9 @@ class Service:
             raise
         #: host:port of the UDP data plane, if there is one.
         self.udp_address = None if self._gateway is None else f"{self._gateway.host}:{self._gateway.port}"
+        for outcome in self.latency:
+            if not outcome.granted:
+                _log.warning("%s (%s) refused: %s", outcome.measure, outcome.asked, outcome.detail)
         self._turnstile = Turnstile(config.queue, self._busy)
         self._session: _Session | None = None
         self._draining = False
@@ -266,6 +272,7 @@ class Service:
             "clock": self.config.clock,
             "preset": self.config.preset,
             "calibration_age_seconds": native.calibration_age_s,
+            "latency": [outcome.as_json() for outcome in self.latency],
             "uptime_seconds": native.uptime_s,
             "retry_after": native.retry_after_s,
             "limits": {

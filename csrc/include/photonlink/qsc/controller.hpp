@@ -49,6 +49,9 @@ class Controller {
     /// Counts so far; also of sessions that ended. Throws UnknownSession.
     Usage usage(u64 session) const;
     Status status() const;
+    /// Null unless ControllerOptions asked for something, or for a record.
+    const std::shared_ptr<const LatencySetup>& latency() const;
+    const std::shared_ptr<StageLog>& stages() const;
 
     /// Asks for the controller: true if it is in maintenance now, false if that waits for the session to end. Until
     /// finish_maintenance, every reserve is refused as Busy.

@@ -1,9 +1,11 @@
 // Knobs of the thread that answers requests.
 #pragma once
 
+#include <memory>
 #include <optional>
 
-#include "photonlink/platform.hpp"
+#include "photonlink/qsc/latency.hpp"
+#include "photonlink/qsc/stage_log.hpp"
 
 namespace photonlink::qsc {
 
@@ -24,6 +26,8 @@ struct DispatcherOptions {
     double drain_s = 5.0;            // how long a release may spend on requests accepted before it
     double processor_grace_s = 5.0;  // ... and on the batch that the processor is at, before it is given up
     Faults faults;
+    std::shared_ptr<const LatencySetup> latency;  // null: nothing is asked of the system
+    std::shared_ptr<StageLog> stages;             // null: nothing is recorded
 };
 
 }  // namespace photonlink::qsc
