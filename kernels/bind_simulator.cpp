@@ -72,6 +72,24 @@ void bind_simulator(py::module_& module) {
             "features"_a, "feature_bytes"_a, "feature_stride"_a, "out"_a, "out_stride"_a, "statuses"_a,
             "kept_fractions"_a, "rows"_a, "stream"_a, ReleaseGil(),
             "Any number of rows; strides in elements, 0 for no statuses (u32) or kept fractions (float64).")
+        .def(
+            "vjp",
+            [](Simulator& simulator, u64 features, u32 feature_bytes, i64 feature_stride, u64 cotangents, u64 values,
+               u64 phase_gradients, u64 interferometer_gradients, u64 rows, u64 stream) {
+                simulator.vjp({{pointer<const void>(features), feature_bytes, feature_stride},
+                               rows,
+                               pointer<const void>(cotangents),
+                               pointer<void>(values),
+                               pointer<double>(phase_gradients),
+                               pointer<optics::gpu::Complex64>(interferometer_gradients)},
+                              stream_of(stream));
+            },
+            "features"_a, "feature_bytes"_a, "feature_stride"_a, "cotangents"_a, "values"_a, "phase_gradients"_a,
+            "interferometer_gradients"_a, "rows"_a, "stream"_a, ReleaseGil(),
+            "Vector-Jacobian products: from cotangents (rows x outputs, of the precision) to derivatives with respect "
+            "to "
+            "phases (rows x phases, float64) and, summed over rows, to interferometers (layers + 1, modes, modes, "
+            "complex128: dL = Re(sum of conj(G) dU)). Without gaps; 0 for what is not asked for, values included.")
         .def("set_interferometers", &set_interferometers, "matrices"_a,
              "Waits for calls in flight; later calls and replays use them.")
         .def("executed", &Simulator::executed, ReleaseGil(), "Datapoints so far, those of replayed graphs included.")

@@ -191,7 +191,7 @@ void DeviceLink::encode(const RawBatch& batch, cudaStream_t stream) {
     constexpr u64 kGroupsPerMultiprocessor = 32;
     const u64 groups = std::min(batch.rows, static_cast<u64>(multiprocessors_) * kGroupsPerMultiprocessor);
     const Start start = start_on(resources, stream);
-    launched(start, launch_encode(resources.link(), batch, groups, stream), stream);
+    launched(start, launch_encode(resources.link().encoding, batch, groups, stream), stream);
 }
 
 void DeviceLink::echo(u64 callers, u64 calls, double timeout, u32* samples, device::EchoCounts* counts,

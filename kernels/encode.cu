@@ -16,10 +16,10 @@ __global__ void __launch_bounds__(kBlockThreads)
 
 }  // namespace
 
-cudaError_t launch_encode(const device::Link& link, const RawBatch& batch, u64 groups, cudaStream_t stream) {
+cudaError_t launch_encode(const EncodingView& encoding, const RawBatch& batch, u64 groups, cudaStream_t stream) {
     return with_types(batch.feature_bytes, sizeof(double), [&](auto real, auto) {
         using Real = decltype(real);
-        return launch_groups(encode_kernel<Real>, groups, stream, link.encoding, typed<Real, double>(batch), groups);
+        return launch_groups(encode_kernel<Real>, groups, stream, encoding, typed<Real, double>(batch), groups);
     });
 }
 

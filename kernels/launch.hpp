@@ -42,7 +42,7 @@ cudaError_t launch_collect(const device::Link& link, const RawBatch& batch, cons
                            device::Pending* pending, cudaStream_t stream);
 cudaError_t launch_abandon(const device::Link& link, device::Pending* pending, u64 rows, cudaStream_t stream);
 /// `batch.out` takes the phases, as doubles without gaps.
-cudaError_t launch_encode(const device::Link& link, const RawBatch& batch, u64 groups, cudaStream_t stream);
+cudaError_t launch_encode(const EncodingView& encoding, const RawBatch& batch, u64 groups, cudaStream_t stream);
 /// `samples` has callers * calls entries, `counts` one per caller.
 cudaError_t launch_echo(const device::Link& link, u64 callers, u64 calls, u64 limit_ns, u32* samples,
                         device::EchoCounts* counts, cudaStream_t stream);

@@ -33,6 +33,17 @@ void require_batch(const SimulatedBatch& batch, u32 out_bytes) {
             "features, results, statuses and kept fractions must be aligned to the size of their elements");
 }
 
+void require_vjp(const VjpBatch& batch, u32 real_bytes) {
+    require(batch.features.bytes == sizeof(float) || batch.features.bytes == sizeof(double),
+            "feature_bytes is " + std::to_string(batch.features.bytes) + ", expected 4 (float32) or 8 (float64)");
+    require(batch.rows == 0 || (batch.features.values != nullptr && batch.cotangents != nullptr),
+            "features and cotangents must be device addresses, not 0");
+    require(aligned(batch.features.values, batch.features.bytes) && aligned(batch.cotangents, real_bytes) &&
+                aligned(batch.values, real_bytes) && aligned(batch.phase_gradients, sizeof(double)) &&
+                aligned(batch.interferometer_gradients, sizeof(optics::gpu::Complex64)),
+            "features, cotangents, values and derivatives must be aligned to the size of their elements");
+}
+
 void require_encoding(const SimulatorConfig& config) {
     require(config.encoding != nullptr, "encoding must be an address, not 0");
     require(config.encoding->phases == config.program.phases.size(),
@@ -80,20 +91,34 @@ void Simulator::order_behind_others(cudaStream_t stream) {
     last_stream_ = id;
 }
 
-void Simulator::infer(const SimulatedBatch& batch, cudaStream_t stream) {
-    const auto lock = locked();
-    SimulatorEngine& engine = open_engine();
-    require_batch(batch, observable_bytes());
-    if (batch.rows.rows == 0) return;
+/// Runs `work`, which puts kernels on `stream`.
+template <class Work>
+void Simulator::enqueue(cudaStream_t stream, const Work& work) {
     const DeviceGuard device(config_.device);
     const CaptureGuard capture;
     if (is_captured(stream)) {
         captured_ = true;
-        return engine.infer(batch, stream);
+        return work();
     }
     order_behind_others(stream);
-    engine.infer(batch, stream);
+    work();
     last_->record(stream);
+}
+
+void Simulator::infer(const SimulatedBatch& batch, cudaStream_t stream) {
+    const auto lock = locked();
+    SimulatorEngine& engine = open_engine();
+    require_batch(batch, observable_bytes());
+    if (batch.rows.rows > 0) enqueue(stream, [&] { engine.infer(batch, stream); });
+}
+
+void Simulator::vjp(const VjpBatch& batch, cudaStream_t stream) {
+    const auto lock = locked();
+    SimulatorEngine& engine = open_engine();
+    require(config_.shots == 0, "derivatives are those of exact results, and this simulator has " +
+                                    std::to_string(config_.shots) + " shots; use shots=0");
+    require_vjp(batch, observable_bytes());
+    enqueue(stream, [&] { engine.vjp(batch, stream); });
 }
 
 void Simulator::set_interferometers(std::vector<std::vector<optics::Complex>> matrices) {

@@ -35,6 +35,10 @@ class Simulator {
 
     /// Any number of rows. Rows that cannot be executed become NaN, and the first of them a failure.
     void infer(const SimulatedBatch& batch, cudaStream_t stream);
+    /// Vector-Jacobian products of exact results. Rows that cannot be executed become NaN, and so do sums that they are
+    /// in; they are failures only where values are asked for, which also count as executed. Throws
+    /// std::invalid_argument with shots, optics::ProgramError where memory is short.
+    void vjp(const VjpBatch& batch, cudaStream_t stream);
     /// Takes effect for calls and replays that begin later; waits, bounded, for those in flight. Throws
     /// optics::ProgramError, also for another number of matrices.
     void set_interferometers(std::vector<std::vector<optics::Complex>> matrices);
@@ -53,6 +57,8 @@ class Simulator {
     std::unique_lock<std::mutex> locked() const;
     SimulatorEngine& open_engine();
     void order_behind_others(cudaStream_t stream);
+    template <class Work>
+    void enqueue(cudaStream_t stream, const Work& work);
     bool wait_idle(u64 deadline_ns);
     void start_freeing();
 

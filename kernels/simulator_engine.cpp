@@ -52,6 +52,7 @@ class EngineOf final : public SimulatorEngine {
 
     u64 outputs() const override { return simulation_.job.readout.outputs; }
     void infer(const SimulatedBatch& batch, cudaStream_t stream) override;
+    void vjp(const VjpBatch& batch, cudaStream_t stream) override;
     void set_interferometers(const optics::ProgramSpec& program) override;
     device::SimulatorMailbox* mailbox() const override {
         return static_cast<device::SimulatorMailbox*>(mailbox_.host());
@@ -67,9 +68,11 @@ class EngineOf final : public SimulatorEngine {
     const Plan plan_;
     const SimulatorSizes sizes_;
     const u32 multiprocessors_;
+    const u64 vjp_bytes_;
     Arena arena_;
     MappedMemory mailbox_;
     device::Simulation<Real> simulation_{};
+    std::unique_ptr<VjpEngine<Real>> vjp_;
 };
 
 template <class Real>
@@ -78,6 +81,7 @@ EngineOf<Real>::EngineOf(const SimulatorConfig& config, const SimulatorSizes& si
       plan_(program_, config.precision, config.shots),
       sizes_(sizes),
       multiprocessors_(static_cast<u32>(multiprocessors)),
+      vjp_bytes_(config.memory_limit - sizes.bytes),
       mailbox_(sizeof(device::SimulatorMailbox)) {
     const u32 rows = sizes.tile_rows;
     simulation_.encoding = upload(*config.encoding);
@@ -142,6 +146,23 @@ void EngineOf<Real>::infer(const SimulatedBatch& batch, cudaStream_t stream) {
         const bool last = first + rows == batch.rows.rows;
         check(launch_end(tile, last ? batch.rows.first_row + batch.rows.rows : 0, stream), kWhat);
     }
+}
+
+template <class Real>
+void EngineOf<Real>::vjp(const VjpBatch& batch, cudaStream_t stream) {
+    if (vjp_ == nullptr) {
+        const SimulatorTables tables{simulation_.encoding, simulation_.circuit, simulation_.job.sweep.levels,
+                                     simulation_.job.readout};
+        vjp_ = std::make_unique<VjpEngine<Real>>(program_, tables, sizes_.by_rows, multiprocessors_, vjp_bytes_);
+    }
+    if (batch.values != nullptr) {
+        const RawFeatures& features = batch.features;
+        infer({{features.values, features.bytes, features.stride, batch.values, static_cast<i64>(outputs()), nullptr,
+                batch.rows},
+               nullptr},
+              stream);
+    }
+    vjp_->run(batch, stream);
 }
 
 template <class Real>

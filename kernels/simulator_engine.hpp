@@ -8,6 +8,7 @@
 #include "photonlink/encode.hpp"
 #include "photonlink/optics/program.hpp"
 #include "simulating.hpp"
+#include "vjp_engine.hpp"
 
 namespace photonlink::cuda {
 
@@ -50,6 +51,8 @@ class SimulatorEngine {
     virtual u64 outputs() const = 0;
     /// Enqueues the whole batch on `stream`; allocates nothing and waits for nothing.
     virtual void infer(const SimulatedBatch& batch, cudaStream_t stream) = 0;
+    /// The same for derivatives of exact results; the first call takes the memory that the config's limit leaves.
+    virtual void vjp(const VjpBatch& batch, cudaStream_t stream) = 0;
     /// Other matrices of the same shape; nothing may run meanwhile.
     virtual void set_interferometers(const optics::ProgramSpec& program) = 0;
     virtual device::SimulatorMailbox* mailbox() const = 0;

@@ -215,6 +215,21 @@ class Simulator:
         self, stream: typing.SupportsInt | typing.SupportsIndex, timeout: typing.SupportsFloat | typing.SupportsIndex
     ) -> bool: ...
     def take_failure(self) -> Failure | None: ...
+    def vjp(
+        self,
+        features: typing.SupportsInt | typing.SupportsIndex,
+        feature_bytes: typing.SupportsInt | typing.SupportsIndex,
+        feature_stride: typing.SupportsInt | typing.SupportsIndex,
+        cotangents: typing.SupportsInt | typing.SupportsIndex,
+        values: typing.SupportsInt | typing.SupportsIndex,
+        phase_gradients: typing.SupportsInt | typing.SupportsIndex,
+        interferometer_gradients: typing.SupportsInt | typing.SupportsIndex,
+        rows: typing.SupportsInt | typing.SupportsIndex,
+        stream: typing.SupportsInt | typing.SupportsIndex,
+    ) -> None:
+        """
+        Vector-Jacobian products: from cotangents (rows x outputs, of the precision) to derivatives with respect to phases (rows x phases, float64) and, summed over rows, to interferometers (layers + 1, modes, modes, complex128: dL = Re(sum of conj(G) dU)). Without gaps; 0 for what is not asked for, values included.
+        """
     @property
     def basis_size(self) -> int: ...
     @property

@@ -4,8 +4,7 @@
 #include <string>
 
 #include "photonlink/optics/basis.hpp"
-#include "photonlink/optics/gradient_closed_forms.hpp"
-#include "photonlink/optics/gradient_plan.hpp"
+#include "photonlink/optics/closed_forms.hpp"
 #include "photonlink/optics/simulator.hpp"
 
 namespace photonlink::optics::gpu {
@@ -105,27 +104,33 @@ u64 sum_of(std::initializer_list<u64> terms) {
 
 }  // namespace
 
-u32 VjpPlan::levels(const ProgramSpec& program) { return GradientPlan::levels(program); }
+u32 VjpPlan::levels(const ProgramSpec& program) { return has_closed_form(program) ? 0 : program.photons() - 1; }
 
 VjpPlan::VjpPlan(const ProgramSpec& program, Precision real, u32 kept)
-    : spec(&program), precision(real), closed_form(has_closed_form_gradient(program)), kept_levels(kept) {
+    : spec(&program), precision(real), closed_form(has_closed_form(program)), kept_levels(kept) {
     if (closed_form) return;
     Planner planner(program, kept);
     value_states = planner.value_states();
     tasks = planner.tasks();
 }
 
+u32 VjpPlan::most_rows(u64 bytes) const {
+    if (table_bytes() > bytes) return 0;
+    return static_cast<u32>(std::min<u64>((bytes - table_bytes()) / row_bytes(), ~0U));
+}
+
 VjpPlan VjpPlan::within(const ProgramSpec& program, Precision precision, u32 rows, u64 bytes) {
+    constexpr u32 kFewRows = 8;  // fewer read tables and fill memory lines at more cost than a level computed again
     for (u32 kept = levels(program);; --kept) {
         VjpPlan plan(program, precision, kept);
-        const u64 needed = saturating_add(plan.table_bytes(), saturating_mul(plan.row_bytes(), rows));
-        if (needed <= bytes) return plan;
-        if (kept == 0)
-            throw ProgramError("derivatives of " + std::to_string(program.photons()) + " photons in " +
-                               std::to_string(program.modes) + " modes need " + count_text(needed) +
-                               " bytes of GPU memory for " + std::to_string(rows) + " row(s), but " +
-                               std::to_string(bytes) +
-                               " are left; use fewer photons or modes, a smaller space, or raise the limit");
+        plan.rows = std::min(rows, plan.most_rows(bytes));
+        if (plan.rows >= std::min(rows, kFewRows) || (kept == 0 && plan.rows > 0)) return plan;
+        if (kept > 0) continue;
+        const u64 needed = saturating_add(plan.table_bytes(), plan.row_bytes());
+        throw ProgramError("derivatives of " + std::to_string(program.photons()) + " photons in " +
+                           std::to_string(program.modes) + " modes need " + count_text(needed) +
+                           " bytes of device memory beside those of the simulation, but " + std::to_string(bytes) +
+                           " are left; use fewer photons or modes, a smaller space, or raise the limit");
     }
 }
 
@@ -153,7 +158,8 @@ u64 VjpPlan::table_bytes() const {
 
 u64 VjpPlan::row_bytes() const {
     const u64 elements = u64{spec->modes} * occupied_modes(*spec);
-    const u64 network = 2 * spec->interferometers.size() * elements * sizeof(Complex64);
+    const u64 network =
+        2 * spec->interferometers.size() * elements * sizeof(Complex64) + spec->phases.size() * sizeof(double);
     if (closed_form) return network;
     const u64 numbers = spec->interference ? 2 : 1;
     const u64 columns = numbers * elements * (real_bytes() + sizeof(double)) + spec->modes * real_bytes();

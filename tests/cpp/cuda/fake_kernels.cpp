@@ -51,10 +51,10 @@ cudaError_t launch_abandon(const device::Link& link, device::Pending* pending, u
     return cudaSuccess;
 }
 
-cudaError_t launch_encode(const device::Link& link, const RawBatch& batch, u64 groups, cudaStream_t stream) {
+cudaError_t launch_encode(const EncodingView& encoding, const RawBatch& batch, u64 groups, cudaStream_t stream) {
     fake::enqueue(stream, [=, all = typed<double, double>(batch)] {
         run_groups(groups, [&](u64 index) {
-            device::encode_rows(ThreadGroup(), link.encoding, all.features, all.feature_stride, all.out, all.statuses,
+            device::encode_rows(ThreadGroup(), encoding, all.features, all.feature_stride, all.out, all.statuses,
                                 all.rows, index, groups);
         });
     });

@@ -263,10 +263,12 @@ TEST(GpuVjp, PlansPredictTheirMemoryAndKeepWhatFits) {
             EXPECT_LE(memory.bytes, needed(plan, 8));
             EXPECT_GE(memory.bytes, needed(plan, 8) / 2);
             const VjpPlan best = VjpPlan::within(spec, Precision::Float32, 8, needed(plan, 8));
+            EXPECT_EQ(best.rows, 8U);
             EXPECT_GE(best.kept_levels, kept);  // more may take no more: two levels have places of their own anyway
             EXPECT_LE(needed(best, 8), needed(plan, 8));
         }
         EXPECT_EQ(VjpPlan::within(spec, Precision::Float32, 8, u64{1} << 40).kept_levels, levels);
+        EXPECT_EQ(VjpPlan::within(spec, Precision::Float32, 40, u64{1} << 40).rows, 40U);
         const u64 least = needed(VjpPlan(spec, Precision::Float32, 0), 1);
         EXPECT_THROW(VjpPlan::within(spec, Precision::Float32, 1, least - 1), ProgramError);
     }

@@ -15,15 +15,15 @@ struct VjpPlan {
     /// `kept`: photon numbers whose amplitudes are kept, at most levels(); the others are computed again.
     VjpPlan(const ProgramSpec& program, Precision precision, u32 kept);
 
-    /// As many levels kept as `bytes` hold for `rows` rows, the program's own tables aside. Throws ProgramError where
-    /// not even none fit.
+    /// Up to `rows` rows at a time in `bytes`, the simulation's tables aside. Levels are given up only where few rows
+    /// would fit with them. Throws ProgramError where not even one row fits without.
     static VjpPlan within(const ProgramSpec& program, Precision precision, u32 rows, u64 bytes);
 
     /// Photon numbers whose amplitudes the way back needs; 0 for closed forms.
     static u32 levels(const ProgramSpec& program);
 
-    /// Bytes of the tables that the way back has beyond those of a simulation, and of a row's share of the scratch.
-    /// Saturate.
+    /// Bytes of the tables that the way back has beyond those of a simulation, and of a row's share of the scratch,
+    /// its phases included. Saturate.
     u64 table_bytes() const;
     u64 row_bytes() const;
 
@@ -31,11 +31,13 @@ struct VjpPlan {
     Precision precision;
     bool closed_form;
     u32 kept_levels;
+    u32 rows = 1;                // at a time
     u64 value_states = 0;        // VjpJob::values, per row
     std::vector<VjpTask> tasks;  // none for closed forms
 
     u64 real_bytes() const { return precision == Precision::Float32 ? sizeof(float) : sizeof(double); }
     u64 part_bytes() const;  // VjpJob::parts, per row
+    u32 most_rows(u64 bytes) const;
 };
 
 /// Which output each state adds to, where outputs have lists of states; else nothing.
