@@ -73,7 +73,7 @@ def _footnotes(report: dict[str, Any]) -> list[str]:
     return [
         f"configured delays: {configured}; without them a finished job is asked for every millisecond",
         f"the program was loaded once on every path, before the first datapoint ({loading})",
-        f"published, not measured: {cloud:g} s per datapoint through a cloud job stack, {chip:g} ms on the processor",
+        f"published, not measured: {cloud:g} s per datapoint through a cloud job stack, about {chip:g} ms on the chip",
     ]
 
 
@@ -93,7 +93,7 @@ def figure(report: dict[str, Any], path: Path) -> None:
 
 
 def _draw_stages(axes: Any, report: dict[str, Any], paths: list[dict[str, Any]]) -> None:
-    names = [" ".join(_heading(entry)).strip() for entry in paths]
+    names = [", ".join(_heading(entry)) for entry in paths]
     left = [0.0] * len(paths)
     for stage in report["stages"]:
         widths = [entry["stages_ms"][stage["name"]] for entry in paths]
@@ -115,7 +115,7 @@ def _draw_stages(axes: Any, report: dict[str, Any], paths: list[dict[str, Any]])
 
 def _draw_totals(axes: Any, report: dict[str, Any]) -> None:
     published = report["published"]
-    bars = [(" ".join(_heading(entry)).strip(), entry["ms_per_datapoint"], "#4878a8") for entry in report["paths"]]
+    bars = [(", ".join(_heading(entry)), entry["ms_per_datapoint"], "#4878a8") for entry in report["paths"]]
     bars += [
         ("processor (published)", 1e3 * published["photonic_processor_s_per_datapoint"], "#c9c9c9"),
         ("cloud job stack (published)", 1e3 * published["cloud_job_stack_s_per_datapoint"], "#c9c9c9"),

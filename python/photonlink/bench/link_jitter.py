@@ -1,9 +1,10 @@
 """``photonlink bench link --jitter``: how round trips spread, and what the kernel did during the worst ones.
 
 Echoes run in short chunks. Around each, the kernel's counts of the caller's thread (getrusage) and of the controller's
-threads (/proc/self/task) are read: a worst case is explained by what was counted in its own chunk. The bare cache-line
-ping-pong runs in between, on the CPUs of caller and dispatcher where both are pinned, since what the machine does meets
-both.
+threads (/proc/self/task) are read: a worst case is explained by what was counted in its own chunk, beyond what every
+chunk has. While the counts are read the dispatcher falls asleep, so each chunk begins with rounds that wake it and are
+not measured. The bare cache-line ping-pong runs in between, on the CPUs of caller and dispatcher where both are pinned,
+since what the machine does meets both.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from photonlink.latency import Latency
 __all__ = ["figure", "render", "run"]
 
 CHUNK = 100
+LEAD = 20  # rounds before those that are measured
 PARTS = 5
 WORST = 10
 BINS = 32
@@ -160,7 +162,7 @@ def _bare(rounds: int, cpus: set[int]) -> NDArray[np.uint32]:
 def _chunk(session: phl.Session, threads: set[int], cpus: set[int]) -> _Chunk:
     with _pinned(cpus):
         caller, controller = Counts.of(resource.RUSAGE_THREAD), Counts.of_threads(threads)
-        echoes = np.rint(session.echo_latency(CHUNK) * 1e9).astype(np.uint64)
+        echoes = np.rint(session.echo_latency(LEAD + CHUNK)[LEAD:] * 1e9).astype(np.uint64)
         caller, controller = Counts.of(resource.RUSAGE_THREAD) - caller, Counts.of_threads(threads) - controller
     return _Chunk(echoes, caller, controller)
 
@@ -176,6 +178,7 @@ def _report(
     edges = np.geomspace(max(int(echoes.min()), 1), int(echoes.max()) + 1, BINS + 1)
     edges[0], edges[-1] = echoes.min(), echoes.max() + 1  # as computed, they may exclude the extremes
     counts, _ = np.histogram(echoes, edges)
+    usual = [_median([chunk.caller for chunk in chunks]), _median([chunk.controller for chunk in chunks])]
     order = np.argsort(echoes, kind="stable")[::-1][:WORST]
     return {
         "rounds": len(echoes),
@@ -195,25 +198,31 @@ def _report(
             "controller": asdict(sum((chunk.controller for chunk in chunks), Counts())),
             "process": asdict(during),
         },
-        "worst": [_explained(int(number), int(echoes[number]), chunks[number // CHUNK]) for number in order],
+        "worst": [_explained(int(number), int(echoes[number]), chunks[number // CHUNK], usual) for number in order],
         "caller_cpu": caller_cpu,
         "latency": granted,
     }
 
 
-def _explained(number: int, nanoseconds: int, chunk: _Chunk) -> dict[str, Any]:
+def _median(counts: list[Counts]) -> Counts:
+    """Of each count by itself, rounded down."""
+    return Counts(*(int(np.median([getattr(entry, f.name) for entry in counts])) for f in fields(Counts)))
+
+
+def _explained(number: int, nanoseconds: int, chunk: _Chunk, usual: list[Counts]) -> dict[str, Any]:
+    beyond = zip(("caller", "controller"), (chunk.caller - usual[0], chunk.controller - usual[1]), strict=True)
     reasons = [
         f"{who} {what} ({count})"
-        for who, counts in (("caller", chunk.caller), ("controller", chunk.controller))
+        for who, counts in beyond
         for what, count in (
             ("preempted, or yielded", counts.involuntary_switches),
             ("slept", counts.voluntary_switches),
             ("mapped pages", counts.minor_faults),
             ("read pages", counts.major_faults),
         )
-        if count
+        if count > 0
     ]
-    quiet = "no switch and no fault of these threads: an interrupt, the hypervisor or another use of the caches"
+    quiet = "no more switches and faults than usual: an interrupt, the hypervisor or another use of the caches"
     return {
         "round": number,
         "ns": nanoseconds,
