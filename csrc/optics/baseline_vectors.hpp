@@ -18,6 +18,7 @@ struct Scalar {
     static constexpr u32 lanes = 1;
     static Type load(const Real* at) { return *at; }
     static void store(Real* at, Type v) { *at = v; }
+    static void store_unaligned(Real* at, Type v) { *at = v; }
     static Type splat(Real v) { return v; }
     static Type mul(Type a, Type b) { return a * b; }
     static Type fma(Type a, Type b, Type c) { return fused(a, b, c); }
@@ -32,8 +33,14 @@ struct Vector {
     static constexpr u32 lanes = 16 / sizeof(R);
     static Type load(const Real* at) { return *reinterpret_cast<const Type*>(at); }
     static void store(Real* at, Type v) { *reinterpret_cast<Type*>(at) = v; }
+    static void store_unaligned(Real* at, Type v) { __builtin_memcpy(at, &v, sizeof v); }
     static Type splat(Real v) { return v - Type{}; }
     static Type mul(Type a, Type b) { return a * b; }
     static Type fma(Type a, Type b, Type c) { return fused(a, b, c); }
     static Type fnma(Type a, Type b, Type c) { return fused(-a, b, c); }
 };
+
+inline double square_root(double v) { return __builtin_sqrt(v); }
+inline Vector<double>::Type square_root(Vector<double>::Type v) {
+    return Vector<double>::Type{__builtin_sqrt(v[0]), __builtin_sqrt(v[1])};
+}

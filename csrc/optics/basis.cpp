@@ -74,31 +74,16 @@ u64 Basis::rank(const u8* state) const {
     return rank;
 }
 
-namespace {
-
-/// States that begin with the occupation of the modes up to and including `mode` and hold `rest` photons right of it.
-u64 completions(Space space, u32 modes, u32 mode, const u8* state, u32 rest) {
-    const u32 right = modes - 1 - mode;
-    if (space != Space::DualRail || mode % 2 == 1) return state_count(space, right, rest);
-    const u64 partner_empty = state_count(space, right - 1, rest);
-    return state[mode] != 0 || rest == 0 ? partner_empty
-                                         : saturating_add(partner_empty, state_count(space, right - 1, rest - 1));
-}
-
-}  // namespace
-
 void Basis::unrank(u64 rank, u8* state) const {
     u32 rest = photons_;
     for (u32 mode = 0; mode < modes_; ++mode) {
-        for (u32 n = largest_occupation(space_, mode, state, rest);; --n) {
-            state[mode] = static_cast<u8>(n);
-            const u64 here = completions(space_, modes_, mode, state, rest - n);
-            if (rank < here || n == 0) {
-                rest -= n;
-                break;
-            }
-            rank -= here;
-        }
+        const u64* const ahead = ahead_.data() + std::size_t{mode} * (photons_ + 1u) + rest;  // [-n]: n photons here
+        const u32 most = largest_occupation(space_, mode, state, rest);
+        u32 n = most;
+        while (n > 0 && rank >= ahead[1 - static_cast<i64>(n)]) --n;
+        if (n < most) rank -= ahead[-static_cast<i64>(n)];
+        state[mode] = static_cast<u8>(n);
+        rest -= n;
     }
 }
 

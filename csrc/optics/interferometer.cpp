@@ -59,14 +59,11 @@ const double* Interferometer::compose(const SlosKernels<Real>& kernels, const do
         double* const phasor = phasors_.data() + site * 2 * lanes;
         for (u32 row = 0; row < rows; ++row) {
             const double phase = phases[row * sites + sites_.phase[site]];
-            phasor[row] = std::cos(phase);
-            phasor[lanes + row] = std::sin(phase);
+            phasor[row] = std::abs(phase) <= kMostAngle ? phase : std::atan2(std::sin(phase), std::cos(phase));
         }
-        for (u32 lane = rows; lane < lanes; ++lane) {
-            phasor[lane] = phasor[rows - 1];
-            phasor[lanes + lane] = phasor[lanes + rows - 1];
-        }
+        std::fill(phasor + rows, phasor + lanes, phasor[rows - 1]);
     }
+    kernels.phasors(static_cast<u32>(sites), phasors_.data());
     kernels.compose({modes_, columns(), layers_, first_.data(), matrices_.data(), sites_.begin.data(),
                      sites_.mode.data(), phasors_.data(), columns_out_.data(), columns_scratch_.data()});
     return columns_out_.data();

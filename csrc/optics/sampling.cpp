@@ -7,9 +7,13 @@
 
 namespace photonlink::optics {
 
-u64 Sampler::predict_bytes(u64 basis_size) { return saturating_mul(basis_size, sizeof(double) + sizeof(u32)); }
+u64 Sampler::predict_bytes(u64 basis_size) {
+    return saturating_add(saturating_mul(basis_size, sizeof(double) + sizeof(u32)),
+                          (basis_size / kWordStates + 1) * sizeof(u64));
+}
 
-Sampler::Sampler(std::size_t basis_size) : prefix_(basis_size), histogram_(basis_size) {}
+Sampler::Sampler(std::size_t basis_size)
+    : prefix_(basis_size), histogram_(basis_size), drawn_(basis_size / kWordStates + 1) {}
 
 /// First state whose prefix sum exceeds each of the masses, by searches without jumps, half of which would be
 /// mispredicted. Side by side, they wait for memory together.
@@ -34,16 +38,22 @@ template <class Real>
 void Sampler::add(const Real* probabilities, std::size_t states) {
     double total = known_ == 0 ? 0.0 : prefix_[known_ - 1];
     double* const prefix = prefix_.data() + known_;
-    for (std::size_t i = 0; i < states; ++i) {
-        total += static_cast<double>(probabilities[i]);
-        prefix[i] = total;
+    // One sum waits for the other only from group to group: summed state by state, the additions' latency would count.
+    constexpr std::size_t kGroup = 8;
+    std::size_t i = 0;
+    for (; i + kGroup <= states; i += kGroup) {
+        double within[kGroup];
+        within[0] = static_cast<double>(probabilities[i]);
+        for (std::size_t j = 1; j < kGroup; ++j) within[j] = within[j - 1] + static_cast<double>(probabilities[i + j]);
+        for (std::size_t j = 0; j < kGroup; ++j) prefix[i + j] = total + within[j];
+        total = prefix[i + kGroup - 1];
     }
+    for (; i < states; ++i) prefix[i] = total += static_cast<double>(probabilities[i]);
     known_ += states;
 }
 
 void Sampler::draw(u64 seed, u64 id, u32 shots, std::vector<u32>& states, std::vector<u32>& counts) {
     const double total = prefix_.back();
-    states.clear();
     for (u32 first = 0, count = 0; first < shots; first += count) {
         count = std::min(kAtATime, shots - first);
         double masses[kAtATime] = {};
@@ -55,26 +65,26 @@ void Sampler::draw(u64 seed, u64 id, u32 shots, std::vector<u32>& states, std::v
         }
         u32 drawn[kAtATime];
         locate(masses, drawn);
-        for (u32 i = 0; i < count; ++i)
-            if (histogram_[drawn[i]]++ == 0) states.push_back(drawn[i]);
+        for (u32 i = 0; i < count; ++i) {
+            ++histogram_[drawn[i]];
+            drawn_[drawn[i] / kWordStates] |= u64{1} << drawn[i] % kWordStates;
+        }
     }
     collect(states, counts);
 }
 
-/// Sorts the states that were drawn and takes their counts out of the histogram.
+/// Lists the states that were drawn and takes their counts out of the histogram.
 void Sampler::collect(std::vector<u32>& states, std::vector<u32>& counts) {
-    constexpr std::size_t kScanned = 32;  // states that a scan passes in the time that sorting takes for one
-    if (states.size() * kScanned > histogram_.size()) {
-        states.clear();
-        for (std::size_t state = 0; state < histogram_.size(); ++state)
-            if (histogram_[state] != 0) states.push_back(static_cast<u32>(state));
-    } else {
-        std::sort(states.begin(), states.end());
-    }
+    states.clear();
     counts.clear();
-    for (const u32 state : states) {
-        counts.push_back(histogram_[state]);
-        histogram_[state] = 0;
+    for (std::size_t word = 0; word < drawn_.size(); ++word) {
+        for (u64 bits = drawn_[word]; bits != 0; bits &= bits - 1) {
+            const std::size_t state = word * kWordStates + static_cast<u32>(__builtin_ctzll(bits));
+            states.push_back(static_cast<u32>(state));
+            counts.push_back(histogram_[state]);
+            histogram_[state] = 0;
+        }
+        drawn_[word] = 0;
     }
 }
 

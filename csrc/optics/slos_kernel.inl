@@ -163,24 +163,34 @@ void finish(const LevelView& level, u32 first_block, u32 last_block, const typen
 /// Y[i, c] = sum_j F[i, j] X[j, c] for every lane; F is the same for all lanes.
 template <class V, u32 Lanes>
 void apply_interferometer(u32 modes, u32 columns, const double* matrix, const double* x, double* y) {
+    constexpr u32 vectors = Lanes / V::lanes;
     const u64 row = u64{columns} * 2 * Lanes;
     for (u32 i = 0; i < modes; ++i)
-        for (u64 at = 0; at < row; at += 2 * Lanes)
-            for (u32 lane = 0; lane < Lanes; lane += V::lanes) {
-                const double* element = matrix + u64{i} * modes * 2;
-                const double* source = x + at + lane;
-                typename V::Type re = V::splat(0), im = V::splat(0);
-                for (u32 j = 0; j < modes; ++j, element += 2, source += row) {
-                    const typename V::Type f_re = V::splat(element[0]), f_im = V::splat(element[1]);
-                    const typename V::Type x_re = V::load(source), x_im = V::load(source + Lanes);
-                    re = V::fma(f_re, x_re, re);
-                    im = V::fma(f_re, x_im, im);
-                    re = V::fnma(f_im, x_im, re);
-                    im = V::fma(f_im, x_re, im);
+        for (u64 at = 0; at < row; at += 2 * Lanes) {
+            const double* element = matrix + u64{i} * modes * 2;
+            const double* source = x + at;
+            typename V::Type re[vectors], im[vectors];
+#pragma GCC unroll 8
+            for (u32 v = 0; v < vectors; ++v) re[v] = im[v] = V::splat(0);
+            for (u32 j = 0; j < modes; ++j, element += 2, source += row) {
+                const typename V::Type f_re = V::splat(element[0]), f_im = V::splat(element[1]);
+#pragma GCC unroll 8
+                for (u32 v = 0; v < vectors; ++v) {
+                    const typename V::Type x_re = V::load(source + v * V::lanes);
+                    const typename V::Type x_im = V::load(source + v * V::lanes + Lanes);
+                    re[v] = V::fma(f_re, x_re, re[v]);
+                    im[v] = V::fma(f_re, x_im, im[v]);
+                    re[v] = V::fnma(f_im, x_im, re[v]);
+                    im[v] = V::fma(f_im, x_re, im[v]);
                 }
-                V::store(y + u64{i} * row + at + lane, re);
-                V::store(y + u64{i} * row + at + lane + Lanes, im);
             }
+            double* const out = y + u64{i} * row + at;
+#pragma GCC unroll 8
+            for (u32 v = 0; v < vectors; ++v) {
+                V::store(out + v * V::lanes, re[v]);
+                V::store(out + v * V::lanes + Lanes, im[v]);
+            }
+        }
 }
 
 template <class V, u32 Lanes>
@@ -213,17 +223,4 @@ void compose(const ComposeView& view) {
         y = x;
         x = done;
     }
-}
-
-/// The kernels for lanes of V; D is a double vector whose width divides that of V.
-template <class V, class D>
-constexpr SlosKernels<typename V::Real> kernels() {
-    return {V::lanes,
-            compose<D, V::lanes>,
-            step<V, Arithmetic::Complex>,
-            step<V, Arithmetic::RealColumn>,
-            step<V, Arithmetic::Distinguishable>,
-            finish<V, Arithmetic::RealColumn>,
-            finish<V, Arithmetic::Distinguishable>,
-            finish<V, Arithmetic::Complex>};
 }

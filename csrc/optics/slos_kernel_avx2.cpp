@@ -6,7 +6,6 @@
 namespace photonlink::optics {
 namespace {
 
-#include "slos_kernel.inl"
 #include "x86_vectors.hpp"
 
 struct RowFloat8 : Float8 {
@@ -34,6 +33,7 @@ struct RowDouble4 : Double4 {
 };
 
 #include "clifford_kernel.inl"
+#include "forward_kernel.inl"
 #include "peak_kernel.inl"
 #include "row_kernel.inl"
 

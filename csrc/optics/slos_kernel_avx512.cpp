@@ -10,8 +10,7 @@ namespace {
 
 PHL_X86_VECTOR(Float16, float, __m512, 16, _mm512, ps);
 PHL_X86_VECTOR(Double8, double, __m512d, 8, _mm512, pd);
-
-#include "slos_kernel.inl"
+inline __m512d square_root(__m512d v) { return _mm512_maskz_sqrt_pd(0xFF, v); }
 
 struct RowFloat16 : Float16 {
     using Pattern = __m512i;
@@ -33,6 +32,7 @@ struct RowDouble8 : Double8 {
 };
 
 #include "clifford_kernel.inl"
+#include "forward_kernel.inl"
 #include "peak_kernel.inl"
 #include "row_kernel.inl"
 

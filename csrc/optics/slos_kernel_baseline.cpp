@@ -12,8 +12,8 @@ namespace {
 
 #include "baseline_vectors.hpp"
 #include "clifford_kernel.inl"
+#include "forward_kernel.inl"
 #include "peak_kernel.inl"
-#include "slos_kernel.inl"
 
 constexpr SlosKernels<float> kFloat32[] = {kernels<Vector<float>, Vector<double>>(),
                                            kernels<Scalar<float>, Scalar<double>>()};

@@ -17,7 +17,7 @@ constexpr double kNsPerShot = 50;
 
 /// Nanoseconds of one core per datapoint without its samples, roughly: what decides how many threads pay.
 double estimated_row_ns(const ProgramSpec& spec, bool distribution) {
-    constexpr double kMultiplyAddsPerNs = 10;
+    constexpr double kMultiplyAddsPerNs = 20;
     double multiply_adds =
         4.0 * spec.modes * spec.modes * spec.photons() * static_cast<double>(spec.interferometers.size());
     for (u32 k = 1; distribution && k <= spec.photons(); ++k)

@@ -69,7 +69,12 @@ void SlosSweep<Real>::run(const SlosKernels<Real>& kernels, const double* column
             states += last.suffixes[last.blocks[end++].suffix].states;
         finish(last, b, end, columns_.column(photons - 1), levels_[1].data(), scale, tile_.data());
         // Re and im are lane arrays of their own, and so become neighbours in the row.
-        scatter(tile_.data(), lanes, states * parts(result_), targets, rows, u64{first_state} * parts(result_));
+        const u32 numbers = states * parts(result_);
+        const u64 first = u64{first_state} * parts(result_);
+        if (rows == lanes)
+            kernels.scatter_rows(tile_.data(), numbers, targets, first);
+        else
+            scatter(tile_.data(), lanes, numbers, targets, rows, first);
         b = end;
     }
 }

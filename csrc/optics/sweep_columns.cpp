@@ -1,7 +1,6 @@
 #include "photonlink/optics/sweep_columns.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 
 #include "photonlink/optics/combinatorics.hpp"
@@ -20,7 +19,8 @@ SweepColumns<Real>::SweepColumns(const ProgramSpec& spec, const std::vector<u32>
     : modes_(spec.modes),
       columns_(static_cast<u32>(occupation.size())),
       interference_(spec.interference),
-      gauged_(result == SweepResult::Probabilities) {
+      gauged_(interference_ && result == SweepResult::Probabilities),
+      load_(select_kernel_profile().widths<Real>()->load_columns) {
     // Photons of the fullest mode come last: every level of that column then has real weights, if any may be real.
     std::vector<u32> order(columns_);
     std::iota(order.begin(), order.end(), 0u);
@@ -39,30 +39,8 @@ SweepColumns<Real>::SweepColumns(const ProgramSpec& spec, const std::vector<u32>
 template <class Real>
 void SweepColumns<Real>::load(u32 lanes, const double* columns, u32 composed_lanes) {
     lanes_ = lanes;
-    const u32 last = photon_column_.back();
-    for (u32 mode = 0; mode < modes_; ++mode) {
-        const double* const row = columns + u64{mode} * columns_ * 2 * composed_lanes;
-        for (u32 lane = 0; lane < lanes; ++lane) {
-            const double last_re = row[u64{last} * 2 * composed_lanes + lane];
-            const double last_im = row[(u64{last} * 2 + 1) * composed_lanes + lane];
-            const double norm = std::sqrt(last_re * last_re + last_im * last_im);
-            const bool turned = gauged_ && norm > 0;
-            const double gauge_re = turned ? last_re / norm : 1.0;
-            const double gauge_im = turned ? -last_im / norm : 0.0;
-            real_column_[u64{mode} * lanes + lane] = static_cast<Real>(interference_ ? norm : norm * norm);
-            for (u32 c = 0; c < columns_; ++c) {
-                const double re = row[u64{c} * 2 * composed_lanes + lane];
-                const double im = row[(u64{c} * 2 + 1) * composed_lanes + lane];
-                if (interference_) {
-                    Real* const at = weights_.data() + (u64{c} * modes_ + mode) * 2 * lanes + lane;
-                    at[0] = static_cast<Real>(re * gauge_re - im * gauge_im);
-                    at[lanes] = static_cast<Real>(re * gauge_im + im * gauge_re);
-                } else {
-                    weights_[(u64{c} * modes_ + mode) * lanes + lane] = static_cast<Real>(re * re + im * im);
-                }
-            }
-        }
-    }
+    load_({modes_, columns_, photon_column_.back(), composed_lanes, lanes, interference_, gauged_, columns,
+           weights_.data(), real_column_.data()});
 }
 
 template <class Real>

@@ -19,7 +19,7 @@ namespace {
 constexpr u32 kMostThreads = 1024;
 
 /// Work that a helper must have, to be worth waking: a sleeping thread takes some ten microseconds to come.
-constexpr double kLeastHelperNs = 100e3;
+constexpr double kLeastHelperNs = 40e3;
 
 u32 affinity_count() {
     cpu_set_t set;

@@ -7,6 +7,7 @@ struct Scalar {
     static constexpr u32 lanes = 1;
     static Type load(const Real* at) { return *at; }
     static void store(Real* at, Type v) { *at = v; }
+    static void store_unaligned(Real* at, Type v) { *at = v; }
     static Type splat(Real v) { return v; }
     static Type mul(Type a, Type b) { return a * b; }
     static float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
@@ -34,3 +35,7 @@ PHL_X86_VECTOR(Float4, float, __m128, 4, _mm, ps);
 PHL_X86_VECTOR(Float8, float, __m256, 8, _mm256, ps);
 PHL_X86_VECTOR(Double2, double, __m128d, 2, _mm, pd);
 PHL_X86_VECTOR(Double4, double, __m256d, 4, _mm256, pd);
+
+inline double square_root(double v) { return __builtin_sqrt(v); }
+inline __m128d square_root(__m128d v) { return _mm_sqrt_pd(v); }
+inline __m256d square_root(__m256d v) { return _mm256_sqrt_pd(v); }

@@ -39,7 +39,15 @@ def _ours(task: Task) -> dict[str, Any]:
     )
     with (
         phl.Controller(memory_limit=1 << 30) as controller,
-        phl.reserve("sim", program, shots=SHOTS, clock="none", threads=task.threads, controller=controller) as session,
+        phl.reserve(
+            "sim",
+            program,
+            shots=SHOTS,
+            clock="none",
+            precision="float32",
+            threads=task.threads,
+            controller=controller,
+        ) as session,
     ):
         return _timed(task, f"photonlink {session.info.sampler}", session.infer)
 

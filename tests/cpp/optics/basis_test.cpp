@@ -46,7 +46,12 @@ TEST_P(Bases, AreDescendingLexicographicAndRankedInThatOrder) {
     EXPECT_EQ(state_count(space, modes, photons), expected.size());
     EXPECT_EQ(rows_of(basis_states(space, modes, photons), modes), expected);
     const Basis basis(space, modes, photons);
-    for (std::size_t i = 0; i < expected.size(); ++i) EXPECT_EQ(basis.rank(expected[i].data()), i);
+    std::vector<u8> state(modes);
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+        EXPECT_EQ(basis.rank(expected[i].data()), i);
+        basis.unrank(i, state.data());
+        EXPECT_EQ(state, expected[i]);
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(Small, Bases,

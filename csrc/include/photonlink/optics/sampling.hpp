@@ -34,12 +34,14 @@ class Sampler {
 
   private:
     static constexpr u32 kAtATime = 8;  // draws that are located side by side
+    static constexpr u32 kWordStates = 64;
     void locate(const double* masses, u32* states) const;
     void collect(std::vector<u32>& states, std::vector<u32>& counts);
 
     std::size_t known_ = 0;       // states added so far
     std::vector<double> prefix_;  // prefix_[i] = sum of the probabilities up to and including state i
     std::vector<u32> histogram_;  // all zero between calls
+    std::vector<u64> drawn_;      // a bit for each state that is not zero there
 };
 
 }  // namespace photonlink::optics

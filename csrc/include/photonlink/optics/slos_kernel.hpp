@@ -62,6 +62,9 @@ struct RowView {
     const u8* patterns;       // RowKernels::chunk bytes each
 };
 
+/// Largest angle, in radians, that SlosKernels::phasors reduces without loss.
+inline constexpr double kMostAngle = 1 << 20;
+
 /// Composition of the interferometers, for the occupied input columns only. Complex numbers are (re, im) pairs;
 /// lane arrays are re[W], im[W].
 struct ComposeView {
@@ -77,19 +80,39 @@ struct ComposeView {
     double* columns_scratch;  // of the same size
 };
 
+/// The composed columns as a sweep takes them: see SweepColumns.
+template <class Real>
+struct LoadView {
+    u32 modes;
+    u32 columns;
+    u32 last;            // column of the last photon
+    u32 composed_lanes;  // of `composed`, of which the first `lanes` are taken
+    u32 lanes;
+    bool interference;  // else weights are squares of the absolute values, and real
+    bool gauged;        // rows are turned so that the last photon's column is real
+    const double* composed;
+    Real* weights;      // columns x modes lane arrays
+    Real* real_column;  // modes lane arrays: absolute values of the last photon's column, or their squares
+};
+
 template <class Real>
 struct SlosKernels {
     using Step = void (*)(const LevelView&, const Real* column, const Real* parents, Real* children);
     using Finish = void (*)(const LevelView&, u32 first_block, u32 last_block, const Real* column, const Real* parents,
                             double scale, Real* results);
     u32 lanes;
+    /// Per site angles[W] and room for W more, of at most kMostAngle; they become cos[W], sin[W].
+    void (*phasors)(u32 sites, double* angles);
     void (*compose)(const ComposeView&);
-    Step step;                      // complex amplitudes, complex column
-    Step step_real_column;          // complex amplitudes, real column
-    Step step_distinguishable;      // real weights, real column
-    Finish finish;                  // last level, real column: |amplitude|^2 * factorials * scale
-    Finish finish_distinguishable;  // last level: the weights are the probabilities
-    Finish finish_amplitudes;       // last level, complex column: amplitude * root of factorials * scale
+    void (*load_columns)(const LoadView<Real>&);  // of any number of lanes
+    Step step;                                    // complex amplitudes, complex column
+    Step step_real_column;                        // complex amplitudes, real column
+    Step step_distinguishable;                    // real weights, real column
+    Finish finish;                                // last level, real column: |amplitude|^2 * factorials * scale
+    Finish finish_distinguishable;                // last level: the weights are the probabilities
+    Finish finish_amplitudes;                     // last level, complex column: amplitude * root of factorials * scale
+    /// Lane arrays of `states` states to places first.. of as many rows as there are lanes.
+    void (*scatter_rows)(const Real* tile, u32 states, Real* const* targets, u64 first);
 };
 
 /// Few datapoints with vectors over consecutive states. Of each row, the real parts of a level lie side by side, the

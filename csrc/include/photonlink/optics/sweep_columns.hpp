@@ -39,6 +39,7 @@ class SweepColumns {
     u32 lanes_ = 0;
     bool interference_;
     bool gauged_;  // the last column is made real
+    void (*load_)(const LoadView<Real>&);
     double scale_ = 1;
     std::vector<u32> photon_column_;   // column of each photon
     AlignedVector<Real> weights_;      // columns x modes lane arrays
