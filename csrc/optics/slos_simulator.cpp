@@ -14,6 +14,7 @@ namespace photonlink::optics {
 namespace {
 
 constexpr double kNsPerShot = 50;
+constexpr double kLastLevel = 0.5;  // share of a distribution's work, roughly
 
 /// Nanoseconds of one core per datapoint without its samples, roughly: what decides how many threads pay.
 double estimated_row_ns(const ProgramSpec& spec, bool distribution) {
@@ -130,7 +131,8 @@ void SlosSimulator<Real>::build(const SlosNeeds& needs) {
 
 template <class Real>
 u32 SlosSimulator<Real>::threads_that_pay(const SimulationBatch& batch) const {
-    if (shared_.layout.threads == 1 || batch.rows <= 1) return 1;
+    if (shared_.layout.threads == 1 || batch.rows == 0) return 1;
+    if (workers_[0]->shares_states(batch)) return threads_worth(row_ns_ * kLastLevel, shared_.layout.threads);
     const double work = (row_ns_ + kNsPerShot * batch.shots) * static_cast<double>(batch.rows);
     return static_cast<u32>(std::min<std::size_t>(threads_worth(work, shared_.layout.threads), batch.rows));
 }
@@ -152,6 +154,8 @@ void SlosSimulator<Real>::run(const SimulationBatch& batch) {
     const u32 threads = threads_that_pay(batch);
     for (u32 t = 0; t < threads && batch.reports == nullptr; ++t) workers_[t]->reserve(batch.shots);
     if (threads == 1) return workers_[0]->run(batch, 0, batch.rows);
+    if (batch.rows == 1)
+        return pool_.run(threads, [&](u32 worker) { workers_[worker]->run_states(batch, worker, threads); });
     Blocks blocks(batch, block_rows(batch.rows, threads));
     pool_.run(threads, [this, &blocks](u32 worker) { blocks.work(*workers_[worker]); });
     if (blocks.failure) std::rethrow_exception(blocks.failure);

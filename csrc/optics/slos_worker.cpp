@@ -124,10 +124,35 @@ void SlosWorker<Real>::run_closed_form(const SimulationBatch& batch, std::size_t
 }
 
 template <class Real>
-void SlosWorker<Real>::run_rows(const SimulationBatch& batch, std::size_t first, const RowKernels<Real>& kernels) {
+bool SlosWorker<Real>::shares_states(const SimulationBatch& batch) const {
+    return batch.rows == 1 && rows_ && spec_.readout.space == Space::Fock && batch.reports == nullptr &&
+           result_row(batch, 0) != nullptr;
+}
+
+/// Every worker computes the levels before the last for itself: less than half of the work, where handing them over
+/// costs as much as it saves unless the cores share a cache.
+template <class Real>
+void SlosWorker<Real>::run_states(const SimulationBatch& batch, u32 part, u32 parts) {
+    const RowKernels<Real>& kernels = row_kernels_for(1);
+    begin_rows(batch, 0, kernels);
+    const u64 tiles = (shared_.basis_size + kTileStates - 1) / kTileStates;
+    const u64 first = tiles * part / parts * kTileStates;
+    const u64 end = std::min(tiles * (part + 1) / parts * kTileStates, shared_.basis_size);
+    Real* const at = result_row(batch, 0) + first;
+    rows_->finish(kernels, *row_columns_, first, end - first, &at);
+    if (part == 0) end_row(batch, begin_row(batch, 0, 0));
+}
+
+template <class Real>
+void SlosWorker<Real>::begin_rows(const SimulationBatch& batch, std::size_t first, const RowKernels<Real>& kernels) {
     const SlosKernels<Real>& composing = kernels_for(kernels.rows, shared_.layout.composed_lanes());
     row_columns_->load(kernels.rows, compose(batch, first, kernels.rows, composing), composing.lanes);
     rows_->begin(kernels, *row_columns_);
+}
+
+template <class Real>
+void SlosWorker<Real>::run_rows(const SimulationBatch& batch, std::size_t first, const RowKernels<Real>& kernels) {
+    begin_rows(batch, first, kernels);
     Passing passing[kMaxRows];
     for (u32 r = 0; r < kernels.rows; ++r) passing[r] = begin_row(batch, first + r, r);
     for (u64 state = 0; state < shared_.basis_size; state += kTileStates) {

@@ -42,10 +42,17 @@ class SlosWorker {
     /// Rows first .. first + rows - 1 of a batch that was checked.
     void run(const SimulationBatch& batch, std::size_t first, std::size_t rows);
 
+    /// True if workers can share the states of the batch's only row among them.
+    bool shares_states(const SimulationBatch& batch) const;
+
+    /// This worker's part of the states of that row.
+    void run_states(const SimulationBatch& batch, u32 part, u32 parts);
+
   private:
     const SlosKernels<Real>& kernels_for(std::size_t rows, u32 max_lanes) const;
     const double* compose(const SimulationBatch& batch, std::size_t first, u32 rows, const SlosKernels<Real>& kernels);
     void run_closed_form(const SimulationBatch& batch, std::size_t first, u32 rows, u32 lanes, const double* columns);
+    void begin_rows(const SimulationBatch& batch, std::size_t first, const RowKernels<Real>& kernels);
     void run_rows(const SimulationBatch& batch, std::size_t first, const RowKernels<Real>& kernels);
     void run_lanes(const SimulationBatch& batch, std::size_t first, u32 rows, const SlosKernels<Real>& kernels);
     Real* result_row(const SimulationBatch& batch, std::size_t row) const;
