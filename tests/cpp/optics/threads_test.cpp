@@ -81,6 +81,25 @@ TEST(Threads, GiveTheSameBits) {
     }
 }
 
+template <class Real>
+void expect_same_bits_of_a_lone_row(const ReadoutSpec& readout) {
+    const ProgramSpec spec = random_program(15, spread(15, 7), 1, readout, 4);
+    const std::vector<double> phases = random_phases(spec, 1, 5);
+    const std::vector<Real> expected = run<Real>(*with_threads<Real>(spec, 1), phases.data(), 1);
+    for (const u32 threads : {2u, 5u})
+        EXPECT_EQ(run<Real>(*with_threads<Real>(spec, threads), phases.data(), 1), expected) << threads << " threads";
+}
+
+TEST(Threads, ShareTheStatesOfALoneRowAndGiveTheSameBits) {
+    for (const std::string& profile : supported_profiles()) {
+        SCOPED_TRACE(profile);
+        const ForcedProfile forced(profile);
+        expect_same_bits_of_a_lone_row<float>({ReadoutKind::Probabilities, Space::Fock});
+        expect_same_bits_of_a_lone_row<double>({ReadoutKind::Probabilities, Space::Fock});
+        expect_same_bits_of_a_lone_row<float>({ReadoutKind::Probabilities, Space::Unbunched});
+    }
+}
+
 TEST(Threads, EveryWayOfComputingGivesTheSameBits) {
     constexpr std::size_t kRows = 21;
     for (const std::string& profile : supported_profiles()) {
