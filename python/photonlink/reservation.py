@@ -152,6 +152,8 @@ def reserve(
     )
     if processor is None and controller is None:
         processor = make(used, token=token)
+    if processor is not None and threads is not None:
+        raise ProgramError(f"threads belong to the native simulator, and {used!r} has none of its own", target=used)
     lease = Lease(controller, processor, latency)
     try:
         core = interruptible(

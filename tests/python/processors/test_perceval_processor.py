@@ -181,3 +181,10 @@ def test_targets_are_listed(monkeypatch):
     targets = {target.name: target for target in phl.targets()}
     assert targets["quandela:<platform>"].available
     assert targets["quandela:<platform>"].hardware
+
+
+def test_what_does_not_fit_is_refused_at_once(program):
+    with pytest.raises(ProgramError, match="smaller space"):
+        phl.reserve("perceval:slos", phl.Program.reservoir(40, 14, features=4, readout=phl.Readout.probs("fock")))
+    with pytest.raises(ProgramError, match="threads"):
+        phl.reserve("perceval:slos", program, threads=2)
