@@ -1,7 +1,6 @@
 #include <pybind11/complex.h>
 #include <pybind11/stl.h>
 
-#include <optional>
 #include <utility>
 
 #include "arrays.hpp"
@@ -38,42 +37,54 @@ struct BoundDifferentiator {
         check_shape(matrices, matrices_shape(), "interferometers");
         differentiator->set_interferometers(matrices.data());
     }
-    py::tuple run(const Array<double>& phases, const std::optional<py::array>& cotangents, bool want_phases,
-                  bool want_interferometers) const;
+    py::array value(const Array<double>& phases) const;
+    py::tuple pull_back(const Array<double>& phases, const py::array& cotangents, bool want_values,
+                        bool want_interferometers) const;
+
+  private:
+    py::array empty_values(std::size_t rows) const {
+        const py::dtype type = precision == Precision::Float32 ? py::dtype::of<float>() : py::dtype::of<double>();
+        return py::array(type, {rows, differentiator->output_size()});
+    }
+    void run(const GradientBatch& batch) const {
+        const py::gil_scoped_release release;
+        differentiator->run(batch);
+    }
 };
 
-py::tuple BoundDifferentiator::run(const Array<double>& phases, const std::optional<py::array>& cotangents,
-                                   bool want_phases, bool want_interferometers) const {
-    const std::size_t rows = check_rows(phases, spec->phases.size(), "phases");
-    const std::size_t outputs = differentiator->output_size();
-    const py::dtype type = precision == Precision::Float32 ? py::dtype::of<float>() : py::dtype::of<double>();
-    py::array values(type, {rows, outputs});
-    py::object phase_gradients = py::none(), matrix_gradients = py::none();
-    py::array typed;
+py::array BoundDifferentiator::value(const Array<double>& phases) const {
     GradientBatch batch;
-    batch.rows = rows;
+    batch.rows = check_rows(phases, spec->phases.size(), "phases");
     batch.phases = phases.data();
+    py::array values = empty_values(batch.rows);
     batch.values = values.mutable_data();
-    if (cotangents) {
-        check_shape(*cotangents, {rows, outputs}, "cotangents");
-        typed = precision == Precision::Float32 ? py::array(Array<float>(*cotangents))
-                                                : py::array(Array<double>(*cotangents));
-        batch.cotangents = typed.data();
+    run(batch);
+    return values;
+}
+
+py::tuple BoundDifferentiator::pull_back(const Array<double>& phases, const py::array& cotangents, bool want_values,
+                                         bool want_interferometers) const {
+    GradientBatch batch;
+    batch.rows = check_rows(phases, spec->phases.size(), "phases");
+    batch.phases = phases.data();
+    check_shape(cotangents, {batch.rows, differentiator->output_size()}, "cotangents");
+    const py::array typed =
+        precision == Precision::Float32 ? py::array(Array<float>(cotangents)) : py::array(Array<double>(cotangents));
+    batch.cotangents = typed.data();
+    py::array_t<double> phase_gradients({batch.rows, spec->phases.size()});
+    batch.phase_gradients = phase_gradients.mutable_data();
+    py::object values = py::none(), matrix_gradients = py::none();
+    if (want_values) {
+        py::array made = empty_values(batch.rows);
+        batch.values = made.mutable_data();
+        values = std::move(made);
     }
-    if (cotangents && want_phases) {
-        py::array_t<double> made({rows, spec->phases.size()});
-        batch.phase_gradients = made.mutable_data();
-        phase_gradients = std::move(made);
-    }
-    if (cotangents && want_interferometers) {
+    if (want_interferometers) {
         py::array_t<Complex> made(matrices_shape());
         batch.interferometer_gradients = made.mutable_data();
         matrix_gradients = std::move(made);
     }
-    {
-        const py::gil_scoped_release release;
-        differentiator->run(batch);
-    }
+    run(batch);
     return py::make_tuple(values, phase_gradients, matrix_gradients);
 }
 
@@ -152,8 +163,9 @@ void bind_gradients(py::module_& module) {
         .def_property_readonly("kept_levels",
                                [](const BoundDifferentiator& d) { return d.differentiator->kept_levels(); })
         .def("set_interferometers", &BoundDifferentiator::set_interferometers, py::arg("matrices"))
-        .def("run", &BoundDifferentiator::run, py::arg("phases"), py::arg("cotangents") = py::none(),
-             py::arg("want_phases") = true, py::arg("want_interferometers") = true,
+        .def("value", &BoundDifferentiator::value, py::arg("phases"), "Values (rows, output_size).")
+        .def("pull_back", &BoundDifferentiator::pull_back, py::arg("phases"), py::arg("cotangents"),
+             py::arg("want_values") = true, py::arg("want_interferometers") = true,
              "Values (rows, output_size), derivatives (rows, phases), and of the interferometers; None where not "
              "asked.");
     module.def(

@@ -1,10 +1,10 @@
 #include "photonlink/optics/amplitudes.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <utility>
 #include <vector>
 
+#include "batch_split.hpp"
 #include "photonlink/optics/noise_plan.hpp"
 #include "photonlink/optics/simulator.hpp"
 #include "photonlink/optics/slos_sweep.hpp"
@@ -13,17 +13,7 @@
 namespace photonlink::optics {
 namespace {
 
-constexpr double kMultiplyAddsPerNs = 10;  // of one core, roughly
-
 u64 basis_states(const ProgramSpec& spec) { return state_count(spec.readout.space, spec.modes, spec.photons()); }
-
-double estimated_row_ns(const ProgramSpec& spec) {
-    double multiply_adds =
-        4.0 * spec.modes * spec.modes * occupied_modes(spec) * static_cast<double>(spec.interferometers.size());
-    for (u32 k = 1; k <= spec.photons(); ++k)
-        multiply_adds += 4.0 * k * static_cast<double>(state_count(spec.readout.space, spec.modes, k));
-    return multiply_adds / kMultiplyAddsPerNs;
-}
 
 template <class Real>
 u64 bytes_needed(const ProgramSpec& spec, u32 lanes, u32 threads) {
@@ -61,10 +51,7 @@ ProgramSpec checked(ProgramSpec spec) {
     if (!spec.interference)
         throw ProgramError(
             "distinguishable photons have no amplitudes in the Fock basis; use interference, or read probabilities");
-    if (!SlosTables::can_number(spec.readout.space, spec.modes, spec.photons()))
-        throw ProgramError("the " + std::string(space_name(spec.readout.space)) + " space of " +
-                           std::to_string(spec.photons()) + " photons in " + std::to_string(spec.modes) +
-                           " modes has more states than the 2^32 that a simulation can number; use fewer of both");
+    check_numbered(spec);
     spec.readout = {ReadoutKind::Probabilities, spec.readout.space};
     return spec;
 }
@@ -98,7 +85,6 @@ class AmplitudeSweep final : public AmplitudeSimulator {
     void run(std::size_t rows, const double* phases, void* amplitudes) override;
 
   private:
-    const SlosKernels<Real>& kernels_for(std::size_t rows) const;
     void run_block(Worker<Real>& worker, std::size_t rows, const double* phases, Real* amplitudes) const;
 
     const ProgramSpec spec_;
@@ -108,19 +94,10 @@ class AmplitudeSweep final : public AmplitudeSimulator {
     ThreadPool pool_;
 };
 
-/// The narrowest kernels that take all rows at once, or the widest that fit.
-template <class Real>
-const SlosKernels<Real>& AmplitudeSweep<Real>::kernels_for(std::size_t rows) const {
-    const SlosKernels<Real>* const widths = profile_.widths<Real>();
-    u32 width = layout_.width;
-    while (width + 1 < profile_.width_count<Real>() && widths[width + 1].lanes >= rows) ++width;
-    return widths[width];
-}
-
 template <class Real>
 void AmplitudeSweep<Real>::run_block(Worker<Real>& worker, std::size_t rows, const double* phases,
                                      Real* amplitudes) const {
-    const SlosKernels<Real>& kernels = kernels_for(rows);
+    const SlosKernels<Real>& kernels = profile_.widths<Real>()[kernel_width<Real>(profile_, rows, lanes())];
     const std::size_t row_size = 2 * basis_size();
     for (std::size_t row = 0; row < rows; ++row) worker.targets[row] = amplitudes + row * row_size;
     const u32 count = static_cast<u32>(rows);
@@ -133,17 +110,12 @@ void AmplitudeSweep<Real>::run(std::size_t rows, const double* phases, void* amp
     batch.rows = rows;
     batch.phases = phases;
     check_batch(spec_, batch);
-    const std::size_t block = lanes(), blocks = (rows + block - 1) / block, row_size = 2 * basis_size();
-    const u32 paying = threads_worth(estimated_row_ns(spec_) * static_cast<double>(rows), layout_.threads);
-    std::atomic<std::size_t> next{0};
-    pool_.run(static_cast<u32>(std::min<std::size_t>(paying, blocks)), [&](u32 thread) {
-        for (;;) {
-            // Relaxed: a number to count with; the pool orders everything else.
-            const std::size_t first = next.fetch_add(1, std::memory_order_relaxed) * block;
-            if (first >= rows) return;
-            run_block(*workers_[thread], std::min(block, rows - first), phases + first * spec_.phases.size(),
-                      static_cast<Real*>(amplitudes) + first * row_size);
-        }
+    const u32 paying = threads_worth(estimated_row_ns(spec_, true) * static_cast<double>(rows), layout_.threads);
+    const std::size_t block = block_rows(rows, paying, lanes()), row_size = 2 * basis_size();
+    pool_.share(paying, (rows + block - 1) / block, [&](u32 thread, std::size_t index) {
+        const std::size_t first = index * block;
+        run_block(*workers_[thread], std::min(block, rows - first), phases + first * spec_.phases.size(),
+                  static_cast<Real*>(amplitudes) + first * row_size);
     });
 }
 

@@ -4,7 +4,7 @@
 
 #include "photonlink/optics/gradient_closed_forms.hpp"
 #include "photonlink/optics/gradient_network.hpp"
-#include "photonlink/optics/gradient_readout.hpp"
+#include "photonlink/optics/gradient_values.hpp"
 #include "photonlink/optics/noise_plan.hpp"
 #include "photonlink/optics/simulator.hpp"
 #include "photonlink/optics/thread_pool.hpp"
@@ -28,6 +28,23 @@ u64 bytes_needed(const ProgramSpec& spec, u32 lanes, u32 kept_levels, u32 thread
     return saturating_add(shared, saturating_mul(worker, threads));
 }
 
+/// What values of few rows take besides.
+template <class Real>
+u64 row_bytes(const ProgramSpec& spec, const RowKernels<Real>& kernels, u32 threads) {
+    return saturating_add(RowPlan<Real>::predict_bytes(spec, kernels.chunk),
+                          saturating_mul(RowValues<Real>::predict_bytes(spec, kernels.chunk, kernels.rows), threads));
+}
+
+template <class Real>
+void add_rows(const ProgramSpec& spec, const KernelProfile& profile, u64 limit, GradientPlan& plan) {
+    if (profile.row_count == 0 || has_closed_form_gradient(spec)) return;
+    const RowKernels<Real>& kernels = profile.rows<Real>()[0];
+    const u64 bytes = saturating_add(plan.bytes, row_bytes(spec, kernels, plan.threads));
+    if (kernels.rows > plan.lanes || bytes > limit) return;
+    plan.rows = kernels.rows;
+    plan.bytes = bytes;
+}
+
 }  // namespace
 
 u32 GradientPlan::levels(const ProgramSpec& spec) { return has_closed_form_gradient(spec) ? 0 : spec.photons() - 1; }
@@ -41,7 +58,10 @@ GradientPlan plan_gradients(const ProgramSpec& spec, const KernelProfile& profil
             plan.lanes = profile.widths<Real>()[plan.width].lanes;
             for (plan.kept_levels = GradientPlan::levels(spec);; --plan.kept_levels) {
                 plan.bytes = bytes_needed<Real>(spec, plan.lanes, plan.kept_levels, plan.threads);
-                if (plan.bytes <= options.memory_limit_bytes) return plan;
+                if (plan.bytes <= options.memory_limit_bytes) {
+                    add_rows<Real>(spec, profile, options.memory_limit_bytes, plan);
+                    return plan;
+                }
                 if (plan.kept_levels == 0) break;
             }
         }

@@ -20,8 +20,9 @@ bool GradientReadout<Real>::is_plain(const ProgramSpec& spec) {
 template <class Real>
 u64 GradientReadout<Real>::predict_bytes(const ProgramSpec& spec, u32 max_lanes) {
     const u64 outputs = is_plain(spec) ? 0 : output_size(spec);
-    const u64 per_lane = saturating_add(saturating_mul(outputs, sizeof(Real) + sizeof(double)),
-                                        GradientSweep<Real>::tile_states(spec) * sizeof(Real) + 3 * sizeof(double));
+    const u64 per_lane =
+        saturating_add(saturating_mul(outputs, sizeof(Real) + sizeof(double)),
+                       GradientSweep<Real>::tile_states(spec) * sizeof(Real) + (3 + 16) * sizeof(double));
     return saturating_mul(per_lane, max_lanes);
 }
 
@@ -31,6 +32,8 @@ GradientReadout<Real>::GradientReadout(const ProgramSpec& spec, const ReadoutMap
       plain_(is_plain(spec)),
       renormalised_(spec.readout.space != Space::Fock),
       outputs_(map.outputs()),
+      kept_sum_(max_lanes),
+      output_sum_(max_lanes),
       kept_(max_lanes),
       mean_(max_lanes),
       scale_(max_lanes) {
@@ -65,17 +68,18 @@ void GradientReadout<Real>::load_cotangents(const StateTile<Real>& tile, Real* o
 }
 
 template <class Real>
+void GradientReadout<Real>::deliver(const StateTile<Real>& tile) const {
+    if (rows_.values == nullptr || (lanes_ == 1 && tile.values == place(tile.first))) return;
+    Real* targets[kMaxLanes] = {};
+    for (u32 row = 0; row < rows_.rows; ++row) targets[row] = rows_.values + row * outputs_;
+    scatter(tile.values, lanes_, tile.states, targets, rows_.rows, tile.first);
+}
+
+template <class Real>
 void GradientReadout<Real>::take(const StateTile<Real>& tile) {
-    if (renormalised_)
-        for (u64 state = 0; state < tile.states; ++state)
-            for (u32 lane = 0; lane < lanes_; ++lane)
-                kept_[lane] += static_cast<double>(tile.values[state * lanes_ + lane]);
-    if (!plain_) return map_.accumulate(tile.values, lanes_, tile.first, tile.states, values_.data());
-    if (rows_.values != nullptr) {
-        Real* targets[kMaxLanes] = {};
-        for (u32 row = 0; row < rows_.rows; ++row) targets[row] = rows_.values + row * outputs_;
-        scatter(tile.values, lanes_, tile.states, targets, rows_.rows, tile.first);
-    }
+    if (renormalised_) kept_sum_.add(tile.values, tile.first, tile.states, lanes_, kept_.data());
+    if (!plain_) return map_.accumulate(tile.values, lanes_, tile.first, tile.states, output_sum_, values_.data());
+    deliver(tile);
     if (!renormalised_ || rows_.cotangents == nullptr) return;
     load_cotangents(tile, tile_.data());
     for (u64 state = 0; state < tile.states; ++state)
@@ -86,7 +90,10 @@ void GradientReadout<Real>::take(const StateTile<Real>& tile) {
 
 template <class Real>
 void GradientReadout<Real>::finish() {
-    if (renormalised_) renormalise();
+    if (renormalised_) {
+        kept_sum_.finish(kept_.data(), lanes_);
+        renormalise();
+    }
     if (plain_ || rows_.values == nullptr) return;
     for (u32 row = 0; row < rows_.rows; ++row)
         for (std::size_t o = 0; o < outputs_; ++o)

@@ -20,6 +20,25 @@ bool needs_patterns(const ReadoutSpec& readout) {
 
 }  // namespace
 
+template <class Real>
+void LaneSum::add(const Real* values, std::size_t first, std::size_t states, u32 lanes, double* sums) {
+    for (std::size_t state = first; state < first + states; ++state, values += lanes) {
+        double* const partial = partial_.data() + taken_++ % 8 * lanes;
+        for (u32 lane = 0; lane < lanes; ++lane) partial[lane] += static_cast<double>(values[lane]);
+        if ((state + 1) % kTileStates == 0) finish(sums, lanes);
+    }
+}
+
+void LaneSum::finish(double* sums, u32 lanes) {
+    const double* const p = partial_.data();
+    for (u32 lane = 0; lane < lanes; ++lane) {
+        const auto at = [&](u32 k) { return p[k * lanes + lane]; };
+        sums[lane] += ((at(0) + at(1)) + (at(2) + at(3))) + ((at(4) + at(5)) + (at(6) + at(7)));
+    }
+    std::fill(partial_.begin(), partial_.end(), 0.0);
+    taken_ = 0;
+}
+
 std::size_t output_size(const ProgramSpec& spec) {
     if (has_source_noise(spec)) return noisy_output_size(spec, plan_noise(spec));
     const ReadoutSpec& readout = spec.readout;
@@ -150,13 +169,27 @@ void ReadoutMap::exact(const Real* probabilities, double* values) const {
 }
 
 template <class Real>
+void ReadoutMap::accumulate_buckets(const Real* probabilities, u32 lanes, std::size_t first, std::size_t states,
+                                    LaneSum& sum, double* values) const {
+    for (std::size_t at = 0; at < states;) {
+        const std::size_t state = first + at;
+        const std::size_t size = std::min<std::size_t>(bucket_ - state % bucket_, states - at);
+        double* const total = values + state / bucket_ * lanes;
+        sum.add(probabilities + at * lanes, state, size, lanes, total);
+        at += size;
+        if ((state + size) % bucket_ == 0 || state + size == basis_size_) sum.finish(total, lanes);
+    }
+}
+
+template <class Real>
 void ReadoutMap::accumulate(const Real* probabilities, u32 lanes, std::size_t first_state, std::size_t states,
-                            double* values) const {
+                            LaneSum& sum, double* values) const {
+    if (grouping_ == Grouping::Lex) return accumulate_buckets(probabilities, lanes, first_state, states, sum, values);
     for (std::size_t state = 0; state < states; ++state) {
         const Real* const probability = probabilities + state * lanes;
         visit(first_state + state, [&](std::size_t output, double value) {
-            double* const sum = values + output * lanes;
-            for (u32 lane = 0; lane < lanes; ++lane) sum[lane] += value * static_cast<double>(probability[lane]);
+            double* const total = values + output * lanes;
+            for (u32 lane = 0; lane < lanes; ++lane) total[lane] += value * static_cast<double>(probability[lane]);
         });
     }
 }
@@ -189,12 +222,14 @@ void ReadoutMap::estimate(const std::vector<u32>& states, const std::vector<u32>
         errors[o] = std::sqrt(std::max(0.0, errors[o] - values[o] * values[o]) * weight);
 }
 
+template void LaneSum::add<float>(const float*, std::size_t, std::size_t, u32, double*);
+template void LaneSum::add<double>(const double*, std::size_t, std::size_t, u32, double*);
 template void ReadoutMap::add<float>(const float*, std::size_t, std::size_t, double*) const;
 template void ReadoutMap::add<double>(const double*, std::size_t, std::size_t, double*) const;
 template void ReadoutMap::exact<float>(const float*, double*) const;
 template void ReadoutMap::exact<double>(const double*, double*) const;
-template void ReadoutMap::accumulate<float>(const float*, u32, std::size_t, std::size_t, double*) const;
-template void ReadoutMap::accumulate<double>(const double*, u32, std::size_t, std::size_t, double*) const;
+template void ReadoutMap::accumulate<float>(const float*, u32, std::size_t, std::size_t, LaneSum&, double*) const;
+template void ReadoutMap::accumulate<double>(const double*, u32, std::size_t, std::size_t, LaneSum&, double*) const;
 template void ReadoutMap::pull_back<float>(const float*, u32, std::size_t, std::size_t, float*) const;
 template void ReadoutMap::pull_back<double>(const double*, u32, std::size_t, std::size_t, double*) const;
 

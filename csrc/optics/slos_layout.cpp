@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "batch_split.hpp"
 #include "photonlink/optics/readout.hpp"
 #include "photonlink/optics/row_sweep.hpp"
 #include "photonlink/optics/sampling.hpp"
@@ -14,16 +15,7 @@
 namespace photonlink::optics {
 namespace {
 
-/// Levels of sixteen datapoints beyond this leave the caches that one core has to itself, and so one datapoint at a
-/// time is faster, although its vectors are not always full.
-constexpr u64 kCachedLevelBytes = u64{2} << 20;
-
 u64 basis_states(const ProgramSpec& spec) { return state_count(spec.readout.space, spec.modes, spec.photons()); }
-
-bool levels_are_cached(const ProgramSpec& spec, u32 lanes, std::size_t real) {
-    const u64 states = state_count(spec.readout.space, spec.modes, spec.photons() - 1);
-    return saturating_mul(states, 2 * lanes * real) <= kCachedLevelBytes;
-}
 
 /// All layouts, fastest first.
 template <class Real>
@@ -34,7 +26,7 @@ std::vector<SlosLayout> layouts(const ProgramSpec& spec, const KernelProfile& pr
     if (needs.sampled && counts > 0) rows += counts - 1;  // prefix sums are kept for one datapoint at a time
     const SlosKernels<Real>* const widths = profile.widths<Real>();
     std::vector<SlosLayout> found;
-    const bool cached = levels_are_cached(spec, widths[0].lanes, sizeof(Real));
+    const bool cached = levels_are_cached<Real>(spec, profile);
     for (u32 t = threads; t > 0 && counts > 0 && !cached; --t)
         for (u32 i = 0; i < (needs.sampled ? 1 : counts); ++i) found.push_back({0, rows[i].rows, t});
     for (u32 t = threads; t > 0 && (counts == 0 || cached); --t)

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "batch_split.hpp"
 #include "photonlink/optics/thread_pool.hpp"
 #include "slos_worker.hpp"
 
@@ -15,16 +16,6 @@ namespace {
 
 constexpr double kNsPerShot = 50;
 constexpr double kLastLevel = 0.5;  // share of a distribution's work, roughly
-
-/// Nanoseconds of one core per datapoint without its samples, roughly: what decides how many threads pay.
-double estimated_row_ns(const ProgramSpec& spec, bool distribution) {
-    constexpr double kMultiplyAddsPerNs = 20;
-    double multiply_adds =
-        4.0 * spec.modes * spec.modes * spec.photons() * static_cast<double>(spec.interferometers.size());
-    for (u32 k = 1; distribution && k <= spec.photons(); ++k)
-        multiply_adds += 4.0 * k * static_cast<double>(state_count(spec.readout.space, spec.modes, k));
-    return multiply_adds / kMultiplyAddsPerNs;
-}
 
 /// The blocks of one batch, as workers take them.
 struct Blocks {
@@ -83,7 +74,6 @@ class SlosSimulator final : public Simulator {
   private:
     void build(const SlosNeeds& needs);
     u32 threads_that_pay(const SimulationBatch& batch) const;
-    std::size_t block_rows(std::size_t rows, u32 threads) const;
 
     std::size_t memory_limit_;
     u32 most_threads_;
@@ -110,10 +100,7 @@ template <class Real>
 void SlosSimulator<Real>::build(const SlosNeeds& needs) {
     const ProgramSpec& spec = *shared_.spec;
     const SlosLayout layout = choose_layout<Real>(spec, *shared_.profile, needs, most_threads_, memory_limit_);
-    if (needs.distribution && !SlosTables::can_number(spec.readout.space, spec.modes, spec.photons()))
-        throw ProgramError("the " + std::string(space_name(spec.readout.space)) + " space of " +
-                           std::to_string(spec.photons()) + " photons in " + std::to_string(spec.modes) +
-                           " modes has more states than the 2^32 that a simulation can number; use fewer of both");
+    if (needs.distribution) check_numbered(spec);
     workers_.clear();
     shared_.needs = needs;
     shared_.layout = layout;
@@ -137,15 +124,6 @@ u32 SlosSimulator<Real>::threads_that_pay(const SimulationBatch& batch) const {
     return static_cast<u32>(std::min<std::size_t>(threads_worth(work, shared_.layout.threads), batch.rows));
 }
 
-/// As many as a worker takes side by side, but so few that every thread gets some.
-template <class Real>
-std::size_t SlosSimulator<Real>::block_rows(std::size_t rows, u32 threads) const {
-    if (threads == 1) return rows;
-    std::size_t block = std::max(shared_.layout.lanes, shared_.layout.rows);
-    while (block > 1 && block * threads > rows) block /= 2;
-    return block;
-}
-
 template <class Real>
 void SlosSimulator<Real>::run(const SimulationBatch& batch) {
     check_batch(*shared_.spec, batch);
@@ -156,7 +134,7 @@ void SlosSimulator<Real>::run(const SimulationBatch& batch) {
     if (threads == 1) return workers_[0]->run(batch, 0, batch.rows);
     if (batch.rows == 1)
         return pool_.run(threads, [&](u32 worker) { workers_[worker]->run_states(batch, worker, threads); });
-    Blocks blocks(batch, block_rows(batch.rows, threads));
+    Blocks blocks(batch, block_rows(batch.rows, threads, std::max(shared_.layout.lanes, shared_.layout.rows)));
     pool_.run(threads, [this, &blocks](u32 worker) { blocks.work(*workers_[worker]); });
     if (blocks.failure) std::rethrow_exception(blocks.failure);
 }

@@ -4,16 +4,13 @@
 #include <limits>
 #include <string>
 
+#include "batch_split.hpp"
+
 namespace photonlink::optics {
 namespace {
 
 constexpr u32 kMaxLanes = 16;  // of any kernel profile
 constexpr u32 kMaxRows = 2;
-
-/// Datapoints up to which vectors over their states beat vectors over datapoints, whose lanes would be mostly idle.
-constexpr std::size_t kFewRows = 12;
-constexpr std::size_t kFewRowsOfSmallSpace = 2;
-constexpr u64 kSmallSpace = 512;  // states: vectors over them are mostly idle too
 
 }  // namespace
 
@@ -45,14 +42,9 @@ void SlosWorker<Real>::reserve(u32 shots) {
     for (RowReport& report : scratch_) report.observables.reserve(shared_.outputs);
 }
 
-/// The narrowest kernels that take all rows at once, or the widest permitted.
 template <class Real>
 const SlosKernels<Real>& SlosWorker<Real>::kernels_for(std::size_t rows, u32 max_lanes) const {
-    const SlosKernels<Real>* const widths = shared_.profile->template widths<Real>();
-    const SlosKernels<Real>* best = nullptr;
-    for (u32 i = 0; i < shared_.profile->template width_count<Real>(); ++i)
-        if (widths[i].lanes <= max_lanes && (best == nullptr || widths[i].lanes >= rows)) best = &widths[i];
-    return *best;
+    return shared_.profile->template widths<Real>()[kernel_width<Real>(*shared_.profile, rows, max_lanes)];
 }
 
 /// The kernels that take the most of `rows` rows.
@@ -80,7 +72,7 @@ Real* SlosWorker<Real>::result_row(const SimulationBatch& batch, std::size_t row
 template <class Real>
 bool SlosWorker<Real>::fits_lanes(const SimulationBatch& batch, std::size_t first, std::size_t rows) const {
     if (!lanes_) return false;
-    if (rows_ && rows <= (shared_.basis_size < kSmallSpace ? kFewRowsOfSmallSpace : kFewRows)) return false;
+    if (rows_ && are_few_rows(spec_, rows)) return false;
     if (stored_.size() > shared_.basis_size) return true;
     for (std::size_t row = first; row < first + rows; ++row)
         if (result_row(batch, row) == nullptr) return rows == 1;  // there is one place for results that nobody takes

@@ -15,9 +15,6 @@
 
 namespace photonlink::optics {
 
-/// States that pass through the readout at a time. The same for every way of computing them, since sums depend on it.
-inline constexpr u32 kTileStates = 1024;
-
 /// What the workers of a simulator share; never written after it was built.
 template <class Real>
 struct SlosShared {

@@ -3,6 +3,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <cstdlib>
 #include <mutex>
@@ -114,6 +115,18 @@ void ThreadPool::run(u32 threads, const std::function<void(u32)>& job) {
     if (helpers_ && helpers_->inherited()) helpers_.release();  // NOLINT(bugprone-unused-return-value)
     if (!helpers_) helpers_ = std::make_unique<Helpers>();
     helpers_->run(threads, job);
+}
+
+void ThreadPool::share(u32 threads, std::size_t tasks, const std::function<void(u32, std::size_t)>& task) {
+    std::atomic<std::size_t> next{0};
+    run(static_cast<u32>(std::min<std::size_t>(threads, tasks)), [&](u32 thread) {
+        for (;;) {
+            // Relaxed: a number to count with; run() orders everything else.
+            const std::size_t index = next.fetch_add(1, std::memory_order_relaxed);
+            if (index >= tasks) return;
+            task(thread, index);
+        }
+    });
 }
 
 }  // namespace photonlink::optics

@@ -269,17 +269,21 @@ class Differentiator:
         memory_limit: typing.SupportsInt | typing.SupportsIndex,
         threads: typing.SupportsInt | typing.SupportsIndex,
     ) -> None: ...
-    def run(
+    def pull_back(
         self,
         phases: typing.Annotated[numpy.typing.ArrayLike, numpy.float64],
-        cotangents: numpy.ndarray | None = None,
-        want_phases: bool = True,
+        cotangents: numpy.ndarray,
+        want_values: bool = True,
         want_interferometers: bool = True,
     ) -> tuple:
         """
         Values (rows, output_size), derivatives (rows, phases), and of the interferometers; None where not asked.
         """
     def set_interferometers(self, matrices: typing.Annotated[numpy.typing.ArrayLike, numpy.complex128]) -> None: ...
+    def value(self, phases: typing.Annotated[numpy.typing.ArrayLike, numpy.float64]) -> numpy.ndarray:
+        """
+        Values (rows, output_size).
+        """
     @property
     def kept_levels(self) -> int: ...
     @property

@@ -124,7 +124,7 @@ class Differentiator:
         self._core = _core.Differentiator(self._program.spec, name, limit, count)
         self._dtype = np.dtype(name)
         self._lock = threading.Lock()
-        self._placed: bytes | None = None  # parameter values whose interferometers are in place
+        self._placed: tuple[str, bytes] | None = None  # parameter values whose interferometers are in place
 
     @property
     def memory_bytes(self) -> int:
@@ -154,12 +154,11 @@ class Differentiator:
         Raises:
             ProgramError: A shape is wrong or a number not finite.
         """
-        rows = np.asarray(x, np.float64)
-        phases = self._program.encode(rows)
+        phases = self._program.encode(x)
         with self._lock:
-            self._set(parameters)
-            values, _, _ = self._core.run(phases)
-        return np.asarray(values if rows.ndim == 2 else values[0])
+            self._place(parameters)
+            values = self._core.value(phases)
+        return values if np.ndim(x) == 2 else np.asarray(values[0])
 
     def value_and_vjp(
         self, x: ArrayLike, cotangent: ArrayLike, *, parameters: ArrayLike | None = None, interferometers: bool = True
@@ -176,19 +175,9 @@ class Differentiator:
         Raises:
             ProgramError: A shape is wrong or a number not finite.
         """
-        rows = np.asarray(x, np.float64)
-        phases = self._program.encode(rows)
-        single = rows.ndim == 1
-        weights = checked_cotangent(cotangent, self._dtype, single, len(phases), self._program.output_size)
-        with self._lock:
-            values = self._set(parameters)
-            value, by_phase, by_matrix = self._core.run(
-                phases, weights, want_interferometers=interferometers or values is not None
-            )
+        value, by_phase, by_matrix, by_parameter = self._pull_back(x, cotangent, parameters, True, interferometers)
         by_feature = feature_gradients(self._program, by_phase)
-        by_parameter = None
-        if self._trainable is not None and values is not None:
-            by_parameter = self._trainable.pull_back(values, by_matrix)
+        single = np.ndim(x) == 1
         return Vjp(
             value=value[0] if single else value,
             features=by_feature[0] if single else by_feature,
@@ -197,21 +186,56 @@ class Differentiator:
             parameters=by_parameter,
         )
 
-    def _set(self, parameters: ArrayLike | None) -> NDArray[np.float64] | None:
+    def vjp(
+        self, x: ArrayLike, cotangent: ArrayLike, *, parameters: ArrayLike | None = None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+        """``features`` and ``parameters`` of :meth:`value_and_vjp` alone: faster, where nobody reads the observables.
+
+        Args:
+            x: (B, F) or (F,) features.
+            cotangent: dL / dobservable, shaped as the observables.
+            parameters: (T,) radians, of a TrainableProgram.
+
+        Returns:
+            DL / dfeature (B, F) or (F,) float64, and dL / dvalue (T,) float64 or, for a Program, None.
+
+        Raises:
+            ProgramError: A shape is wrong or a number not finite.
+        """
+        _, by_phase, _, by_parameter = self._pull_back(x, cotangent, parameters, False, False)
+        by_feature = feature_gradients(self._program, by_phase)
+        return by_feature[0] if np.ndim(x) == 1 else by_feature, by_parameter
+
+    def _pull_back(
+        self, x: ArrayLike, cotangent: ArrayLike, parameters: ArrayLike | None, value: bool, interferometers: bool
+    ) -> tuple[Any, NDArray[np.float64], Any, NDArray[np.float64] | None]:
+        """Values, and derivatives by phases, interferometers and parameters, for rows; None where not asked."""
+        phases = self._program.encode(x)
+        weights = checked_cotangent(cotangent, self._dtype, np.ndim(x) == 1, len(phases), self._program.output_size)
+        with self._lock:
+            self._place(parameters)
+            values, by_phase, by_matrix = self._core.pull_back(
+                phases, weights, want_values=value, want_interferometers=interferometers or parameters is not None
+            )
+        by_parameter = None
+        if self._trainable is not None and parameters is not None:
+            by_parameter = self._trainable.pull_back(parameters, by_matrix)
+        return values, by_phase, by_matrix, by_parameter
+
+    def _place(self, parameters: ArrayLike | None) -> None:
         """Puts the interferometers of these parameter values in place."""
         if (parameters is None) != (self._trainable is None):
             raise ProgramError(
                 "parameters are values of a TrainableProgram's parameters: give them for such a program, and only then"
             )
         if self._trainable is None:
-            return None
-        values = np.array(parameters, np.float64)
-        wanted = values.tobytes()
+            return
+        values = np.asarray(parameters)
+        wanted = values.dtype.char, values.tobytes()
         if wanted != self._placed:
             self._placed = None
             self._core.set_interferometers(self._trainable.interferometers(values))
             self._placed = wanted
-        return values
 
 
 def value_and_vjp(

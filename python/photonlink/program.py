@@ -443,8 +443,12 @@ class Program:
         Raises:
             ProgramError: If the number of features is wrong or one is not finite.
         """
-        rows = _validate.checked_rows(x, self.features)
-        return np.asarray(self.encoder.encode(np.ascontiguousarray(rows)))
+        given: Any = x
+        try:
+            return self.encoder.encode(given)  # takes floating-point arrays (B, F) as they are, and checks them
+        except (TypeError, ProgramError):
+            rows = _validate.checked_rows(x, self.features)
+        return self.encoder.encode(np.ascontiguousarray(rows))
 
     # ---- storage and identity
 

@@ -74,6 +74,10 @@ def test_features_agree_with_finite_differences(readout, space, interference):
     assert np.abs(vjp.value - program.simulate(x)).max() < 1e-13
     differences = central(lambda at: (program.simulate(at) * cotangent).sum(), x)
     assert np.abs(vjp.features - differences).max() < 1e-7
+    differentiator = Differentiator(program)
+    assert np.array_equal(differentiator.value(x), vjp.value)
+    assert np.array_equal(differentiator.vjp(x, cotangent)[0], vjp.features)
+    assert np.array_equal(differentiator.vjp(x[1], cotangent[1])[0], vjp.features[1])
     one = value_and_vjp(program, x[1], cotangent[1])
     assert np.array_equal(one.value, vjp.value[1])
     assert np.array_equal(one.features, vjp.features[1])
@@ -110,6 +114,9 @@ def test_parameters_agree_with_finite_differences(convention):
     by_features = central(lambda at: (program.simulate(at) * cotangent).sum(), x)
     assert np.abs(vjp.parameters - by_values).max() < 1e-7
     assert np.abs(vjp.features - by_features).max() < 1e-7
+    alone = Differentiator(trainable).vjp(x, cotangent, parameters=values)
+    assert np.array_equal(alone[0], vjp.features)
+    assert np.array_equal(alone[1], vjp.parameters)
     again = pickle.loads(pickle.dumps(trainable))
     assert np.array_equal(again.pull_back(values, vjp.interferometers), vjp.parameters)
 

@@ -72,6 +72,60 @@ def test_second_derivatives_are_refused():
         torch.autograd.grad(layer(x)[0, 0], x, create_graph=True)
 
 
+def forward_mode(layer, x):
+    with torch.autograd.forward_ad.dual_level():
+        layer(torch.autograd.forward_ad.make_dual(x, x))
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")  # torch's own, on its way to forward mode
+@pytest.mark.parametrize("frozen", [False, True])
+@pytest.mark.parametrize(
+    "transform",
+    [
+        lambda layer, x: torch.vmap(layer)(x[None]),
+        lambda layer, x: torch.func.grad(lambda at: layer(at)[0, 0])(x),
+        lambda layer, x: torch.func.jacrev(layer)(x),
+        lambda layer, x: torch.func.jvp(layer, (x,), (x,)),
+        lambda layer, x: torch.autograd.functional.jacobian(layer, x, vectorize=True),
+        forward_mode,
+    ],
+    ids=["vmap", "grad", "jacrev", "jvp", "vectorized jacobian", "forward mode"],
+)
+def test_transforms_are_refused(transform, frozen):
+    """Also where nothing would fail: a derivative that a layer cannot see must not be lost."""
+    layer = make(READOUTS[0]).requires_grad_(not frozen)
+    x = torch.zeros(1, 3, dtype=torch.float64)
+    with pytest.raises(ProgramError, match=r"one batch \(\.\.\., F\)"):
+        transform(layer, x)
+
+
+def test_jacobian_row_by_row():
+    layer = make(READOUTS[0])
+    x = torch.empty(1, 3, dtype=torch.float64).uniform_(-3, 3)
+    jacobian = torch.autograd.functional.jacobian(layer, x)[0, :, 0]
+    step = 1e-5 * torch.eye(3, dtype=torch.float64)
+    with torch.no_grad():
+        differences = (layer(x + step) - layer(x - step)) / 2e-5
+    assert (jacobian - differences.T).abs().max() < 1e-8
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("batch", [1, 3, 40])
+@pytest.mark.parametrize("readout", [*READOUTS, phl.Readout.probs("unbunched", phl.LexGrouping(2))], ids=str)
+def test_values_are_the_same_bits_with_and_without_gradients(readout, batch, dtype):
+    layer = make(readout).to(dtype)
+    x = torch.empty(batch, 3, dtype=dtype).uniform_(-3, 3)
+    recorded = layer(x)
+    assert recorded.requires_grad
+    with torch.no_grad():
+        alone = layer(x)
+    beside = phl.gradients.value_and_vjp(
+        layer.program, x.numpy(), torch.ones_like(recorded).numpy(), precision=str(dtype).removeprefix("torch.")
+    )
+    assert np.array_equal(recorded.detach().numpy(), alone.numpy())
+    assert np.array_equal(beside.value, alone.numpy())
+
+
 def test_only_what_is_wanted():
     layer = make(READOUTS[0])
     x = torch.zeros(1, 3, dtype=torch.float64)

@@ -47,10 +47,8 @@ class NativeEngine:
         return torch.from_numpy(self._differentiator.value(_numpy(x), parameters=_numpy(values)))
 
     def vjp(self, x: Any, values: Any, cotangent: Any) -> tuple[Any, Any]:
-        vjp = self._differentiator.value_and_vjp(
-            _numpy(x), _numpy(cotangent), parameters=_numpy(values), interferometers=False
-        )
-        return torch.from_numpy(vjp.features).to(x.dtype), torch.from_numpy(vjp.parameters).to(values.dtype)
+        by_x, by_values = self._differentiator.vjp(_numpy(x), _numpy(cotangent), parameters=_numpy(values))
+        return torch.from_numpy(by_x).to(x.dtype), torch.from_numpy(by_values).to(values.dtype)
 
     def require_gradients(self, _device: Any) -> None:
         pass

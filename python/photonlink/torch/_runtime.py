@@ -53,7 +53,7 @@ class Runtime:
         if self._bound is not None:
             self._bound.check_shots(shots)
             return self._bound
-        if self._native and not shots and x.device.type == "cpu":
+        if self._native and not shots and x.is_cpu:
             if x.dtype not in self._simulators:
                 self._simulators[x.dtype] = self._simulator(_PRECISION[x.dtype])
             return self._simulators[x.dtype]
@@ -103,9 +103,25 @@ def observables(x: Any, values: Any, runtime: Runtime, shots: int) -> Any:
     """Observables (B, outputs), differentiable by x (B, F) and values (T,)."""
     if torch.compiler.is_compiling():
         return torch.ops.photonlink.observables(x, values, runtime.handle, shots)
+    _refuse_transforms(x)
     if torch.is_grad_enabled() and (x.requires_grad or values.requires_grad):
         return _Observables.apply(x, values, runtime, shots)
     return runtime.engine(x, shots).value(x, values)
+
+
+def _refuse_transforms(x: Any) -> None:
+    """Raises ProgramError for tensors that torch.func or forward mode has wrapped: a layer would not see into them."""
+    forward = torch.autograd.forward_ad
+    if (
+        torch._C._are_functorch_transforms_active()
+        or torch._C._functorch.is_legacy_batchedtensor(x)  # of torch.autograd.grad(..., is_grads_batched=True)
+        or (forward._current_level >= 0 and forward.unpack_dual(x).tangent is not None)
+    ):
+        raise ProgramError(
+            "a photonic layer is called or differentiated within vmap, jvp or another transform of torch.func, which "
+            "it has no rules for: pass all datapoints as one batch (..., F), and take gradients with .backward(), "
+            "torch.autograd.grad or torch.autograd.functional.jacobian(..., vectorize=False)"
+        )
 
 
 class _Observables(torch.autograd.Function):  # type: ignore[misc]  # torch is not looked into
@@ -121,6 +137,7 @@ class _Observables(torch.autograd.Function):  # type: ignore[misc]  # torch is n
 
     @staticmethod
     def backward(ctx: Any, cotangent: Any) -> Any:
+        _refuse_transforms(cotangent)
         if torch.is_grad_enabled():
             raise ProgramError("a photonic layer has first derivatives only: leave create_graph=True away")
         x, values = ctx.saved_tensors

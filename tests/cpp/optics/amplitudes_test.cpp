@@ -139,6 +139,17 @@ TEST(Amplitudes, DoNotDependOnBatchesOrThreads) {
     }
 }
 
+/// Fewer rows than lanes are cut up, too, where each is much work.
+TEST(Amplitudes, ThreadsShareFewRows) {
+    const ProgramSpec spec =
+        random_program(12, {1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0}, 1, {ReadoutKind::Probabilities, Space::Fock}, 3);
+    for (const std::size_t rows : {1u, 5u, 9u}) {
+        const auto phases = random_phases(spec, rows, 4);
+        EXPECT_EQ(run_amplitudes<float>(*make_amplitudes<float>(spec, 3), phases, rows),
+                  run_amplitudes<float>(*make_amplitudes<float>(spec), phases, rows));
+    }
+}
+
 /// A readout decides about the space and about nothing else.
 TEST(Amplitudes, IgnoreWhatAReadoutMakesOfStates) {
     const auto phases_of = [](const ProgramSpec& spec) { return random_phases(spec, 2, 1); };

@@ -41,7 +41,17 @@ void expect_invariant(const GradientCase& at) {
                               spec.phases.size() * sizeof(double)),
                   0);
     }
+}
 
+template <class Real>
+void expect_threads_do_not_matter(const GradientCase& at) {
+    SCOPED_TRACE(describe(at));
+    constexpr std::size_t kRows = 1413;  // enough for three threads to pay; a wave of groups, others, and one of 5
+    const ProgramSpec spec = make_program(at, 2, 7);
+    const auto phases = random_phases(spec, kRows, 8);
+    const auto alone = make_differentiator<Real>(spec);
+    const auto cotangents = random_cotangents<Real>(kRows * alone->output_size(), 9);
+    const auto whole = differentiate(*alone, spec, phases.data(), cotangents.data(), kRows);
     const auto threaded = make_differentiator<Real>(spec, 3);
     EXPECT_EQ(threaded->threads(), 3u);
     const auto shared = differentiate(*threaded, spec, phases.data(), cotangents.data(), kRows);
@@ -54,6 +64,8 @@ TEST(GradientPlan, BatchAndThreadsDoNotChangeABit) {
     for (const GradientCase& at : kCases) {
         expect_invariant<float>(at);
         expect_invariant<double>(at);
+        expect_threads_do_not_matter<float>(at);
+        expect_threads_do_not_matter<double>(at);
     }
 }
 

@@ -25,7 +25,11 @@ class GradientReadout {
     static u64 predict_bytes(const ProgramSpec& spec, u32 max_lanes);
 
     void begin(u32 lanes, const GradientRows<Real>& rows);
-    /// Takes the probabilities of some states.
+    /// Whether values or derivatives depend on what take() would be given.
+    bool needs_probabilities() const { return renormalised_ || rows_.values != nullptr; }
+    /// With a single lane: where probabilities from `first` on may be put before take(), which then need not; or null.
+    Real* place(std::size_t first) const { return plain_ ? rows_.values + first : nullptr; }
+    /// Takes the probabilities of some states, which come in order.
     void take(const StateTile<Real>& tile);
     /// Renormalises and delivers the values.
     void finish();
@@ -35,6 +39,7 @@ class GradientReadout {
   private:
     static bool is_plain(const ProgramSpec& spec);
     void load_cotangents(const StateTile<Real>& tile, Real* out) const;
+    void deliver(const StateTile<Real>& tile) const;
     void renormalise();
 
     const ReadoutMap& map_;
@@ -44,6 +49,8 @@ class GradientReadout {
     std::size_t outputs_;
     u32 lanes_ = 0;
     GradientRows<Real> rows_{};
+    LaneSum kept_sum_;              // of the tile of states at hand
+    LaneSum output_sum_;            // likewise
     std::vector<double> kept_;      // per lane: probability of the space
     std::vector<double> mean_;      // per lane: sum of cotangent * value
     std::vector<double> scale_;     // per lane: 1 / kept, or 0

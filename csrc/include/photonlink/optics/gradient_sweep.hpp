@@ -30,10 +30,12 @@ class GradientSweep {
     /// States per tile, at most.
     static u64 tile_states(const ProgramSpec& spec);
 
-    /// Takes the matrices of a block and hands the probabilities, not renormalised, to visit(tile), in order.
+    /// Takes the matrices of a block.
+    void begin(const SlosKernels<Real>& kernels, const double* matrices);
+
+    /// Hands the probabilities of the block, not renormalised, to visit(tile), in order.
     template <class Visit>
-    void forward(const SlosKernels<Real>& kernels, const double* matrices, Visit&& visit) {
-        begin(kernels, matrices);
+    void forward(const SlosKernels<Real>& kernels, Visit&& visit) {
         for (u32 block = 0; block < last_level().block_count;) {
             const u32 end = tile_end(last_level(), block);
             visit(StateTile<Real>{last_level().blocks[block].child, probabilities(kernels, block, end), tile_.data()});
@@ -41,7 +43,7 @@ class GradientSweep {
         }
     }
 
-    /// The way back of the block that forward() took: visit(tile) fills in the derivatives with respect to the
+    /// The way back of the block that begin() took: visit(tile) fills in the derivatives with respect to the
     /// probabilities; `adjoint` receives those with respect to the matrices.
     template <class Visit>
     void backward(const SlosKernels<Real>& kernels, const GradientKernels<Real>& gradients, const double* matrices,
@@ -62,7 +64,6 @@ class GradientSweep {
     struct Sizes;
     static Sizes sizes(const ProgramSpec& spec, u32 kept_levels);
 
-    void begin(const SlosKernels<Real>& kernels, const double* matrices);
     LevelView last_level() const { return tables_->level(tables_->photons()); }
     static u32 states_between(const LevelView& level, u32 first_block, u32 last_block);
     u32 tile_end(const LevelView& level, u32 first_block) const;

@@ -30,9 +30,10 @@ struct GradientBatch {
     Complex* interferometer_gradients = nullptr;
 };
 
-/// Values agree with a Simulator's to rounding. Where a space has no probability, values and derivatives are zero.
-/// Results are bit-identical for any split of the rows into batches (those summed over rows: for batches that begin at
-/// multiples of 16 rows, up to the final sum) and any number of threads, within one kernel profile.
+/// Values are bit by bit those of a Simulator, with derivatives or without. Where a space has no probability, values
+/// and derivatives are zero. Results are bit-identical for any split of the rows into batches (those summed over rows:
+/// for batches that begin at multiples of 16 rows, up to the final sum) and any number of threads, within one kernel
+/// profile.
 class Differentiator {
   public:
     /// Checks the spec (throws ProgramError as Simulator::create, and for a readout of samples). Amplitudes of all

@@ -9,6 +9,10 @@
 
 namespace photonlink::optics {
 
+/// States whose probabilities are added up at a time, from state 0 on. The same for every way of computing them, since
+/// rounding depends on it: sums over more states are sums of the sums of such tiles.
+inline constexpr u32 kTileStates = 1024;
+
 /// Sum with eight partial sums, which hides the latency of the adder; always in the same order.
 template <class Real>
 double striped_sum(const Real* values, std::size_t size) {
@@ -20,6 +24,23 @@ double striped_sum(const Real* values, std::size_t size) {
     return ((partial[0] + partial[1]) + (partial[2] + partial[3])) +
            ((partial[4] + partial[5]) + (partial[6] + partial[7]));
 }
+
+/// Sums of tiles lane by lane: striped_sum's bits, for lane arrays (see slos_kernel.hpp) that come in any pieces.
+class LaneSum {
+  public:
+    explicit LaneSum(u32 max_lanes) : partial_(std::size_t{8} * max_lanes) {}
+
+    /// Takes the next states, from `first` on, and adds the sum of each tile that ends among them to `sums`.
+    template <class Real>
+    void add(const Real* values, std::size_t first, std::size_t states, u32 lanes, double* sums);
+
+    /// Adds the sum of what came since then to `sums`, one per lane; the next state begins a sum.
+    void finish(double* sums, u32 lanes);
+
+  private:
+    std::size_t taken_ = 0;
+    std::vector<double> partial_;
+};
 
 class ReadoutMap {
   public:
@@ -37,10 +58,10 @@ class ReadoutMap {
     template <class Real>
     void exact(const Real* probabilities, double* values) const;
 
-    /// Adds to the outputs what the probabilities of `states` states from `first_state` on contribute. `probabilities`
-    /// are lane arrays (see slos_kernel.hpp), `values` outputs() of them.
+    /// add() for lane arrays (see slos_kernel.hpp): lane by lane the same bits, if the states come in order from 0 on.
+    /// `values` are outputs() lane arrays; `sum` keeps what lies between them until the last state has come.
     template <class Real>
-    void accumulate(const Real* probabilities, u32 lanes, std::size_t first_state, std::size_t states,
+    void accumulate(const Real* probabilities, u32 lanes, std::size_t first_state, std::size_t states, LaneSum& sum,
                     double* values) const;
 
     /// The transposed map, for gradients: what each of `states` states from `first_state` on adds to
@@ -58,6 +79,9 @@ class ReadoutMap {
   private:
     template <class Real>
     void add_groups(const Real* probabilities, std::size_t first, std::size_t states, double* values) const;
+    template <class Real>
+    void accumulate_buckets(const Real* probabilities, u32 lanes, std::size_t first, std::size_t states, LaneSum& sum,
+                            double* values) const;
     template <class Visit>
     void visit(std::size_t state, Visit&& visit) const;
     template <class Visit>

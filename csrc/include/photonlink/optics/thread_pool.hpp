@@ -2,6 +2,7 @@
 // helper sleeps, and everything ends with the pool.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 
@@ -26,6 +27,9 @@ class ThreadPool {
     /// Runs job(0) here and job(1) .. job(threads - 1) on helpers, at the same time, and returns when all are done. The
     /// job must not throw. One call at a time. A forked child gets helpers of its own.
     void run(u32 threads, const std::function<void(u32)>& job);
+
+    /// Calls task(thread, index) once for every index below `tasks`, on up to `threads` threads, under the same rules.
+    void share(u32 threads, std::size_t tasks, const std::function<void(u32, std::size_t)>& task);
 
   private:
     class Helpers;

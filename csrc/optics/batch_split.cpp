@@ -1,0 +1,63 @@
+#include "batch_split.hpp"
+
+#include <string>
+
+#include "photonlink/optics/interferometer.hpp"
+#include "photonlink/optics/simulator.hpp"
+#include "photonlink/optics/slos_tables.hpp"
+
+namespace photonlink::optics {
+
+double estimated_row_ns(const ProgramSpec& spec, bool distribution) {
+    constexpr double kMultiplyAddsPerNs = 20;
+    double multiply_adds =
+        4.0 * spec.modes * spec.modes * occupied_modes(spec) * static_cast<double>(spec.interferometers.size());
+    for (u32 k = 1; distribution && k <= spec.photons(); ++k)
+        multiply_adds += 4.0 * k * static_cast<double>(state_count(spec.readout.space, spec.modes, k));
+    return multiply_adds / kMultiplyAddsPerNs;
+}
+
+std::size_t block_rows(std::size_t rows, u32 threads, std::size_t most) {
+    if (threads == 1) return most;
+    std::size_t block = most;
+    while (block > 1 && block * threads > rows) block /= 2;
+    return block;
+}
+
+template <class Real>
+u32 kernel_width(const KernelProfile& profile, std::size_t rows, u32 max_lanes) {
+    const SlosKernels<Real>* const widths = profile.widths<Real>();
+    u32 width = 0;
+    while (widths[width].lanes > max_lanes) ++width;
+    while (width + 1 < profile.width_count<Real>() && widths[width + 1].lanes >= rows) ++width;
+    return width;
+}
+
+bool are_few_rows(const ProgramSpec& spec, std::size_t rows) {
+    constexpr std::size_t kFewRows = 12;
+    constexpr std::size_t kFewRowsOfSmallSpace = 2;
+    constexpr u64 kSmallSpace = 512;  // states: vectors over them are mostly idle, too
+    const u64 states = state_count(spec.readout.space, spec.modes, spec.photons());
+    return rows <= (states < kSmallSpace ? kFewRowsOfSmallSpace : kFewRows);
+}
+
+template <class Real>
+bool levels_are_cached(const ProgramSpec& spec, const KernelProfile& profile) {
+    constexpr u64 kCachedLevelBytes = u64{2} << 20;
+    const u64 states = state_count(spec.readout.space, spec.modes, spec.photons() - 1);
+    return saturating_mul(states, 2 * profile.widths<Real>()[0].lanes * sizeof(Real)) <= kCachedLevelBytes;
+}
+
+void check_numbered(const ProgramSpec& spec) {
+    if (SlosTables::can_number(spec.readout.space, spec.modes, spec.photons())) return;
+    throw ProgramError("the " + std::string(space_name(spec.readout.space)) + " space of " +
+                       std::to_string(spec.photons()) + " photons in " + std::to_string(spec.modes) +
+                       " modes has more states than the 2^32 that a simulation can number; use fewer of both");
+}
+
+template u32 kernel_width<float>(const KernelProfile&, std::size_t, u32);
+template u32 kernel_width<double>(const KernelProfile&, std::size_t, u32);
+template bool levels_are_cached<float>(const ProgramSpec&, const KernelProfile&);
+template bool levels_are_cached<double>(const ProgramSpec&, const KernelProfile&);
+
+}  // namespace photonlink::optics

@@ -1,0 +1,34 @@
+// How a batch is cut up for threads and vectors, and what a datapoint costs: one rule for everything that sweeps.
+#pragma once
+
+#include <cstddef>
+
+#include "photonlink/optics/program.hpp"
+#include "photonlink/optics/slos_kernel.hpp"
+
+namespace photonlink::optics {
+
+/// Nanoseconds of one core per datapoint without its samples, roughly: what decides how many threads pay.
+/// `distribution`: whether the readout needs one, or a closed form gives it.
+double estimated_row_ns(const ProgramSpec& spec, bool distribution);
+
+/// Datapoints per block of a batch: `most`, which a worker takes side by side, but so few that every thread gets some.
+std::size_t block_rows(std::size_t rows, u32 threads, std::size_t most);
+
+/// Which of the profile's kernels: the narrowest that take all rows at once, or the widest of at most `max_lanes`.
+template <class Real>
+u32 kernel_width(const KernelProfile& profile, std::size_t rows, u32 max_lanes);
+
+/// True if so many datapoints are faster with vectors over their states (see row_sweep.hpp) than side by side in lanes,
+/// which would be mostly idle.
+bool are_few_rows(const ProgramSpec& spec, std::size_t rows);
+
+/// True if the levels of the profile's widest kernels stay in the caches that one core has to itself. Where they do
+/// not, vectors over states are faster for any number of datapoints.
+template <class Real>
+bool levels_are_cached(const ProgramSpec& spec, const KernelProfile& profile);
+
+/// Throws ProgramError if the states of the readout's space are too many to be numbered by sweeps.
+void check_numbered(const ProgramSpec& spec);
+
+}  // namespace photonlink::optics
