@@ -5,7 +5,7 @@
 #include "photonlink/optics/gradient_closed_forms.hpp"
 #include "photonlink/optics/gradient_network.hpp"
 #include "photonlink/optics/gradient_values.hpp"
-#include "photonlink/optics/noise_plan.hpp"
+#include "photonlink/optics/noise_simulator.hpp"
 #include "photonlink/optics/simulator.hpp"
 #include "photonlink/optics/thread_pool.hpp"
 
@@ -75,18 +75,25 @@ GradientPlan plan_gradients(const ProgramSpec& spec, const KernelProfile& profil
 }
 
 std::size_t predict_gradient_bytes(const ProgramSpec& spec, Precision precision, u32 threads) {
-    return precision == Precision::Float32 ? bytes_needed<float>(spec, 1, 0, threads)
-                                           : bytes_needed<double>(spec, 1, 0, threads);
+    const std::shared_ptr<const ProgramSpec> ideal = is_noisy(spec) ? ideal_program(spec) : nullptr;
+    const ProgramSpec& exact = ideal ? *ideal : spec;
+    return precision == Precision::Float32 ? bytes_needed<float>(exact, 1, 0, threads)
+                                           : bytes_needed<double>(exact, 1, 0, threads);
 }
 
-void check_differentiable(const ProgramSpec& spec) {
-    check_spec(spec);
-    if (spec.readout.kind == ReadoutKind::Samples)
+std::shared_ptr<const ProgramSpec> differentiable_program(std::shared_ptr<const ProgramSpec> spec) {
+    check_spec(*spec);
+    if (spec->readout.kind == ReadoutKind::Samples)
         throw ProgramError("a samples readout has no derivatives; use probabilities, expectations or correlators");
-    if (has_source_noise(spec) || has_phase_noise(spec))
-        throw ProgramError(
-            "exact derivatives of noisy programs are not computed; remove the noise, or shift the phases of a session "
-            "with the noisy program (parameter shift)");
+    if (!is_noisy(*spec)) return spec;
+    if (spec->noise.phase_imprecision > 0)
+        throw ProgramError("phases that are rounded to steps of " + std::to_string(spec->noise.phase_imprecision) +
+                           " radians have no derivatives; remove the phase imprecision");
+    if (std::shared_ptr<const ProgramSpec> ideal = ideal_program(*spec)) return ideal;
+    throw ProgramError(
+        "exact derivatives are computed where every photon of the input must be detected and photons are alike, and "
+        "this program's noise or detectors ask for more; keep only events with all photons, with "
+        "indistinguishability 1, or shift the phases of a session with the noisy program (parameter shift)");
 }
 
 u32 phase_degree(const ProgramSpec& spec) {

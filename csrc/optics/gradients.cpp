@@ -6,6 +6,8 @@
 
 #include "batch_split.hpp"
 #include "gradient_worker.hpp"
+#include "noise_adjusted.hpp"
+#include "photonlink/optics/noise_plan.hpp"
 #include "photonlink/optics/simulator.hpp"
 #include "photonlink/optics/thread_pool.hpp"
 
@@ -160,9 +162,13 @@ void ReverseSweep<Real>::run_values(const GradientBatch& batch) {
 
 std::unique_ptr<Differentiator> Differentiator::create(std::shared_ptr<const ProgramSpec> spec, Precision precision,
                                                        const GradientOptions& options) {
-    check_differentiable(*spec);
-    if (precision == Precision::Float32) return std::make_unique<ReverseSweep<float>>(std::move(spec), options);
-    return std::make_unique<ReverseSweep<double>>(std::move(spec), options);
+    std::shared_ptr<const ProgramSpec> exact = differentiable_program(spec);
+    std::unique_ptr<Differentiator> sweep;
+    if (precision == Precision::Float32)
+        sweep = std::make_unique<ReverseSweep<float>>(std::move(exact), options);
+    else
+        sweep = std::make_unique<ReverseSweep<double>>(std::move(exact), options);
+    return has_phase_noise(*spec) ? adjusted_differentiator(std::move(sweep), *spec) : std::move(sweep);
 }
 
 }  // namespace photonlink::optics

@@ -231,8 +231,8 @@ void NoisySimulator::sample(const SimulationBatch& batch, std::size_t row, RowRe
                                     report.standard_errors.empty() ? nullptr : report.standard_errors.data());
 }
 
-/// The noiseless program that shows the same distribution when every photon arrives and interferes.
 std::shared_ptr<const ProgramSpec> ideal_program(const ProgramSpec& spec, const NoisePlan& plan) {
+    if (has_source_noise(spec) && !(plan.ideal && plan.kept_scale > 0)) return nullptr;
     auto ideal = std::make_shared<ProgramSpec>(spec);
     ideal->noise = NoiseSpec{};
     ideal->readout.space = plan.space;
@@ -243,19 +243,20 @@ bool mixture_fits(const ProgramSpec& spec, const NoisePlan& plan, std::size_t me
     return mixture_operations(spec, plan) <= kMostOperations && distribution_bytes(spec, plan, 1) <= memory_limit;
 }
 
-bool is_ideal(const ProgramSpec& spec, const NoisePlan& plan) {
-    return !has_source_noise(spec) || (plan.ideal && plan.kept_scale > 0);
-}
-
 }  // namespace
+
+std::shared_ptr<const ProgramSpec> ideal_program(const ProgramSpec& spec) {
+    return ideal_program(spec, plan_noise(spec));
+}
 
 std::unique_ptr<Simulator> create_noisy_simulator(std::shared_ptr<const ProgramSpec> spec, Precision precision,
                                                   std::size_t memory_limit_bytes, bool sampled, u32 threads) {
     NoisePlan plan = plan_noise(*spec);
-    const double kept_scale = is_ideal(*spec, plan) ? plan.kept_scale : 1.0;
+    const std::shared_ptr<const ProgramSpec> ideal = ideal_program(*spec, plan);
+    const double kept_scale = ideal ? plan.kept_scale : 1.0;
     std::unique_ptr<Simulator> inner;
-    if (is_ideal(*spec, plan))
-        inner = Simulator::create(ideal_program(*spec, plan), precision, memory_limit_bytes, sampled, threads);
+    if (ideal)
+        inner = Simulator::create(ideal, precision, memory_limit_bytes, sampled, threads);
     else if (sampled && !mixture_fits(*spec, plan, memory_limit_bytes))
         inner = sampled_simulator(spec, std::move(plan), precision, memory_limit_bytes);
     else
@@ -266,7 +267,7 @@ std::unique_ptr<Simulator> create_noisy_simulator(std::shared_ptr<const ProgramS
 
 std::size_t predict_noisy_bytes(const ProgramSpec& spec, Precision precision, bool sampled) {
     const NoisePlan plan = plan_noise(spec);
-    if (is_ideal(spec, plan)) return predict_bytes(*ideal_program(spec, plan), precision, sampled);
+    if (const auto ideal = ideal_program(spec, plan)) return predict_bytes(*ideal, precision, sampled);
     if (!sampled && has_noisy_closed_form(spec, plan)) return fixed_bytes(spec, plan, 1);
     const u64 exact = distribution_bytes(spec, plan, 1);
     return sampled ? std::min(exact, predict_sampled_bytes(spec, plan)) : exact;
@@ -275,7 +276,7 @@ std::size_t predict_noisy_bytes(const ProgramSpec& spec, Precision precision, bo
 std::string noise_method(const ProgramSpec& spec, bool sampled) {
     if (!is_noisy(spec)) return "none";
     const NoisePlan plan = plan_noise(spec);
-    if (is_ideal(spec, plan)) return "ideal";
+    if (ideal_program(spec, plan)) return "ideal";
     return !sampled && has_noisy_closed_form(spec, plan) ? "closed form" : "exact mixture";
 }
 

@@ -95,7 +95,8 @@ class Differentiator:
             short. Results do not depend on it.
 
     Raises:
-        ProgramError: The readout has no derivatives, the program is noisy, or nothing fits the limit.
+        ProgramError: The readout has no derivatives, nothing fits the limit, or the program has noise that changes
+            more than how many events are kept (losses, where all photons are asked for) and fixed errors of phases.
 
     Examples:
         >>> import numpy as np
@@ -253,7 +254,7 @@ def value_and_vjp(
     Builds its tables anew in every call; use a :class:`Differentiator` for repeated work.
 
     Args:
-        program: A Program or TrainableProgram without noise.
+        program: A Program or TrainableProgram; see :class:`Differentiator` for noise.
         x: (B, F) or (F,) features.
         cotangent: dL / dobservable, (B, output_size) or (output_size,).
         parameters: (T,) radians, of a TrainableProgram.
@@ -262,8 +263,7 @@ def value_and_vjp(
         threads: Threads over rows; see :class:`Differentiator`.
 
     Raises:
-        ProgramError: A shape is wrong, a number is not finite, the readout has no derivatives, the program is noisy, or
-            the memory does not suffice.
+        ProgramError: A shape is wrong, a number is not finite, or as :class:`Differentiator`.
 
     Examples:
         >>> import numpy as np

@@ -165,6 +165,9 @@ def test_refusals_say_what_is_wrong():
         value_and_vjp(program, x, np.zeros((2, 20)), parameters=[1.0])
     with pytest.raises(ProgramError, match="samples"):
         Differentiator(program.replace(readout=phl.Readout.samples()))
+    for noise in (phl.Noise(indistinguishability=0.9), phl.Noise(g2=0.01), phl.Noise(phase_imprecision=0.1)):
+        with pytest.raises(ProgramError, match="derivatives"):
+            Differentiator(phl.Program.reservoir(4, 2, features=4, noise=noise))
     with pytest.raises(ProgramError, match="threads"):
         Differentiator(program, threads=0)
 

@@ -65,6 +65,18 @@ def test_gradcheck_of_noisy_layers(readout):
     layer.close()
 
 
+@pytest.mark.parametrize("readout", READOUTS, ids=lambda readout: readout.kind)
+def test_losses_take_no_session_where_all_photons_are_asked_for(readout, monkeypatch):
+    noise = phl.Noise(brightness=0.9, transmittance=0.8)
+    layer = make(readout, noise=noise)
+    monkeypatch.setattr(layer._runtime, "_reserved", None)
+    x = torch.empty(2, 3, dtype=torch.float64).uniform_(-3, 3).requires_grad_()
+    with phl.reserve("sim", layer.program) as session:
+        assert session.info.noise_method == "ideal"
+        assert np.array_equal(session.infer(x.detach().numpy()), layer(x).detach().numpy())
+    assert torch.autograd.gradcheck(function(layer), (x, layer.theta))
+
+
 def test_second_derivatives_are_refused():
     layer = make(READOUTS[0])
     x = torch.zeros(1, 3, dtype=torch.float64, requires_grad=True)
@@ -168,7 +180,7 @@ def test_targets_without_gradients_say_so_before_they_compute(photonlink_session
 
 def test_device_tensors_are_refused_before_anything_is_computed(photonlink_session):
     """Shifts are put together on the host. (No device here: the engines are asked about one.)"""
-    noisy = make(READOUTS[0], noise=phl.Noise(transmittance=0.9))
+    noisy = make(READOUTS[0], noise=phl.Noise(indistinguishability=0.9))
     bound = QuantumLayer(session=photonlink_session(phl.Program.reservoir(4, 2, features=4)))
     for layer in (noisy, bound):
         x = torch.zeros(1, layer.input_size, dtype=torch.float64)
@@ -178,7 +190,7 @@ def test_device_tensors_are_refused_before_anything_is_computed(photonlink_sessi
 
 
 def test_phases_on_a_device_are_those_of_the_core():
-    layer = make(READOUTS[0], noise=phl.Noise(transmittance=0.9))
+    layer = make(READOUTS[0], noise=phl.Noise(indistinguishability=0.9))
     x = torch.rand(3, 3, dtype=torch.float64)
     engine = layer._runtime.engine(x, 0)
     both = torch.cat([x, layer.theta.detach().expand(3, -1)], dim=1)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 import threading
 import weakref
+from dataclasses import replace
 from typing import Any
 
 import torch
 
+from photonlink import _core
 from photonlink._layers import LayerProgram
 from photonlink.errors import ProgramError
 from photonlink.session import Session
@@ -36,7 +38,7 @@ class Runtime:
         self._target = overridden(target)[0]
         self._seed = seed
         self._bound = None if session is None else BoundEngine(session)
-        self._native = self._target == "sim" and session is None and not layer.template.noisy
+        self._native = self._target == "sim" and session is None and _differentiable(layer)
         self._simulators: dict[Any, Engine] = {}
         self._opened: tuple[tuple[int, Any], OpenedEngine] | None = None
         self._reservations = 0
@@ -71,7 +73,7 @@ class Runtime:
     def _simulator(self, precision: Any) -> Engine:
         if self._layer.amplitudes:
             return AmplitudeEngine(self._layer, precision)
-        return NativeEngine(self._layer.trainable, precision)
+        return NativeEngine(replace(self._layer.trainable, base=self._layer.template), precision)
 
     def close(self) -> None:
         """Ends the session that the layer reserved, if any; the next call reserves a new one."""
@@ -94,6 +96,13 @@ class Runtime:
                 self._opened = (key, engine)
                 self._reservations += 1
             return self._opened[1]
+
+
+def _differentiable(layer: LayerProgram) -> bool:
+    """Whether the native core has derivatives: noise that decides only how often events are kept changes none."""
+    noise = layer.imperfections.noise
+    rounded = noise is not None and noise.phase_imprecision > 0
+    return not rounded and _core.noise_method(layer.template.spec, False) in ("none", "ideal")
 
 
 _runtimes: weakref.WeakValueDictionary[int, Runtime] = weakref.WeakValueDictionary()

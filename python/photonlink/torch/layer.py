@@ -27,9 +27,10 @@ class QuantumLayer(torch.nn.Module):  # type: ignore[misc]  # torch is not looke
     ``session``. Trainable parameters are one vector per prefix, named as in MerLin, so that state dicts are
     interchangeable.
 
-    On the target ``"sim"``, exact results and gradients of noiseless layers come from the native core directly. Noise,
-    ``shots`` and other targets take a session, which the layer reserves when it is first needed; its gradients are
-    photonic parameter shifts, with the shot noise that the shots have. A layer with a ``session`` sends to that one.
+    On the target ``"sim"``, exact results and gradients come from the native core directly, without noise and with
+    losses where only events with all photons are kept. Other noise, ``shots`` and other targets take a session, which
+    the layer reserves when it is first needed; its gradients are photonic parameter shifts, with the shot noise that
+    the shots have. A layer with a ``session`` sends to that one.
 
     Args:
         input_size: Number of features, to be checked; by default what the circuit has.

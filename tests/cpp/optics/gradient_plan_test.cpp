@@ -159,6 +159,10 @@ TEST(GradientPlan, RefusesWhatHasNoDerivative) {
     EXPECT_THROW(differentiate(*differentiator, spec, phases.data(), cotangents.data(), 1), ProgramError);
     ProgramSpec noisy = spec;
     noisy.noise.transmittance = 0.9;
+    noisy.noise.min_detected = 1;
+    EXPECT_THROW(make_differentiator<double>(noisy), ProgramError);
+    noisy = spec;
+    noisy.noise.indistinguishability = 0.9;
     EXPECT_THROW(make_differentiator<double>(noisy), ProgramError);
     noisy = spec;
     noisy.noise.phase_imprecision = 0.1;

@@ -89,6 +89,35 @@ TEST(Gradient, EveryReadoutAgreesWithFiniteDifferences) {
     }
 }
 
+/// Where every photon must be detected, loss decides how often that happens and nothing else; phases may be off.
+TEST(Gradient, LossAndErrorsOfPhasesAgreeWithFiniteDifferences) {
+    constexpr std::size_t kRows = 2;
+    u64 seed = 300;
+    for (const GradientCase& at : gradient_cases()) {
+        SCOPED_TRACE(describe(at));
+        ProgramSpec spec = make_program(at, 1, ++seed);
+        spec.noise.brightness = 0.9;
+        spec.noise.transmittance = 0.6;
+        for (u32 p = 0; seed % 2 == 0 && p < spec.phases.size(); ++p) spec.noise.phase_errors.push_back(0.1 * p - 0.2);
+        if (at.readout.space != Space::Fock) spec.noise.detectors = Detectors::Threshold;
+        const auto phases = random_phases(spec, kRows, seed);
+        const auto differentiator = make_differentiator<double>(spec);
+        const auto cotangents = random_cotangents<double>(kRows * differentiator->output_size(), seed);
+        const auto gradients = differentiate(*differentiator, spec, phases.data(), cotangents.data(), kRows);
+        const auto simulator = make_simulator<double>(spec);
+        EXPECT_EQ(gradients.values, run<double>(*simulator, phases.data(), kRows));
+        for (std::size_t p = 0; p < phases.size(); ++p) {
+            double difference = 0;
+            for (const double sign : {1.0, -1.0}) {
+                std::vector<double> moved = phases;
+                moved[p] += sign * kStep;
+                difference += sign * loss(run<double>(*simulator, moved.data(), kRows), cotangents);
+            }
+            ASSERT_NEAR(gradients.phases[p], difference / (2 * kStep), kTolerance) << "phase " << p;
+        }
+    }
+}
+
 TEST(Gradient, SinglePrecisionAgreesWithDouble) {
     constexpr std::size_t kRows = 20;
     u64 seed = 100;

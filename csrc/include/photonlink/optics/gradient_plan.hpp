@@ -26,7 +26,8 @@ struct GradientPlan {
 template <class Real>
 GradientPlan plan_gradients(const ProgramSpec& spec, const KernelProfile& profile, const GradientOptions& options);
 
-/// Throws ProgramError unless the readout of the spec can be differentiated.
-void check_differentiable(const ProgramSpec& spec);
+/// The noiseless program whose derivatives are those of the spec, at the phases that are set; the spec itself without
+/// noise. Throws ProgramError if there is none, or its readout has no derivatives.
+std::shared_ptr<const ProgramSpec> differentiable_program(std::shared_ptr<const ProgramSpec> spec);
 
 }  // namespace photonlink::optics
