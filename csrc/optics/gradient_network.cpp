@@ -76,18 +76,11 @@ NetworkView NetworkState::view() {
 }
 
 template <class Real>
-const double* NetworkState::propagate(const GradientKernels<Real>& kernels, const double* phases, u32 rows) {
-    const u32 lanes = kernels.lanes, sites = network_.sites();
-    for (u32 site = 0; site < sites; ++site) {
-        double* const phasor = phasors_.data() + u64{site} * 2 * lanes;
-        for (u32 lane = 0; lane < lanes; ++lane) {
-            const double phase = phases[u64{std::min(lane, rows - 1)} * sites + network_.phase_of(site)];
-            phasor[lane] = std::cos(phase);
-            phasor[lanes + lane] = std::sin(phase);
-        }
-    }
+const double* NetworkState::propagate(const SlosKernels<Real>& forward, const GradientKernels<Real>& kernels,
+                                      const double* phases, u32 rows) {
+    load_phasors(forward, network_.phase_sites(), phases, rows, phasors_.data());
     kernels.propagate(view());
-    return stages_.data() + u64{network_.layers()} * network_.modes() * network_.columns() * 2 * lanes;
+    return stages_.data() + u64{network_.layers()} * network_.modes() * network_.columns() * 2 * kernels.lanes;
 }
 
 template <class Real>
@@ -128,8 +121,10 @@ void NetworkState::add_first(u32 lanes, u32 rows, const double* adjoint, Complex
         }
 }
 
-template const double* NetworkState::propagate<float>(const GradientKernels<float>&, const double*, u32);
-template const double* NetworkState::propagate<double>(const GradientKernels<double>&, const double*, u32);
+template const double* NetworkState::propagate<float>(const SlosKernels<float>&, const GradientKernels<float>&,
+                                                      const double*, u32);
+template const double* NetworkState::propagate<double>(const SlosKernels<double>&, const GradientKernels<double>&,
+                                                       const double*, u32);
 template void NetworkState::pull_back<float>(const GradientKernels<float>&, u32, double*, Complex*);
 template void NetworkState::pull_back<double>(const GradientKernels<double>&, u32, double*, Complex*);
 

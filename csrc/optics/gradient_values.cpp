@@ -45,6 +45,18 @@ void RowValues<Real>::run(const RowKernels<Real>& kernels, const double* matrice
     for (u32 row = 0; row < kernels.rows; ++row) readouts_[row].finish();
 }
 
+template <class Real>
+void RowValues<Real>::run_part(const RowKernels<Real>& kernels, const double* matrices, u32 lanes, Real* values,
+                               u32 part, u32 parts) {
+    columns_.load(kernels.rows, matrices, lanes);
+    sweep_.begin(kernels, columns_);
+    const u64 tiles = (states_ + kTileStates - 1) / kTileStates;
+    const u64 first = tiles * part / parts * kTileStates;
+    const u64 end = std::min(tiles * (part + 1) / parts * kTileStates, states_);
+    Real* const at = values + first;
+    sweep_.finish(kernels, columns_, first, end - first, &at);
+}
+
 template class RowValues<float>;
 template class RowValues<double>;
 

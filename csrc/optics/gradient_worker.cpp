@@ -60,18 +60,32 @@ void GradientWorker<Real>::run_rows(const GradientBatch& batch, std::size_t firs
     for (const std::size_t end = first + rows; first < end; first += kernels->rows) {
         while (kernels->rows > end - first) ++kernels;
         const u32 width = kernel_width<Real>(shared_.profile, kernels->rows, shared_.plan.lanes);
-        const GradientKernels<Real>& composing = shared_.gradients.template widths<Real>()[width];
-        const double* const phases = batch.phases + first * shared_.spec->phases.size();
-        rows_->run(*kernels, network_.propagate(composing, phases, kernels->rows), composing.lanes,
+        rows_->run(*kernels, propagate(batch, first, kernels->rows, width),
+                   shared_.profile.template widths<Real>()[width].lanes,
                    static_cast<Real*>(batch.values) + first * shared_.outputs);
     }
+}
+
+template <class Real>
+void GradientWorker<Real>::run_states(const GradientBatch& batch, u32 part, u32 parts) {
+    const RowKernels<Real>* const kernels = shared_.profile.template rows<Real>() + shared_.profile.row_count - 1;
+    const u32 width = kernel_width<Real>(shared_.profile, 1, shared_.plan.lanes);
+    rows_->run_part(*kernels, propagate(batch, 0, 1, width), shared_.profile.template widths<Real>()[width].lanes,
+                    static_cast<Real*>(batch.values), part, parts);
+}
+
+template <class Real>
+const double* GradientWorker<Real>::propagate(const GradientBatch& batch, std::size_t first, u32 rows, u32 width) {
+    return network_.propagate(shared_.profile.template widths<Real>()[width],
+                              shared_.gradients.template widths<Real>()[width],
+                              batch.phases + first * shared_.spec->phases.size(), rows);
 }
 
 template <class Real>
 void GradientWorker<Real>::run_block(const GradientBatch& batch, std::size_t first, u32 rows, u32 width, Complex* sum) {
     const GradientKernels<Real>& kernels = shared_.gradients.template widths<Real>()[width];
     const std::size_t phases = shared_.spec->phases.size();
-    const double* const matrices = network_.propagate(kernels, batch.phases + first * phases, rows);
+    const double* const matrices = propagate(batch, first, rows, width);
     GradientRows<Real> at{rows, static_cast<const Real*>(batch.cotangents), static_cast<Real*>(batch.values)};
     if (at.cotangents != nullptr) at.cotangents += first * shared_.outputs;
     if (at.values != nullptr) at.values += first * shared_.outputs;

@@ -43,7 +43,11 @@ class GradientWorker {
     /// The values of such rows with vectors over their states, which must be prepared.
     void run_rows(const GradientBatch& batch, std::size_t first, std::size_t rows);
 
+    /// One of `parts` parts of the states of a single row: for a distribution of the Fock space, with rows prepared.
+    void run_states(const GradientBatch& batch, u32 part, u32 parts);
+
   private:
+    const double* propagate(const GradientBatch& batch, std::size_t first, u32 rows, u32 width);
     void run_block(const GradientBatch& batch, std::size_t first, u32 rows, u32 width, Complex* sum);
     void sweep_block(const GradientRows<Real>& rows, u32 width, const double* matrices);
     void evaluate_block(const GradientRows<Real>& rows, u32 lanes, const double* matrices);

@@ -21,6 +21,7 @@ constexpr std::size_t kWave = GradientPlan::kWave;
 
 /// How much longer derivatives take than values, roughly.
 constexpr double kBackward = 4;
+constexpr double kLastLevel = 0.5;  // share of the work of a distribution, which threads can have in parts
 
 template <class Number>
 void check_finite(const Number* numbers, std::size_t rows, std::size_t columns, const char* what) {
@@ -53,6 +54,7 @@ class ReverseSweep final : public Differentiator {
   private:
     u32 threads_that_pay(double row_ns, std::size_t rows) const;
     bool takes_rows(std::size_t rows) const;
+    u32 threads_of_states(const GradientBatch& batch) const;
     void prepare_rows();
     void run_values(const GradientBatch& batch);
     void run_derivatives(const GradientBatch& batch);
@@ -145,8 +147,21 @@ void ReverseSweep<Real>::prepare_rows() {
     for (const std::unique_ptr<GradientWorker<Real>>& worker : workers_) worker->prepare_rows(plan);
 }
 
+/// How many threads pay for the states of a batch's only row; 1 where they cannot be shared.
+template <class Real>
+u32 ReverseSweep<Real>::threads_of_states(const GradientBatch& batch) const {
+    const ReadoutSpec& readout = shared_.spec->readout;
+    const bool plain = readout.kind == ReadoutKind::Probabilities && readout.grouping == Grouping::None;
+    if (batch.rows != 1 || !plain || readout.space != Space::Fock || !takes_rows(1)) return 1;
+    return threads_that_pay(kLastLevel * row_ns_, 1);
+}
+
 template <class Real>
 void ReverseSweep<Real>::run_values(const GradientBatch& batch) {
+    if (const u32 parts = threads_of_states(batch); parts > 1) {
+        if (!workers_.back()->rows_prepared()) prepare_rows();
+        return pool_.run(parts, [&](u32 part) { workers_[part]->run_states(batch, part, parts); });
+    }
     const u32 threads = threads_that_pay(row_ns_, batch.rows);
     const std::size_t block = block_rows(batch.rows, threads, shared_.plan.lanes);
     if (takes_rows(std::min(block, batch.rows)) && !workers_.back()->rows_prepared()) prepare_rows();

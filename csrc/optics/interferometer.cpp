@@ -52,23 +52,31 @@ Interferometer::Interferometer(const ProgramSpec& spec, u32 max_lanes)
 }
 
 template <class Real>
-const double* Interferometer::compose(const SlosKernels<Real>& kernels, const double* phases, u32 rows) {
+void load_phasors(const SlosKernels<Real>& kernels, const PhaseSites& sites, const double* phases, u32 rows,
+                  double* phasors) {
     const u32 lanes = kernels.lanes;
-    const std::size_t sites = sites_.mode.size();
-    for (std::size_t site = 0; site < sites; ++site) {
-        double* const phasor = phasors_.data() + site * 2 * lanes;
+    const std::size_t count = sites.mode.size();
+    for (std::size_t site = 0; site < count; ++site) {
+        double* const phasor = phasors + site * 2 * lanes;
         for (u32 row = 0; row < rows; ++row) {
-            const double phase = phases[row * sites + sites_.phase[site]];
+            const double phase = phases[row * count + sites.phase[site]];
             phasor[row] = std::abs(phase) <= kMostAngle ? phase : std::atan2(std::sin(phase), std::cos(phase));
         }
         std::fill(phasor + rows, phasor + lanes, phasor[rows - 1]);
     }
-    kernels.phasors(static_cast<u32>(sites), phasors_.data());
+    kernels.phasors(static_cast<u32>(count), phasors);
+}
+
+template <class Real>
+const double* Interferometer::compose(const SlosKernels<Real>& kernels, const double* phases, u32 rows) {
+    load_phasors(kernels, sites_, phases, rows, phasors_.data());
     kernels.compose({modes_, columns(), layers_, first_.data(), matrices_.data(), sites_.begin.data(),
                      sites_.mode.data(), phasors_.data(), columns_out_.data(), columns_scratch_.data()});
     return columns_out_.data();
 }
 
+template void load_phasors<float>(const SlosKernels<float>&, const PhaseSites&, const double*, u32, double*);
+template void load_phasors<double>(const SlosKernels<double>&, const PhaseSites&, const double*, u32, double*);
 template const double* Interferometer::compose<float>(const SlosKernels<float>&, const double*, u32);
 template const double* Interferometer::compose<double>(const SlosKernels<double>&, const double*, u32);
 

@@ -74,6 +74,18 @@ TEST(GradientValues, DoNotDependOnThreads) {
     EXPECT_EQ(alone.values, shared.values);
 }
 
+/// A lone row of a large space is finished by several threads.
+TEST(GradientValues, OfOneRowAreSharedByThreads) {
+    const GradientCase at{
+        "fock", {1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0}, {ReadoutKind::Probabilities, Space::Fock}};
+    const ProgramSpec spec = make_program(at, 1, 7);
+    const auto phases = random_phases(spec, 1, 8);
+    const float* const none = nullptr;
+    const auto alone = differentiate(*make_differentiator<float>(spec), spec, phases.data(), none, 1);
+    const auto shared = differentiate(*make_differentiator<float>(spec, 3), spec, phases.data(), none, 1);
+    EXPECT_EQ(alone.values, shared.values);
+}
+
 TEST(GradientValues, FollowTheInterferometers) {
     const GradientCase at = cases().back();
     const ProgramSpec spec = make_program(at, 1, 7), other = make_program(at, 1, 8);

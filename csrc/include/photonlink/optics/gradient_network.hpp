@@ -25,6 +25,7 @@ class GradientNetwork {
     u32 sites() const { return static_cast<u32>(sites_.mode.size()); }
     const std::vector<u32>& occupation() const { return inputs_.occupation; }
     const std::vector<u32>& input_modes() const { return inputs_.modes; }
+    const PhaseSites& phase_sites() const { return sites_; }
     /// Which phase of a request drives the site.
     u32 phase_of(u32 site) const { return sites_.phase[site]; }
     /// Elements of all interferometers.
@@ -51,9 +52,11 @@ class NetworkState {
     static u64 predict_bytes(const ProgramSpec& spec, u32 max_lanes);
 
     /// The matrices of `rows` datapoints (1..lanes; the last one fills the lanes that are left), modes x columns lane
-    /// arrays as Interferometer::compose returns them. `phases` is rows x sites().
+    /// arrays as Interferometer::compose returns them, to the bit. `phases` is rows x sites(). Both kernels are of
+    /// one width.
     template <class Real>
-    const double* propagate(const GradientKernels<Real>& kernels, const double* phases, u32 rows);
+    const double* propagate(const SlosKernels<Real>& forward, const GradientKernels<Real>& kernels,
+                            const double* phases, u32 rows);
 
     /// Where the derivative with respect to those matrices goes before pull_back().
     double* adjoint() { return adjoint_[0].data(); }

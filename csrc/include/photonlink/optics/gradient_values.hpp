@@ -22,6 +22,11 @@ class RowValues {
     /// Values of kernels.rows datapoints, from their matrices in the first of `lanes` lanes.
     void run(const RowKernels<Real>& kernels, const double* matrices, u32 lanes, Real* values);
 
+    /// One of `parts` parts of a single row's values, where they are the probabilities as they are: the others take the
+    /// remaining states. Each computes the levels before the last for itself.
+    void run_part(const RowKernels<Real>& kernels, const double* matrices, u32 lanes, Real* values, u32 part,
+                  u32 parts);
+
   private:
     u64 states_;
     std::size_t outputs_;

@@ -48,6 +48,11 @@ struct PhaseSites {
     std::vector<u32> phase;  // which phase of a request drives the site
 };
 
+/// cos[W], sin[W] of each site's phase, for `rows` datapoints; the last one fills the lanes that are left.
+template <class Real>
+void load_phasors(const SlosKernels<Real>& kernels, const PhaseSites& sites, const double* phases, u32 rows,
+                  double* phasors);
+
 class Interferometer {
   public:
     explicit Interferometer(const ProgramSpec& spec, u32 max_lanes);
