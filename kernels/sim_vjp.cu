@@ -22,6 +22,9 @@ __global__ void __launch_bounds__(kBlockThreads, 1) prepare_vjp_kernel(Vjp<Real>
     optics::gpu::prepare_vjp_row(BlockGroup(), tile, blockIdx.x);
 }
 
+/// Of a block that takes rows through all tasks: few rows must do with few blocks.
+constexpr u32 kRowThreads = 256;
+
 /// Of a task that a multiprocessor holds at once: 64 registers a thread, with which nothing is spilled.
 constexpr u32 kTaskBlocks = 8;
 
@@ -38,7 +41,7 @@ __global__ void __launch_bounds__(kBlockThreads, 1) finish_vjp_kernel(Vjp<Real> 
 }
 
 template <class Real>
-__global__ void __launch_bounds__(kBlockThreads, 1) vjp_rows_kernel(Vjp<Real> tile, u32 rows) {
+__global__ void __launch_bounds__(kRowThreads, 1) vjp_rows_kernel(Vjp<Real> tile, u32 rows) {
     const u32 first = blockIdx.x * rows, left = tile.network.rows - first;
     optics::gpu::pull_back_rows(BlockGroup(), tile, first, rows < left ? rows : left);
 }
@@ -81,9 +84,9 @@ cudaError_t launch_tasks(const Vjp<Real>& tile, const VjpTask* tasks, u32 most_b
 template <class Real>
 cudaError_t launch_tile(const Vjp<Real>& tile, const VjpTask* tasks, const VjpSpread& spread, cudaStream_t stream) {
     const u32 rows = tile.network.rows, share = spread.group_rows;
-    const cudaError_t code = share == 0 ? launch_tasks(tile, tasks, spread.blocks, stream)
-                                        : launch_blocks(vjp_rows_kernel<Real>, (rows + share - 1) / share,
-                                                        kBlockThreads, stream, tile, share);
+    const cudaError_t code =
+        share == 0 ? launch_tasks(tile, tasks, spread.blocks, stream)
+                   : launch_blocks(vjp_rows_kernel<Real>, (rows + share - 1) / share, kRowThreads, stream, tile, share);
     if (code != cudaSuccess || tile.interferometers == nullptr) return code;
     const optics::gpu::Circuit& circuit = tile.network.circuit;
     const u64 elements = (circuit.layers + u64{1}) * circuit.modes * circuit.modes;

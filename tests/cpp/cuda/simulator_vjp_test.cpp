@@ -109,6 +109,27 @@ TEST_F(CudaSimulatorVjp, LargeSpacesAgreeWithTheCpu) {
     problem.expect_results();
 }
 
+TEST_F(CudaSimulatorVjp, SinglePrecisionAgreesWithTheCpu) {
+    constexpr double kSingleTolerance = 1e-5;
+    Problem problem(small_program(), 5, 4);
+    std::vector<float> cotangents(problem.cotangents.begin(), problem.cotangents.end());
+    problem.cotangents.assign(cotangents.begin(), cotangents.end());
+    SimulatorConfig config = problem.config();
+    config.precision = optics::Precision::Float32;
+    VjpBatch batch = problem.batch();
+    batch.cotangents = cotangents.data();
+    batch.values = nullptr;
+    const UserStream stream;
+    Simulator simulator(config);
+    simulator.vjp(batch, stream);
+    ASSERT_TRUE(simulator.synchronize(stream, kPatience));
+    const auto differentiator = make_differentiator<double>(problem.spec);
+    const auto expected =
+        differentiate(*differentiator, problem.spec, problem.features.data(), problem.cotangents.data(), problem.rows);
+    for (std::size_t i = 0; i < expected.phases.size(); ++i)
+        ASSERT_NEAR(problem.found.phases[i], expected.phases[i], kSingleTolerance) << "phase " << i;
+}
+
 TEST_F(CudaSimulatorVjp, SmallMemoryMeansSmallTilesAndTheSameBits) {
     Problem problem(small_program({ReadoutKind::Probabilities, Space::Fock}), 11, 3);
     const SimulatorConfig config = problem.config();
