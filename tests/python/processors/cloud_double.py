@@ -82,7 +82,7 @@ class CloudDouble:
         self.requests.append(kind)
         fault = self.faults[kind].pop(0) if self.faults[kind] else None
         if fault == "silence":
-            self.over.wait(2.0)
+            self.over.wait(30.0)
         if fault in ("silence", "drop"):
             request.close_connection = True
             return None

@@ -211,7 +211,7 @@ def test_a_job_that_was_refused_is_sent_again(cloud, program, x):
 @pytest.mark.parametrize("fault", [500, 502, "drop", "silence", b"", b"{}", b"[]", b"<html>", 400])
 def test_a_job_that_may_have_been_taken_in_is_not_sent_twice(cloud, program, x, fault):
     cloud.faults["create"] = [fault]
-    with phl.reserve(processor(cloud, request_timeout=0.5), program, shots=10) as session:
+    with phl.reserve(processor(cloud, request_timeout=3.0), program, shots=10) as session:
         with pytest.raises(ProcessorError, match="quandela:sim:double"):
             session.infer(x[0])
         assert cloud.requests.count("create") == 1
@@ -293,7 +293,7 @@ def test_the_token_is_nowhere_to_be_seen(cloud, program, x, caplog):
     said = []
     pcvl.utils.logging.get_logger()
     with caplog.at_level(logging.DEBUG):
-        mine = processor(cloud, request_timeout=0.5)
+        mine = processor(cloud, request_timeout=3.0)
         said += [repr(mine), str(mine), repr(mine._handler), repr(vars(mine).get("name"))]
         cloud.faults["create"] = [500, b"{}", TOKEN.encode(), "silence"]
         with phl.reserve(mine, program, shots=10) as session:
