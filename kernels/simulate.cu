@@ -6,7 +6,7 @@ namespace photonlink::cuda {
 namespace {
 
 template <class Feature, class Real>
-__global__ void __launch_bounds__(kSimulatingThreads)
+__global__ void __launch_bounds__(kSimulatingThreads, 1)
     simulate_kernel(device::Simulation<Real> tile, device::Features<Feature> features, u32 rows_per_block) {
     const u32 first = blockIdx.x * rows_per_block;
     const u32 left = tile.rows - first;
