@@ -1,9 +1,9 @@
 #include "photonlink/optics/sweep_columns.hpp"
 
-#include <algorithm>
-#include <numeric>
+#include <utility>
 
 #include "photonlink/optics/combinatorics.hpp"
+#include "photonlink/optics/photon_order.hpp"
 
 namespace photonlink::optics {
 
@@ -21,15 +21,9 @@ SweepColumns<Real>::SweepColumns(const ProgramSpec& spec, const std::vector<u32>
       interference_(spec.interference),
       gauged_(interference_ && result == SweepResult::Probabilities),
       load_(select_kernel_profile().widths<Real>()->load_columns) {
-    // Photons of the fullest mode come last: every level of that column then has real weights, if any may be real.
-    std::vector<u32> order(columns_);
-    std::iota(order.begin(), order.end(), 0u);
-    std::stable_sort(order.begin(), order.end(), [&](u32 a, u32 b) { return occupation[a] < occupation[b]; });
-    for (const u32 column : order)
-        for (u32 n = 1; n <= occupation[column]; ++n) {
-            photon_column_.push_back(column);
-            scale_ /= n;
-        }
+    PhotonOrder order(occupation);
+    photon_column_ = std::move(order.column);
+    scale_ = order.scale;
     weights_.resize(std::size_t{columns_} * modes_ * 2 * max_lanes);
     real_column_.resize(std::size_t{modes_} * max_lanes);
 }

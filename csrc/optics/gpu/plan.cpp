@@ -6,7 +6,6 @@
 #include "photonlink/optics/closed_forms.hpp"
 #include "photonlink/optics/noise_simulator.hpp"
 #include "photonlink/optics/simulator.hpp"
-#include "photonlink/optics/sweep_columns.hpp"
 
 namespace photonlink::optics::gpu {
 namespace {
@@ -55,12 +54,6 @@ void check_gpu_program(const ProgramSpec& spec, u32 shots) {
         throw ProgramError("the " + std::string(space_name(spec.readout.space)) + " space of " +
                            std::to_string(spec.photons()) + " photons in " + std::to_string(spec.modes) +
                            " modes has more states than the 2^32 that a simulation can number; use fewer of both");
-}
-
-PhotonOrder::PhotonOrder(const ProgramSpec& spec) {
-    const SweepColumns<double> columns(spec, InputColumns(spec).occupation, 1);
-    for (u32 photon = 0; photon < spec.photons(); ++photon) column.push_back(columns.input_column(photon));
-    scale = columns.scale();
 }
 
 Plan::Plan(const ProgramSpec& program, Precision real, u32 kept_samples)

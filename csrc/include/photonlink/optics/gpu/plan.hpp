@@ -7,6 +7,7 @@
 #include "photonlink/optics/gpu/job.hpp"
 #include "photonlink/optics/gpu/tables.hpp"
 #include "photonlink/optics/interferometer.hpp"
+#include "photonlink/optics/photon_order.hpp"
 #include "photonlink/optics/program.hpp"
 
 namespace photonlink::optics::gpu {
@@ -94,18 +95,10 @@ Readout upload_readout(const Plan& plan, Memory& memory) {
     return readout;
 }
 
-/// The columns of the photons in the order in which a sweep adds them, and what its probabilities are scaled by.
-struct PhotonOrder {
-    explicit PhotonOrder(const ProgramSpec& spec);
-
-    std::vector<u32> column;
-    double scale;
-};
-
 /// Scratch for `rows` rows.
 template <class Real, class Memory>
 Sweep<Real> take_sweep(const ProgramSpec& spec, const LevelTable* levels, u32 rows, Memory& memory) {
-    const PhotonOrder order(spec);
+    const PhotonOrder order(InputColumns(spec).occupation);
     const u32 columns = occupied_modes(spec);
     Sweep<Real> sweep{};
     sweep.levels = levels;
