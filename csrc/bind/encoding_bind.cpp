@@ -1,4 +1,5 @@
-// The map from features to phases.
+// The map from features to phases. Its address leaves as an integer: the CUDA part is a module of its own and shares no
+// C++ type.
 #include "arrays.hpp"
 #include "bind.hpp"
 #include "photonlink/encoding.hpp"
@@ -18,9 +19,19 @@ py::array_t<double> encode(const Encoding& map, const py::array_t<Real, py::arra
     return phases;
 }
 
+/// A view that has an address, and the map that it looks at.
+struct HeldView {
+    std::shared_ptr<const Encoding> map;
+    EncodingView view;
+};
+
 }  // namespace
 
 void bind_encoding(py::module_& module) {
+    py::class_<HeldView, std::shared_ptr<HeldView>>(module, "EncodingView", "A map from features to phases, in place.")
+        .def_property_readonly(
+            "address", [](const HeldView& held) { return reinterpret_cast<u64>(&held.view); },
+            "Address of the photonlink::EncodingView, valid while this object lives.");
     py::class_<Encoding, std::shared_ptr<Encoding>>(module, "Encoding")
         .def(py::init([](u32 features, const Array<u32>& row_begin, const Array<u32>& term_feature,
                          const Array<double>& term_weight, const Array<double>& offset, bool wrap, u32 dac_bits) {
@@ -32,6 +43,10 @@ void bind_encoding(py::module_& module) {
              py::arg("offset"), py::arg("wrap"), py::arg("dac_bits") = 0)
         .def_property_readonly("features", &Encoding::features)
         .def_property_readonly("phases", &Encoding::phases)
+        .def("view",
+             [](const std::shared_ptr<Encoding>& map) {
+                 return std::make_shared<HeldView>(HeldView{map, map->view()});
+             })
         .def("encode", &encode<float>, py::arg("x").noconvert(), "Features (rows, features) to phases (rows, phases).")
         .def("encode", &encode<double>, py::arg("x").noconvert());
 }

@@ -26,6 +26,7 @@ __all__: list[str] = [
     "DlpackArray",
     "DriverDesk",
     "Encoding",
+    "EncodingView",
     "FileLedger",
     "LatencyOptions",
     "LatencyOutcome",
@@ -68,6 +69,16 @@ __all__: list[str] = [
     "states_at",
 ]
 
+class EncodingView:
+    """
+    A map from features to phases, in place.
+    """
+    @property
+    def address(self) -> int:
+        """
+        Address of the photonlink::EncodingView, valid while this object lives.
+        """
+
 class Encoding:
     def __init__(
         self,
@@ -86,6 +97,7 @@ class Encoding:
         """
     @typing.overload
     def encode(self, x: numpy.typing.NDArray[numpy.float64]) -> numpy.typing.NDArray[numpy.float64]: ...
+    def view(self) -> EncodingView: ...
     @property
     def features(self) -> int: ...
     @property

@@ -88,6 +88,23 @@ def failure(result: _core.CallResult, rows: int, context: Context) -> PhotonLink
     return error_for(ended, context)
 
 
+def device_failure(left: Any, context: Context, late: str) -> PhotonLinkError:
+    """The error for what a kernel left about a row that failed; `late` says what to do about a TIMEOUT."""
+    ended = Ended(
+        status=_core.CallStatus(left.status),
+        row=left.row,
+        request_id=left.id & 0xFFFFFFFF,
+        wire_status=left.wire_status,
+        close_reason=left.close_reason,
+        elapsed=left.elapsed,
+        feature=None,
+        column=None,
+        where=f"datapoint {left.row} of a device call (its row holds NaN, and so does any other that failed)",
+        late=late,
+    )
+    return error_for(ended, context)
+
+
 def error_for(ended: Ended, context: Context) -> PhotonLinkError:
     """The error for a call that ended with anything but OK and was not cancelled."""
     status = ended.status

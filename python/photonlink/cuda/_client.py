@@ -11,10 +11,10 @@ from typing import Any
 from photonlink import _core, _options
 from photonlink._failures import Context
 from photonlink.cuda import _streams, _views
-from photonlink.cuda._frameworks import FRAMEWORKS
+from photonlink.cuda._arguments import Arguments, arguments
 from photonlink.cuda._link import KERNEL_LIMIT_SECONDS, DeviceLink, Pace
 from photonlink.cuda._part import part
-from photonlink.cuda._views import DeviceView, Place
+from photonlink.cuda._views import Place
 from photonlink.errors import LinkTimeout, PhotonLinkError, ProgramError, SessionClosed, TargetUnavailable, Unavailable
 
 __all__ = ["DeviceCall", "DeviceClient", "Pace", "Terms"]
@@ -52,11 +52,7 @@ class _Call:
     """A checked call."""
 
     link: DeviceLink
-    x: DeviceView
-    y: DeviceView
-    statuses: DeviceView | None
-    result: Any
-    rows: int
+    arguments: Arguments
     timeout: float
     stream: int
 
@@ -95,7 +91,7 @@ class DeviceCall:
             limit = call.link.kernel_limit if timeout is None else timeout
             call.link.collect(self._submitted, limit, call.stream if stream is None else _streams.handle_of(stream))
         self._call = self._submitted = None
-        return call.result
+        return call.arguments.result
 
 
 class DeviceClient:
@@ -112,16 +108,16 @@ class DeviceClient:
     def infer(self, x: Any, out: Any, timeout: float | None, stream: Any, statuses: Any) -> Any:
         """See ``Session.infer``."""
         call = self._prepare(x, out, timeout, stream, statuses)
-        if call.rows:
-            call.link.infer(call.x, call.y, call.statuses, call.timeout, call.stream)
-        return call.result
+        if call.arguments.rows:
+            call.link.infer(call.arguments, call.timeout, call.stream)
+        return call.arguments.result
 
     def submit(self, x: Any, out: Any, timeout: float | None, stream: Any, statuses: Any) -> DeviceCall:
         """See ``Session.submit``."""
         call = self._prepare(x, out, timeout, stream, statuses)
-        if call.rows == 0:
+        if call.arguments.rows == 0:
             return DeviceCall(call, None)
-        return DeviceCall(call, call.link.submit(call.x, call.y, call.statuses, call.timeout, call.stream))
+        return DeviceCall(call, call.link.submit(call.arguments, call.timeout, call.stream))
 
     def _prepare(self, x: Any, out: Any, timeout: float | None, stream: Any, statuses: Any) -> _Call:
         part()  # no device: say so before anything else
@@ -129,35 +125,23 @@ class DeviceClient:
         link = self._link_for_call(place)
         link.check()
         handle = _streams.stream_for(stream, place.framework, place.device, place.interface)
-        _await_interface(link, place, handle, self._wait_seconds(timeout))
-        features = _views.features(x, len(self._terms.context.features), place, handle)
-        shape = (*features.shape[:-1], self._terms.output_size)
-        rows = features.shape[0] if len(features.shape) == 2 else 1
-        result = self._empty(x, place, shape, handle) if out is None else out
-        y = _views.output(result, shape, self._terms.precision, features, handle)
-        states = None if statuses is None else _views.statuses_output(statuses, rows, features, handle)
+        writer = _streams.writer_of(place.interface, handle)
+        if writer is not None:
+            link.synchronize(writer, self._wait_seconds(timeout))
+        width = len(self._terms.context.features)
+        found = arguments(
+            x, out, statuses, place, handle, width=width, size=self._terms.output_size, precision=self._terms.precision
+        )
         limit = timeout if timeout is not None else self._terms.timeout
         _options.seconds("timeout", limit)
         seconds = link.kernel_limit if limit is None else min(limit, link.kernel_limit)
-        return _Call(link, features, y, states, result, rows, seconds, handle)
-
-    def _empty(self, x: Any, place: Place, shape: tuple[int, ...], stream: int) -> Any:
-        framework = place.framework
-        if framework is None:
-            raise ProgramError(
-                f"results cannot be allocated as {type(x).__module__} arrays: pass out=, an array of shape {shape} "
-                f"and dtype {self._terms.precision} on the same device"
-            )
-        if framework.current_stream(place.device) == stream:
-            return framework.empty(shape, self._terms.precision, place.device, None)
-        framework.used_on(x, stream)
-        return framework.empty(shape, self._terms.precision, place.device, stream)
+        return _Call(link, found, seconds, handle)
 
     # ---- links
 
     def link(self, device: int | None, kernel_limit: float | None, slots: int | None) -> DeviceLink:
         """See ``Session.device_link``."""
-        index = _current_device() if device is None else _options.integer("device", device, 0, 1 << 16)
+        index = _streams.current_device() if device is None else _options.integer("device", device, 0, 1 << 16)
         native = part()
         known = native.devices()
         if index >= len(known):
@@ -215,7 +199,7 @@ class DeviceClient:
     def synchronize(self, stream: Any, timeout: float | None) -> None:
         """See ``Session.synchronize``."""
         for device, link in list(self._links.items()):
-            for handle in _current_streams(device) if stream is None else [_streams.handle_of(stream)]:
+            for handle in _streams.current_streams(device) if stream is None else [_streams.handle_of(stream)]:
                 link.synchronize(handle, self._wait_seconds(timeout))
         self.check()
 
@@ -242,31 +226,6 @@ class DeviceClient:
 def _let_replays_end(link: DeviceLink) -> None:
     """Nobody counts the replays of a graph; those on the current streams get the time that other launches get."""
     if link.captured:
-        for handle in _current_streams(link.device):
+        for handle in _streams.current_streams(link.device):
             with contextlib.suppress(LinkTimeout):
                 link.synchronize(handle, _GRACE_SECONDS)
-
-
-def _await_interface(link: DeviceLink, place: Place, stream: int, timeout: float) -> None:
-    """An array without DLPack says on which stream it is written; nobody but us can order ours after it."""
-    writer = None if place.interface is None else place.interface.get("stream")
-    if writer is not None and _streams.handle_of(writer) != stream:
-        link.synchronize(_streams.handle_of(writer), timeout)
-
-
-def _current_streams(device: int) -> list[int]:
-    """Those of the frameworks that are loaded and at work on devices, and the legacy default stream."""
-    handles = {0}
-    for framework in FRAMEWORKS.values():
-        if framework.is_active():
-            handles.add(framework.current_stream(device))
-    return sorted(handles)
-
-
-def _current_device() -> int:
-    """The device that a loaded framework works on, else the first one."""
-    for framework in FRAMEWORKS.values():
-        if framework.is_active():
-            with contextlib.suppress(Exception):  # half-initialised frameworks answer with errors of their own
-                return framework.current_device()
-    return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photonlink import _core, _options
-from photonlink._failures import Context, Ended, error_for
+from photonlink._failures import Context, device_failure
+from photonlink.cuda._arguments import Arguments
 from photonlink.cuda._part import guarded, part
-from photonlink.cuda._views import DeviceView
-from photonlink.errors import LinkTimeout, PhotonLinkError, ProgramError, SessionClosed
+from photonlink.cuda._waiting import wait_for
+from photonlink.errors import PhotonLinkError, ProgramError, SessionClosed
 
 __all__ = ["KERNEL_LIMIT_SECONDS", "DeviceLink", "EchoReport", "Pace"]
 
@@ -23,9 +23,6 @@ KERNEL_LIMIT_SECONDS = 1.0
 
 # How much of the limit a launch is planned to take: a processor may be slower than its model.
 _PLANNED_SHARE = 0.5
-
-# How long a wait on the host may keep Python from handling signals.
-_SIGNAL_SECONDS = 0.1
 
 # Memory that kernels or captured graphs may still touch belongs to the process from then on.
 _kept: list[Any] = []
@@ -151,20 +148,8 @@ class DeviceLink:
             left = self._native.take_failure()
         if left is None:
             return None
-        ended = Ended(
-            status=_core.CallStatus(left.status),
-            row=left.row,
-            request_id=left.id & 0xFFFFFFFF,
-            wire_status=left.wire_status,
-            close_reason=left.close_reason,
-            elapsed=left.elapsed,
-            feature=None,
-            column=None,
-            where=f"datapoint {left.row} of a device call (its row holds NaN, and so does any other that failed)",
-            late=f"a launch may take {self.kernel_limit:g} s at most: send fewer datapoints per call, or use "
-            "submit() and collect()",
-        )
-        return error_for(ended, self._context)
+        late = f"a launch may take {self.kernel_limit:g} s at most: send fewer datapoints per call, or use submit() and"
+        return device_failure(left, self._context, f"{late} collect()")
 
     # ---- measuring
 
@@ -199,22 +184,21 @@ class DeviceLink:
 
     # ---- launches
 
-    def infer(self, x: DeviceView, y: DeviceView, statuses: DeviceView | None, timeout: float, stream: int) -> None:
+    def infer(self, call: Arguments, timeout: float, stream: int) -> None:
         """Launch the call; several launches one after the other if one would take too long."""
         if self.rows_per_launch == 0:
             raise ProgramError(
                 f"one datapoint is expected to take more than half of the {self.kernel_limit:g} s that a launch may "
                 "take: use submit() and collect(), or open session.device_link(kernel_limit=...) before the first call"
             )
-        rows = x.shape[0] if len(x.shape) == 2 else 1
         with guarded(self._context.target):
-            for first in range(0, rows, self.rows_per_launch):
-                count = min(self.rows_per_launch, rows - first)
-                self._open().infer(*_batch(x, y, statuses, first), count, timeout, stream, first)
+            for first in range(0, call.rows, self.rows_per_launch):
+                count = min(self.rows_per_launch, call.rows - first)
+                self._open().infer(*call.batch(first), count, timeout, stream, first)
 
-    def submit(self, x: DeviceView, y: DeviceView, statuses: DeviceView | None, timeout: float, stream: int) -> Any:
+    def submit(self, call: Arguments, timeout: float, stream: int) -> Any:
         """Launch the first half of a call that leaves the device free meanwhile."""
-        rows = x.shape[0] if len(x.shape) == 2 else 1
+        rows = call.rows
         if rows * self._modelled_seconds > self.kernel_limit:
             raise ProgramError(
                 f"{rows} datapoints take {rows * self._modelled_seconds:.3g} s by the session's clock, and collect() "
@@ -223,7 +207,7 @@ class DeviceLink:
             )
         try:
             with guarded(self._context.target):
-                return self._open().submit(*_batch(x, y, statuses, 0), rows, timeout, stream)
+                return self._open().submit(*call.batch(), rows, timeout, stream)
         except ValueError as error:
             raise ProgramError(f"{error}: collect() them first, or reserve(slots=...) more") from error
 
@@ -251,19 +235,7 @@ class DeviceLink:
             LinkTimeout: It has not within `timeout` seconds.
             DeviceError: CUDA reports an error of earlier work.
         """
-        native = self._open()
-        end = time.monotonic() + timeout
-        left = timeout
-        while left > 0:
-            with guarded(self._context.target):
-                if native.synchronize(stream, min(left, _SIGNAL_SECONDS)):
-                    return
-            left = end - time.monotonic()  # signal handlers have run meanwhile
-        raise LinkTimeout(
-            f"the work on the stream did not end within {timeout:g} s: pass a longer timeout=",
-            target=self._context.target,
-            elapsed=timeout,
-        )
+        wait_for(self._open().synchronize, stream, timeout, self._context.target)
 
     def close(self, grace: float, limit: float) -> None:
         """Let launches in flight end for up to `grace` seconds, then make them end, and let go of the device."""
@@ -278,15 +250,3 @@ class DeviceLink:
     def __repr__(self) -> str:
         state = "closed" if self._closed else "open"
         return f"<photonlink.cuda.DeviceLink on device {self.device}, {self.slots} slots, {state}>"
-
-
-def _batch(x: DeviceView, y: DeviceView, statuses: DeviceView | None, first: int) -> tuple[int, ...]:
-    """Features and results from row `first` on, as the kernels want them."""
-    return (
-        x.pointer + first * x.row_stride * x.itemsize,
-        x.itemsize,
-        x.row_stride,
-        y.pointer + first * y.row_stride * y.itemsize,
-        y.row_stride,
-        0 if statuses is None else statuses.pointer + 4 * first,
-    )

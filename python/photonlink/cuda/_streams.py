@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
 from typing import Any
 
-from photonlink.cuda._frameworks import Framework
+from photonlink.cuda._frameworks import FRAMEWORKS, Framework
 from photonlink.errors import ProgramError
 
-__all__ = ["for_dlpack", "handle_of", "stream_for"]
+__all__ = ["current_device", "current_streams", "for_dlpack", "handle_of", "stream_for", "writer_of"]
 
 _LEGACY_DEFAULT, _LEGACY_HANDLE = 0, 1  # two handles of the same stream
 
@@ -59,3 +60,29 @@ def stream_for(stream: Any, framework: Framework | None, device: int, interface:
 def for_dlpack(stream: int) -> int:
     """The same stream as ``__dlpack__`` wants it: 0 would be ambiguous there."""
     return stream or _LEGACY_HANDLE
+
+
+def writer_of(interface: dict[str, Any] | None, stream: int) -> int | None:
+    """The other stream that an array without DLPack says it is written on; nobody but us can order ours after it."""
+    writer = None if interface is None else interface.get("stream")
+    if writer is None or handle_of(writer) == stream:
+        return None
+    return handle_of(writer)
+
+
+def current_streams(device: int) -> list[int]:
+    """Those of the frameworks that are loaded and at work on devices, and the legacy default stream."""
+    handles = {0}
+    for framework in FRAMEWORKS.values():
+        if framework.is_active():
+            handles.add(framework.current_stream(device))
+    return sorted(handles)
+
+
+def current_device() -> int:
+    """The device that a loaded framework works on, else the first one."""
+    for framework in FRAMEWORKS.values():
+        if framework.is_active():
+            with contextlib.suppress(Exception):  # half-initialised frameworks answer with errors of their own
+                return framework.current_device()
+    return 0
