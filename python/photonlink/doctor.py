@@ -18,7 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from photonlink.errors import ProgramError
+from photonlink.errors import ProgramError, Unavailable
 
 __all__ = ["doctor", "render"]
 
@@ -149,7 +149,8 @@ def _cuda_version(number: int) -> str | None:
     return f"{number // 1000}.{number % 1000 // 10}" if number else None
 
 
-def _targets() -> list[dict[str, Any]]:
+def _targets(cuda: Any) -> list[dict[str, Any]]:
+    """The targets; what there is of CUDA was found out in a child, and is not looked for in this process."""
     module = importlib.import_module("photonlink.targets")
     return [
         {
@@ -158,8 +159,21 @@ def _targets() -> list[dict[str, Any]]:
             "reason": target.reason.value if target.reason else None,
             "detail": target.detail,
         }
-        for target in module.targets()
+        for target in module.listed(_looked(cuda))
     ]
+
+
+def _looked(cuda: Any) -> tuple[Unavailable | None, str] | None:
+    """The report on CUDA as the reason why no device can be used; None without the part: then looking is harmless."""
+    if importlib.util.find_spec("photonlink._cuda") is None:
+        return None
+    if isinstance(cuda, str):  # the probe failed
+        return Unavailable.NO_DEVICE, cuda
+    if cuda["part"] != "built":
+        return Unavailable.NOT_BUILT, cuda["detail"]
+    if cuda["status"] == "ok":
+        return None, cuda["detail"]
+    return Unavailable.__members__.get(cuda["status"].upper(), Unavailable.NO_DEVICE), cuda["detail"]
 
 
 def _shown(variable: str) -> str:
@@ -181,6 +195,7 @@ def doctor() -> dict[str, Any]:
         >>> sorted(phl.doctor())
         ['core', 'cpu', 'cuda', 'environment', 'packages', 'photonlink', 'python', 'system', 'targets']
     """
+    cuda = _guarded(_cuda)
     return {
         "photonlink": _guarded(lambda: _version("photonlink")),
         "python": platform.python_version(),
@@ -188,8 +203,8 @@ def doctor() -> dict[str, Any]:
         "packages": {name: _guarded(functools.partial(_version, *names)) for name, names in _PACKAGES.items()},
         "core": _guarded(_core),
         "cpu": _guarded(_cpu),
-        "cuda": _guarded(_cuda),
-        "targets": _guarded(_targets),
+        "cuda": cuda,
+        "targets": _guarded(functools.partial(_targets, cuda)),
         "environment": {name: _shown(name) for name in os.environ if name.startswith("PHOTONLINK_")},
     }
 

@@ -104,9 +104,13 @@ class Fit:
         Returns:
             Seconds, by the figures of the preset; infinite if no sample would be kept.
         """
-        update = self.preset.update_s(self.physical_phases_per_datapoint)
+        seconds = datapoints * self.datapoint_seconds(shots) if datapoints else 0.0
+        return self.preset.configuration_s.value + seconds
+
+    def datapoint_seconds(self, shots: int) -> float:
+        """Modelled time of one datapoint of `shots` kept samples, in seconds; infinite if no sample would be kept."""
         acquisition = shots / self.kept_per_second if self.kept_per_second else float("inf")
-        return self.preset.configuration_s.value + datapoints * (update + acquisition)
+        return self.preset.update_s(self.physical_phases_per_datapoint) + acquisition
 
 
 def fit(program: Description, preset: str | Preset) -> Fit:

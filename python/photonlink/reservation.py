@@ -8,6 +8,7 @@ from photonlink import _core, _options
 from photonlink._worker import interruptible
 from photonlink.controller import Controller, Lease
 from photonlink.errors import ProgramError
+from photonlink.fit import Fit
 from photonlink.latency import Latency
 from photonlink.processors.base import Processor
 from photonlink.processors.registry import chip_of, make, on_target
@@ -17,6 +18,8 @@ from photonlink.session import Session
 from photonlink.targets import overridden, require
 
 __all__ = ["reserve"]
+
+_SLOTS = 64
 
 Clock = Literal["virtual", "realtime", "none"]
 
@@ -34,8 +37,9 @@ def reserve(
     idle_timeout: float | None = None,
     max_duration: float | None = None,
     timeout: float | None = None,
-    slots: int = 64,
+    slots: int | None = None,
     threads: int | None = None,
+    memory_limit: int | None = None,
     controller: Controller | None = None,
     latency: Latency | None = None,
     wait: float | None = None,
@@ -64,10 +68,12 @@ def reserve(
         max_duration: Seconds after which the session ends.
         timeout: Default deadline of a call in seconds. By default each datapoint may take its modelled time, times
             the number in flight, plus 30 s.
-        slots: Datapoints that can be in flight, 1 to 4096.
+        slots: Datapoints that can be in flight, 1 to 4096; by default 64.
         threads: Threads that the simulator may use, at most; by default the environment variable
             ``PHOTONLINK_THREADS``, or else every CPU of this process's affinity mask. It uses no more than pay, and
             results do not depend on their number.
+        memory_limit: Bytes of device memory that target "sim:cuda" may use, by default half of it; others have limits
+            of their own (:class:`photonlink.Controller`).
         controller: A private controller, instead of the one that target "sim" shares in this process;
             ``PHOTONLINK_TARGET`` does not apply then.
         latency: Reserve a controller of the session's own in this process, whose threads ask for these CPUs, memory
@@ -107,7 +113,14 @@ def reserve(
     if controller is not None and latency is not None:
         raise ProgramError("latency belongs to the controller: give it to photonlink.Controller, or leave that away")
     _options.seconds("timeout", timeout)
-    slots = _options.integer("slots", slots, 1, 4096)
+    in_flight = _options.integer("slots", _SLOTS if slots is None else slots, 1, 4096)
+    if memory_limit is not None:
+        _options.integer("memory_limit", memory_limit, 1, 2**63 - 1)
+        if used != "sim:cuda":
+            raise ProgramError(
+                f"memory_limit belongs to target 'sim:cuda', not to {used!r}: use Controller(memory_limit=...)",
+                target=used,
+            )
     if is_service(used):
         for name, value in (("threads", threads), ("latency", latency)):
             if value is not None:
@@ -126,7 +139,7 @@ def reserve(
             token_budget=token_budget,
             idle_timeout=idle_timeout,
             max_duration=max_duration,
-            slots=slots,
+            slots=in_flight,
             wait=0.0 if wait is None else wait,
             transport=transport,
         )
@@ -150,6 +163,9 @@ def reserve(
         max_duration=max_duration,
         threads=threads,
     )
+    if used == "sim:cuda":
+        _refuse_on_device(used, slots=slots, threads=threads, controller=controller, latency=latency)
+        return _on_device(program, fit, options, asked=asked, timeout=timeout, memory_limit=memory_limit)
     if processor is None and controller is None:
         processor = make(used, token=token)
     if processor is not None and threads is not None:
@@ -157,7 +173,7 @@ def reserve(
     lease = Lease(controller, processor, latency)
     try:
         core = interruptible(
-            lambda: _core.LocalSession(lease.controller.core, program.spec, program.encoder, options, slots),
+            lambda: _core.LocalSession(lease.controller.core, program.spec, program.encoder, options, in_flight),
             wait=clock == "realtime" or processor is not None,
             abort=lease.controller.close,
         )
@@ -178,3 +194,17 @@ def _on_service(
     from photonlink.qsc.remote import reserve as reserve_service
 
     return reserve_service(target, program, Wish(**wish), token=token, asked=asked, timeout=timeout)
+
+
+def _refuse_on_device(target: str, **options: Any) -> None:
+    for name, given in options.items():
+        if given is not None:
+            raise ProgramError(
+                f"{name} belongs to the simulator on the CPU, and {target!r} has none: leave it away", target=target
+            )
+
+
+def _on_device(program: Program, fit: Fit, options: _core.SessionOptions, *, asked: str | None, **how: Any) -> Session:
+    from photonlink.cuda.simulator_session import reserve as reserve_on_device
+
+    return reserve_on_device(program, fit, options, asked=asked, **how)

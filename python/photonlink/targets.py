@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from photonlink.errors import ProgramError, TargetUnavailable, Unavailable
@@ -16,6 +17,9 @@ TARGET_VARIABLE = "PHOTONLINK_TARGET"
 CLOUD_TOKEN_VARIABLE = "PCVL_CLOUD_TOKEN"  # Perceval's own
 
 _log = logging.getLogger(__name__)
+
+# Why no CUDA device can be used, None if one can, and the same in a sentence.
+State = tuple[Unavailable | None, str]
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,22 @@ def _native() -> Target:
     return Target("sim", available=True, reason=None, detail="native photonic simulator in this process")
 
 
+def _cuda(looked: State | None = None) -> Target:
+    what = "photonic simulator on the GPU"
+    native = _native()
+    if not native.available:
+        return Target("sim:cuda", available=False, reason=native.reason, detail=f"{what}: {native.detail}")
+    if looked is None:
+        # Only now: whoever does not ask for this target must not load a CUDA driver.
+        from photonlink.cuda._part import why_not
+
+        looked = why_not()
+    reason, why = looked
+    if reason is not None:
+        return _absent("sim:cuda", reason, f"{what}: {why}")
+    return Target("sim:cuda", available=True, reason=None, detail=what)
+
+
 def _service(name: str, detail: str) -> Target:
     """Clients need nothing but the core; whether a service runs there is found out by the reservation."""
     native = _native()
@@ -71,6 +91,20 @@ def _quandela() -> Target:
     return replace(local, hardware=True)
 
 
+# In the order in which they are listed. A target is looked into when it is asked for, and no sooner.
+_TARGETS: dict[str, Callable[[], Target]] = {
+    "sim": _native,
+    "sim:cuda": _cuda,
+    "perceval:slos": lambda: _perceval("perceval:slos", "Perceval's simulator in this process"),
+    "perceval:<preset>": lambda: _perceval("perceval:<preset>", "Perceval's simulator with the noise of a chip"),
+    "quandela:<platform>": _quandela,
+    "qsc://<host>:<port>": lambda: _service(
+        "qsc://<host>:<port>", "controller service; over shared memory or UDP, on this machine"
+    ),
+    "shm://<name>": lambda: _service("shm://<name>", "controller service on this machine, by its name"),
+}
+
+
 def targets() -> list[Target]:
     """List every target with its availability and the reason when it is absent.
 
@@ -79,18 +113,15 @@ def targets() -> list[Target]:
 
     Examples:
         >>> import photonlink as phl
-        >>> [target.name for target in phl.targets() if target.available]
+        >>> [target.name for target in phl.targets() if target.available and target.name != "sim:cuda"]
         ['sim', 'perceval:slos', 'perceval:<preset>', 'qsc://<host>:<port>', 'shm://<name>']
     """
-    return [
-        _native(),
-        _absent("sim:cuda", Unavailable.NOT_YET, "photonic simulator on the GPU"),
-        _perceval("perceval:slos", "Perceval's simulator in this process"),
-        _perceval("perceval:<preset>", "Perceval's simulator with the noise of a chip"),
-        _quandela(),
-        _service("qsc://<host>:<port>", "controller service; over shared memory or UDP, on this machine"),
-        _service("shm://<name>", "controller service on this machine, by its name"),
-    ]
+    return listed()
+
+
+def listed(looked: State | None = None) -> list[Target]:
+    """The same, for whoever has looked at the CUDA device already and must not do so in this process."""
+    return [_cuda(looked) if look is _cuda else look() for look in _TARGETS.values()]
 
 
 def _matches(pattern: str, name: str) -> bool:
@@ -105,12 +136,11 @@ def find(name: str) -> Target:
     Raises:
         TargetUnavailable: No target has that name (reason ``UNKNOWN``).
     """
-    for target in targets():
-        if _matches(target.name, name):
-            return target
-    known = ", ".join(target.name for target in targets())
+    for pattern, look in _TARGETS.items():
+        if _matches(pattern, name):
+            return look()
     raise TargetUnavailable(
-        f"unknown target {name!r}; known targets are {known}", reason=Unavailable.UNKNOWN, target=name
+        f"unknown target {name!r}; known targets are {', '.join(_TARGETS)}", reason=Unavailable.UNKNOWN, target=name
     )
 
 

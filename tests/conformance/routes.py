@@ -121,6 +121,34 @@ def _replayed(job: Job) -> Any:
         return np.stack(rows)
 
 
+def _simulated_on_device(job: Job) -> Any:
+    """Host arrays there and back, in two calls."""
+    options = {"shots": job.shots, "seed": job.seed, "precision": job.precision}
+    with phl.reserve("sim:cuda", job.program, **options) as session:
+        half = len(job.x) // 2
+        later = session.infer_async(job.x[:half])
+        return np.concatenate([later.result(60), session.infer(job.x[half:])])
+
+
+def _simulated_where_it_lies(job: Job) -> Any:
+    """One datapoint at a time, by replays of one graph."""
+    import torch
+
+    options = {"shots": job.shots, "seed": job.seed, "precision": job.precision}
+    with phl.reserve("sim:cuda", job.program, **options) as session:
+        features = torch.zeros(job.x.shape[1], dtype=torch.float64, device="cuda")
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            y = session.infer(features)
+        rows = []
+        for row in torch.from_numpy(job.x):
+            features.copy_(row)
+            graph.replay()
+            rows.append(y.cpu().numpy())
+        session.check()
+        return np.stack(rows)
+
+
 @functools.cache
 def _service() -> ServiceProcess:
     """One controller service for the whole run; it ends with the interpreter."""
@@ -166,4 +194,6 @@ ROUTES = {
     "perceval": Route("perceval:slos", _perceval, exact_bits=False),
     "sim-from-device": Route("sim", _from_device, on_device=True),
     "sim-replayed": Route("sim", _replayed, on_device=True),
+    "sim:cuda": Route("sim:cuda", _simulated_on_device, exact_bits=False, on_device=True),
+    "sim:cuda-replayed": Route("sim:cuda", _simulated_where_it_lies, exact_bits=False, on_device=True),
 }

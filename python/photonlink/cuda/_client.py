@@ -10,12 +10,11 @@ from typing import Any
 
 from photonlink import _core, _options
 from photonlink._failures import Context
-from photonlink.cuda import _streams, _views
+from photonlink.cuda import _part, _streams, _views
 from photonlink.cuda._arguments import Arguments, arguments
 from photonlink.cuda._link import KERNEL_LIMIT_SECONDS, DeviceLink, Pace
-from photonlink.cuda._part import part
 from photonlink.cuda._views import Place
-from photonlink.errors import LinkTimeout, PhotonLinkError, ProgramError, SessionClosed, TargetUnavailable, Unavailable
+from photonlink.errors import LinkTimeout, PhotonLinkError, ProgramError, SessionClosed
 
 __all__ = ["DeviceCall", "DeviceClient", "Pace", "Terms"]
 
@@ -120,7 +119,7 @@ class DeviceClient:
         return DeviceCall(call, call.link.submit(call.arguments, call.timeout, call.stream))
 
     def _prepare(self, x: Any, out: Any, timeout: float | None, stream: Any, statuses: Any) -> _Call:
-        part()  # no device: say so before anything else
+        _part.part()  # no device: say so before anything else
         place = _views.locate(x, "x")
         link = self._link_for_call(place)
         link.check()
@@ -142,16 +141,7 @@ class DeviceClient:
     def link(self, device: int | None, kernel_limit: float | None, slots: int | None) -> DeviceLink:
         """See ``Session.device_link``."""
         index = _streams.current_device() if device is None else _options.integer("device", device, 0, 1 << 16)
-        native = part()
-        known = native.devices()
-        if index >= len(known):
-            raise ProgramError(f"device is {index}, and there are {len(known)}, numbered from 0")
-        if not known[index]["usable"]:
-            raise TargetUnavailable(
-                f"device {index} ({known[index]['name']}, compute capability {known[index]['compute_capability']}) is "
-                "older than what the CUDA part was built for: choose another with device=",
-                reason=Unavailable.DEVICE_TOO_OLD,
-            )
+        _part.device(index)
         _options.seconds("kernel_limit", kernel_limit)
         if slots is not None:
             _options.integer("slots", slots, 1, 4096)

@@ -9,6 +9,7 @@ import types
 import numpy as np
 import pytest
 from device_arrays import DlpackArray, place, stand_in
+from simulator_double import simulating
 
 import photonlink as phl
 from photonlink.cuda import _part
@@ -30,6 +31,12 @@ def session(native, program):
     assert native.links == []
     with phl.reserve("sim", program, slots=16) as opened:
         yield opened
+
+
+@pytest.fixture
+def double(monkeypatch):
+    """A device whose simulator is that of the CPU."""
+    return place(monkeypatch, simulating())
 
 
 class _Context:
