@@ -91,7 +91,7 @@ std::vector<Device> devices() {
         const int version = capability_of(index);
         found.push_back({index, properties.name, capability(version), attribute(cudaDevAttrMultiProcessorCount, index),
                          version >= kOldestCapability, attribute(cudaDevAttrHostRegisterSupported, index) != 0,
-                         attribute(cudaDevAttrHostRegisterReadOnlySupported, index) != 0,
+                         attribute(cudaDevAttrHostRegisterReadOnlySupported, index) != 0, properties.totalGlobalMem,
                          attribute(cudaDevAttrHostNativeAtomicSupported, index) != 0});
     }
     return found;

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "photonlink/platform.hpp"
+
 namespace photonlink::cuda {
 
 struct Status {
@@ -25,6 +27,7 @@ struct Device {
     bool usable;  // this module holds code for it
     bool can_register;
     bool can_register_read_only;
+    u64 memory_bytes;
     bool native_atomics;  // atomics on host memory, as over NVLink-C2C
 };
 

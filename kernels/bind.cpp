@@ -33,6 +33,7 @@ py::dict as_dict(const Device& device) {
     result["usable"] = device.usable;
     result["can_register"] = device.can_register;
     result["can_register_read_only"] = device.can_register_read_only;
+    result["memory_bytes"] = device.memory_bytes;
     result["native_atomics"] = device.native_atomics;
     return result;
 }
@@ -193,5 +194,6 @@ PYBIND11_MODULE(_cuda, module) {
     photonlink::cuda::bind_failure(module);
     photonlink::cuda::bind_link(module);
     photonlink::cuda::bind_simulator(module);
+    photonlink::cuda::bind_staging(module);
     photonlink::cuda::bind_bench(module);
 }

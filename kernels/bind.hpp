@@ -41,5 +41,6 @@ std::shared_ptr<T> for_python(std::shared_ptr<T> object) {
 }
 
 void bind_simulator(py::module_& module);
+void bind_staging(py::module_& module);
 
 }  // namespace photonlink::cuda

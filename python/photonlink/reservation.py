@@ -200,7 +200,8 @@ def _refuse_on_device(target: str, **options: Any) -> None:
     for name, given in options.items():
         if given is not None:
             raise ProgramError(
-                f"{name} belongs to the simulator on the CPU, and {target!r} has none: leave it away", target=target
+                f"{name} belongs to a controller of a simulator on the CPU, and {target!r} has none: leave it away",
+                target=target,
             )
 
 

@@ -76,3 +76,14 @@ def test_a_port_that_makes_no_sense_is_refused_before_any_device_is_asked(field,
 def test_measurements_that_make_no_sense_are_refused(rounds, timeout):
     with pytest.raises(ValueError, match="calls: both must be above 0"):
         _cuda.measure_ping_pong(device=0, rounds=rounds, timeout=timeout)
+
+
+def test_staging_memory_of_no_bytes_is_refused():
+    with pytest.raises(ValueError, match="0 bytes of staging memory"):
+        _cuda.Staging(device=0, nbytes=0)
+
+
+@without_gpu
+def test_without_a_gpu_there_is_no_staging_memory():
+    with pytest.raises(_cuda.CudaError, match=r"^could not .*: cudaError\w+ \(.+\)$"):
+        _cuda.Staging(device=0, nbytes=64)
