@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from photonlink._failures import Context, device_failure
 from photonlink.cuda import _part
@@ -92,6 +92,7 @@ class DeviceSimulator:
         self._lock = threading.Lock()
         self._executed = 0
         self._closed = False
+        self._pid = os.getpid()
 
     # ---- launches
 
@@ -106,11 +107,6 @@ class DeviceSimulator:
         """  # noqa: D205
         with self._lock, guarded(self.target):
             self._open().vjp(*arrays, rows, stream)
-
-    def set_interferometers(self, matrices: NDArray[np.complex128]) -> None:
-        """Replace the interferometers (layers + 1, modes, modes) of launches that follow."""
-        with self._lock, guarded(self.target):
-            self._open().set_interferometers(matrices)
 
     # ---- what became of them
 
@@ -150,8 +146,11 @@ class DeviceSimulator:
         return self._native
 
     def close(self) -> None:
-        """Wait, bounded, for launches in flight, and let go of the device's memory. May be repeated."""
-        if self._closed:
+        """Wait, bounded, for launches in flight, and let go of the device's memory. May be repeated.
+
+        Does nothing in a forked child: CUDA's objects are the parent's.
+        """
+        if self._closed or os.getpid() != self._pid:
             return
         self.executed()
         with self._lock, guarded(self.target):

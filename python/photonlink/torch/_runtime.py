@@ -15,6 +15,7 @@ from photonlink._layers import LayerProgram
 from photonlink.errors import ProgramError
 from photonlink.session import Session
 from photonlink.targets import overridden
+from photonlink.torch._device_engine import DeviceEngine
 from photonlink.torch._engines import AmplitudeEngine, BoundEngine, Engine, NativeEngine, OpenedEngine
 
 __all__ = ["Runtime", "observables"]
@@ -39,7 +40,9 @@ class Runtime:
         self._seed = seed
         self._bound = None if session is None else BoundEngine(session)
         self._native = self._target == "sim" and session is None and _differentiable(layer)
-        self._simulators: dict[Any, Engine] = {}
+        simulated = self._target in ("sim", "sim:cuda") and session is None
+        self._on_device = simulated and not layer.template.noisy and not layer.amplitudes
+        self._simulators: dict[Any, Engine] = {}  # by dtype and device
         self._opened: tuple[tuple[int, Any], OpenedEngine] | None = None
         self._reservations = 0
         self._reserving = threading.Lock()
@@ -55,10 +58,11 @@ class Runtime:
         if self._bound is not None:
             self._bound.check_shots(shots)
             return self._bound
-        if self._native and not shots and x.is_cpu:
-            if x.dtype not in self._simulators:
-                self._simulators[x.dtype] = self._simulator(_PRECISION[x.dtype])
-            return self._simulators[x.dtype]
+        if not shots and (self._native if x.is_cpu else self._on_device and x.is_cuda):
+            key = x.dtype, x.device
+            if key not in self._simulators:
+                self._simulators[key] = self._simulator(_PRECISION[x.dtype], x.device)
+            return self._simulators[key]
         if self._layer.amplitudes:
             raise ProgramError(
                 f"amplitudes exist in the simulation only, and this is a call with shots={shots} on target "
@@ -70,13 +74,22 @@ class Runtime:
         """Of results, where features are of this one."""
         return dtype.to_complex() if self._layer.amplitudes else dtype
 
-    def _simulator(self, precision: Any) -> Engine:
+    def _simulator(self, precision: Any, device: Any) -> Engine:
+        if device.type == "cuda":
+            return DeviceEngine(self._layer.trainable, precision, device)
         if self._layer.amplitudes:
             return AmplitudeEngine(self._layer, precision)
         return NativeEngine(replace(self._layer.trainable, base=self._layer.template), precision)
 
     def close(self) -> None:
-        """Ends the session that the layer reserved, if any; the next call reserves a new one."""
+        """Ends the session that the layer reserved, and lets go of device memory; the next call gets them anew."""
+        self._end_session()
+        for key, engine in list(self._simulators.items()):
+            if isinstance(engine, DeviceEngine):
+                engine.close()
+                del self._simulators[key]
+
+    def _end_session(self) -> None:
         if self._opened is not None:
             self._opened[1].close()
             self._opened = None
@@ -86,7 +99,7 @@ class Runtime:
         key = (shots, dtype)
         with self._reserving:
             if self._opened is None or self._opened[0] != key:
-                self.close()
+                self._end_session()
                 layer = self._layer
                 trained = bool(layer.trainable.parameters)
                 program = layer.imperfections.put_on(layer.trainable.opened()) if trained else layer.template

@@ -96,7 +96,20 @@ def simulating(state: str = "ok") -> Any:
             self.device, self._precision, self._limit = device, precision, memory_limit
             self._encoding = encoding_at(encoding)
             self.seed, self.shots = config.pop("seed"), config.pop("shots")
-            self._make(config["interferometers"])
+            self._spec = _core.ProgramSpec(
+                config["modes"],
+                config["input"],
+                config["interferometers"],
+                config["phase_layers"],
+                config["phase_modes"],
+                config["kind"],
+                config["space"],
+                config["grouping"],
+                config["groups"],
+                config["interference"],
+            )
+            self._core = _core.Simulator(self._spec, self._precision, self._limit, sampled=self.shots > 0)
+            self._differentiator: Any = None
             self.output_size, self.basis_size = self._core.output_size, self._core.basis_size
             self.memory_bytes, self.tile_rows = self._core.memory_bytes, 32
             self.sampler = self._core.sampler
@@ -108,23 +121,6 @@ def simulating(state: str = "ok") -> Any:
             self.busy = self.fails = self.closed = False
             self.closes = [True]
             module.simulators.append(self)
-
-        def _make(self, interferometers: np.ndarray) -> None:
-            config = self.config
-            self._spec = _core.ProgramSpec(
-                config["modes"],
-                config["input"],
-                interferometers,
-                config["phase_layers"],
-                config["phase_modes"],
-                config["kind"],
-                config["space"],
-                config["grouping"],
-                config["groups"],
-                config["interference"],
-            )
-            self._core = _core.Simulator(self._spec, self._precision, self._limit, sampled=self.shots > 0)
-            self._differentiator = None
 
         def _note(self, stream: int) -> None:
             assert not self.closed
@@ -194,9 +190,6 @@ def simulating(state: str = "ok") -> Any:
             if interferometer_gradients:
                 flat = by_matrix.reshape(1, -1).view(np.float64)
                 at(interferometer_gradients, flat.shape, np.float64)[...] = flat
-
-        def set_interferometers(self, matrices: np.ndarray) -> None:
-            self._make(matrices)
 
         def executed(self) -> int:
             return self._next_id
