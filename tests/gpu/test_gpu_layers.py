@@ -1,4 +1,4 @@
-"""Torch layers whose tensors lie on the device: as on the host, in the stream and in a graph, without gradients."""
+"""Torch layers whose tensors lie on the device: as on the host, in the stream and in a graph."""
 
 import copy
 
@@ -33,16 +33,58 @@ def test_a_layer_computes_on_the_device_what_it_computes_on_the_host(trained):
         assert y.dtype == trained.dtype
         tolerance = TOLERANCE[trained.dtype]
         torch.testing.assert_close(y.cpu(), trained(x), rtol=tolerance, atol=tolerance)
-        moved.LI_simple.add_(0.1)  # other weights are other phases, and no new configuration
+        moved.LI_simple.add_(0.1)  # other weights are other phases, and no new simulator
         trained.LI_simple.add_(0.1)
         torch.testing.assert_close(moved(x.cuda()).cpu(), trained(x), rtol=tolerance, atol=tolerance)
     moved.close()
 
 
-def test_gradients_on_the_device_are_refused_before_anything_runs(trained):
+def test_gradients_on_the_device_are_those_of_the_host(trained):
+    x = torch.rand(16, 5, dtype=trained.dtype)
     moved = copy.deepcopy(trained).cuda()
+    here, there = x.clone().requires_grad_(), x.cuda().requires_grad_()
+    weights = torch.rand(16, trained.output_size, dtype=trained.dtype)
+    (trained(here) * weights).sum().backward()
+    (moved(there) * weights.cuda()).sum().backward()
+    assert there.grad.is_cuda
+    tolerance = {"rtol": 20 * TOLERANCE[trained.dtype], "atol": 20 * TOLERANCE[trained.dtype]}
+    torch.testing.assert_close(there.grad.cpu(), here.grad, **tolerance)
+    for name, parameter in moved.named_parameters():
+        torch.testing.assert_close(parameter.grad.cpu(), trained.get_parameter(name).grad, **tolerance)
+    moved.close()
+
+
+def test_a_step_of_training_in_a_graph(trained):
+    """Forward and backward wait for nothing, so that a graph can hold both."""
+    moved = copy.deepcopy(trained).cuda()
+    x = torch.rand(16, 5, dtype=trained.dtype, device="cuda")
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(3):
+            moved.zero_grad(set_to_none=True)
+            moved(x)[:, 0].sum().backward()
+    torch.cuda.current_stream().wait_stream(side)
+    moved.zero_grad(set_to_none=True)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        moved(x)[:, 0].sum().backward()
+    x.uniform_()
+    graph.replay()
+    trained.zero_grad()
+    trained(x.cpu())[:, 0].sum().backward()
+    tolerance = {"rtol": 20 * TOLERANCE[trained.dtype], "atol": 20 * TOLERANCE[trained.dtype]}
+    for name, parameter in moved.named_parameters():
+        torch.testing.assert_close(parameter.grad.cpu(), trained.get_parameter(name).grad, **tolerance)
+    moved.close()
+
+
+def test_gradients_from_sessions_are_refused_before_anything_runs():
+    """Shifted settings are put together in host memory."""
+    layer = QuantumLayer(program=phl.Program.reservoir(4, 2, features=4, noise=phl.Noise(transmittance=0.9)))
+    moved = layer.cuda()
     with pytest.raises(ProgramError, match="train on the CPU"):
-        moved(torch.rand(2, 5, dtype=trained.dtype, device="cuda"))
+        moved(torch.rand(2, 4, device="cuda", requires_grad=True))
     moved.close()
 
 
