@@ -41,6 +41,9 @@ inside (the capturing stream is the current one)::
 A graph may be replayed while its session is open. Replayed later it gives NaN. ``submit()`` and ``collect()`` may be
 captured too, both into the same graph.
 
+**Target "sim:cuda"** simulates the processor on the device itself: the same calls are plain launches there, without a
+link. The rules are the same, except that a graph must not be replayed after its session's end.
+
 **Kernels of your own** include ``photonlink/device.cuh`` (:func:`photonlink.get_include` names the folder) and get a
 :class:`DeviceLink` from ``session.device_link()``; examples 04 to 06 show nvcc, CuPy and a persistent kernel.
 """

@@ -28,9 +28,10 @@ class QuantumLayer(torch.nn.Module):  # type: ignore[misc]  # torch is not looke
     interchangeable.
 
     On the target ``"sim"``, exact results and gradients come from the native core directly, without noise and with
-    losses where only events with all photons are kept. Other noise, ``shots`` and other targets take a session, which
-    the layer reserves when it is first needed; its gradients are photonic parameter shifts, with the shot noise that
-    the shots have. A layer with a ``session`` sends to that one.
+    losses where only events with all photons are kept; those of noiseless layers on CUDA tensors from the simulator on
+    their device. Other noise, ``shots`` and other targets take a session, which the layer reserves when it is first
+    needed; its gradients are photonic parameter shifts, with the shot noise that the shots have. A layer with a
+    ``session`` sends to that one.
 
     Args:
         input_size: Number of features, to be checked; by default what the circuit has.

@@ -118,7 +118,7 @@ def test_exact_layers_on_a_device_are_computed_there(monkeypatch, target):
 
     monkeypatch.setattr(_runtime, "DeviceEngine", Engine)
     layer = QuantumLayer.simple(3, target=target)
-    x = types.SimpleNamespace(device=CUDA, dtype=torch.float32)
+    x = types.SimpleNamespace(device=CUDA, is_cpu=False, is_cuda=True, dtype=torch.float32)
     engine = layer._runtime.engine(x, 0)
     assert isinstance(engine, Engine)
     assert layer._runtime.engine(x, 0) is engine
@@ -133,7 +133,7 @@ def test_others_take_a_session(photonlink_session):
     noisy = QuantumLayer(program=phl.Program.reservoir(4, 2, features=4, noise=phl.Noise(transmittance=0.9)))
     sampled = QuantumLayer(program=phl.Program.reservoir(4, 2, features=4))
     bound = QuantumLayer(session=photonlink_session(phl.Program.reservoir(4, 2, features=4)))
-    x = types.SimpleNamespace(device=CUDA, dtype=torch.float64)
+    x = types.SimpleNamespace(device=CUDA, is_cpu=False, is_cuda=True, dtype=torch.float64)
     assert isinstance(noisy._runtime.engine(x, 0), OpenedEngine)
     assert isinstance(sampled._runtime.engine(x, 10), OpenedEngine)
     assert bound._runtime.engine(x, 0) is bound._runtime._bound
