@@ -53,6 +53,7 @@ class _Status:
     simulated: bool = True
     threads: int = 0  # of the CPU
     calibration_age_s: float | None = None
+    datapoint_timeout_s: float = 0.0  # beyond what its program takes
     cause: str = ""
 
 
