@@ -17,6 +17,7 @@ __all__: list[str] = [
     "Failure",
     "PingPongReport",
     "Simulator",
+    "Staging",
     "Submitted",
     "devices",
     "measure_echo",
@@ -244,6 +245,37 @@ class Simulator:
     def sampler(self) -> str: ...
     @property
     def tile_rows(self) -> int: ...
+
+class Staging:
+    """
+    Host arrays on their way: pinned memory, as much on the device, and a stream.
+    """
+    def __init__(
+        self, *, device: typing.SupportsInt | typing.SupportsIndex, nbytes: typing.SupportsInt | typing.SupportsIndex
+    ) -> None: ...
+    def download(
+        self, first: typing.SupportsInt | typing.SupportsIndex, count: typing.SupportsInt | typing.SupportsIndex
+    ) -> None:
+        """
+        And back.
+        """
+    def upload(
+        self, first: typing.SupportsInt | typing.SupportsIndex, count: typing.SupportsInt | typing.SupportsIndex
+    ) -> None:
+        """
+        Copies bytes to the device, on stream.
+        """
+    @property
+    def address(self) -> int: ...
+    @property
+    def host(self) -> numpy.typing.NDArray[numpy.uint8]:
+        """
+        The pinned memory, (nbytes,) uint8; keeps the object alive.
+        """
+    @property
+    def nbytes(self) -> int: ...
+    @property
+    def stream(self) -> int: ...
 
 class EchoReport:
     """
