@@ -148,7 +148,7 @@ def reserve(
         raise ProgramError(
             f"wait and token, and transport, belong to controller services, and target {used!r} is none", target=used
         )
-    if processor is None and controller is None and used != "sim:cuda":
+    if processor is None and controller is None:
         program = on_target(used, program)
     fit = program.fit(preset or chip_of(used) or "article")
     options = _options.session_options(

@@ -17,13 +17,6 @@ def test_unknown_target_lists_the_known_ones(program):
     assert refused.value.reason is Unavailable.UNKNOWN
 
 
-@pytest.mark.parametrize("target", ["sim:cuda"])
-def test_absent_targets_say_why(program, target):
-    with pytest.raises(TargetUnavailable, match="cannot be used") as refused:
-        phl.reserve(target, program, shots=10)
-    assert refused.value.reason in (Unavailable.NOT_BUILT, Unavailable.NOT_YET)
-
-
 def test_hardware_has_no_exact_results(program, monkeypatch):
     monkeypatch.delenv("PCVL_CLOUD_TOKEN", raising=False)
     with pytest.raises(ProgramError, match="shots="):
