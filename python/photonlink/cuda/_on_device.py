@@ -16,6 +16,7 @@ from photonlink import _core, _options
 from photonlink.cuda._simulator import DeviceSimulator
 from photonlink.cuda._simulator_calls import SimulatorCalls, refused_link
 from photonlink.errors import ProgramError, SessionClosed
+from photonlink.latency import LatencyOutcome
 from photonlink.program import Program
 
 __all__ = ["Limits", "OnDevice"]
@@ -79,6 +80,7 @@ class OnDevice:
         self._stopped = threading.Event()
         self._began = time.monotonic()
         self._wall_seconds: float | None = None
+        self.latency: tuple[LatencyOutcome, ...] = ()  # nothing is asked of the system
 
     # As a lease on a controller.
 

@@ -41,10 +41,10 @@ class DeviceEngine:
 
     def vjp(self, x: Any, values: Any, cotangent: Any) -> tuple[Any, Any]:
         both = self._features(x, values)
-        y, weights = self._results(both), cotangent.detach().to(both.dtype).contiguous()
+        weights = cotangent.detach().to(both.dtype).contiguous()
         by_phase = torch.zeros((len(both), len(self._slopes)), dtype=torch.float64, device=both.device)
         if len(both):
-            arrays = (*_placed(both), weights.data_ptr(), y.data_ptr(), by_phase.data_ptr(), 0)
+            arrays = (*_placed(both), weights.data_ptr(), 0, by_phase.data_ptr(), 0)  # neither values nor matrices
             self._simulator.vjp(arrays, len(both), _stream(both))
         features, width = by_phase @ self._slopes, x.shape[1]
         return features[:, :width].to(x.dtype), features[:, width:].sum(0).to(values.dtype)

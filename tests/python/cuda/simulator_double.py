@@ -185,7 +185,8 @@ def simulating(state: str = "ok") -> Any:
             value, by_phase, by_matrix = self._differentiator.run(
                 self._encoding.encode(np.ascontiguousarray(x)), np.array(weights)
             )
-            at(values, value.shape, self._precision)[...] = value
+            if values:
+                at(values, value.shape, self._precision)[...] = value
             at(phase_gradients, by_phase.shape, np.float64)[...] = by_phase
             if interferometer_gradients:
                 flat = by_matrix.reshape(1, -1).view(np.float64)
