@@ -182,7 +182,7 @@ def simulating(state: str = "ok") -> Any:
                 self._differentiator = _core.Differentiator(self._spec, self._precision, self._limit, 1)
             x = at(features, (rows, self._encoding.features), f"f{feature_bytes}", feature_stride)
             weights = at(cotangents, (rows, self.output_size), self._precision)
-            value, by_phase, by_matrix = self._differentiator.run(
+            value, by_phase, by_matrix = self._differentiator.pull_back(
                 self._encoding.encode(np.ascontiguousarray(x)), np.array(weights)
             )
             if values:
