@@ -3,7 +3,6 @@
 #include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -18,6 +17,9 @@ namespace photonlink::transport {
 
 namespace {
 
+// A socket that takes nothing for so long takes nothing more.
+constexpr int kFullSocketMs = 100;
+
 u32 checked_slot(u32 slot_bytes) {
     if (slot_bytes < wire::kHeaderBytes || slot_bytes > wire::kMaxDatagramBytes)
         throw std::invalid_argument("a slot of " + std::to_string(slot_bytes) + " bytes: expected " +
@@ -27,7 +29,7 @@ u32 checked_slot(u32 slot_bytes) {
 }
 
 /// Connected, so that the kernel drops what others send.
-int connected_socket(const std::string& host, u16 port) {
+link::UniqueFd connected_socket(const std::string& host, u16 port) {
     addrinfo hints{};
     hints.ai_family = AF_INET;
     hints.ai_socktype = SOCK_DGRAM;
@@ -35,11 +37,10 @@ int connected_socket(const std::string& host, u16 port) {
     if (const int problem = ::getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found); problem != 0)
         throw std::invalid_argument("host \"" + host + "\" has no IPv4 address: " + ::gai_strerror(problem));
     const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, ::freeaddrinfo);
-    const int fd = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd >= 0 && ::connect(fd, found->ai_addr, found->ai_addrlen) == 0) return fd;
-    const std::system_error error(errno, std::generic_category(), "cannot reach " + host + " over UDP");
-    if (fd >= 0) ::close(fd);
-    throw error;
+    link::UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!fd || ::connect(fd.get(), found->ai_addr, found->ai_addrlen) != 0)
+        throw std::system_error(errno, std::generic_category(), "cannot reach " + host + " over UDP");
+    return fd;
 }
 
 int milliseconds_until(u64 deadline_ns) {
@@ -65,8 +66,6 @@ UdpClient::UdpClient(const std::string& host, u16 port, u32 slot_bytes, u32 in_f
     for (Flight& flight : flights_) flight.result.resize(slot_bytes - wire::kHeaderBytes);
 }
 
-UdpClient::~UdpClient() { ::close(socket_); }
-
 UdpOutcome UdpClient::call(const UdpCall& call, u64 deadline_ns) {
     Ticket ticket{};
     const UdpOutcome sent = submit(call, deadline_ns, &ticket);
@@ -85,7 +84,8 @@ UdpOutcome UdpClient::submit(const UdpCall& call, u64 deadline_ns, Ticket* ticke
         return {closed_ ? CallStatus::Closed : CallStatus::Full, 0, 0, 0};
     while (flight_of(next_id_) != nullptr) ++next_id_;
     const u32 request_id = next_id_++;
-    if (!send(call, request_id)) return {CallStatus::PeerLost, request_id, 0, 0};
+    if (const CallStatus sent = send(call, request_id, deadline_ns); sent != CallStatus::Ok)
+        return {sent, request_id, 0, 0};
     Flight& flight = *free_flight();
     flight.state = State::Sent;
     flight.request_id = request_id;
@@ -114,7 +114,7 @@ void UdpClient::abandon(const Ticket& ticket) {
 void UdpClient::close() {
     const Lock lock(mutex_);
     closed_ = true;
-    ::shutdown(socket_, SHUT_RDWR);  // wakes the thread that receives
+    ::shutdown(socket_.get(), SHUT_RDWR);  // wakes the thread that receives
     changed_.notify_all();
 }
 
@@ -153,11 +153,11 @@ void UdpClient::receive_one(Lock& lock, u64 deadline_ns) {
 
 /// Length of the next datagram, of which inbox_ may hold less; negative if none came.
 i64 UdpClient::receive(u64 deadline_ns) {
-    const i64 bytes = ::recv(socket_, inbox_.data(), inbox_.size(), MSG_TRUNC);
+    const i64 bytes = ::recv(socket_.get(), inbox_.data(), inbox_.size(), MSG_TRUNC);
     if (bytes >= 0 || (errno != EAGAIN && errno != EINTR)) return bytes;
-    pollfd entry{socket_, POLLIN, 0};
+    pollfd entry{socket_.get(), POLLIN, 0};
     if (::poll(&entry, 1, milliseconds_until(deadline_ns)) <= 0) return -1;
-    return ::recv(socket_, inbox_.data(), inbox_.size(), MSG_TRUNC);
+    return ::recv(socket_.get(), inbox_.data(), inbox_.size(), MSG_TRUNC);
 }
 
 void UdpClient::deliver(u64 bytes) {
@@ -193,22 +193,24 @@ void UdpClient::fail_all(CallStatus status) {
 
 /// The whole slot, as NVIDIA's transports ship it. The socket reports here what an earlier datagram met: that ends what
 /// is in flight, and says nothing of this one.
-bool UdpClient::send(const UdpCall& call, u32 request_id) {
+CallStatus UdpClient::send(const UdpCall& call, u32 request_id, u64 deadline_ns) {
     std::fill(outbox_.begin(), outbox_.end(), u8{0});
     wire::write_request(outbox_.data(), call.function_id, static_cast<u32>(call.argument_bytes), request_id, 0);
     if (call.argument_bytes != 0)
         platform::copy_bytes(wire::payload(outbox_.data()), call.arguments, call.argument_bytes);
+    bool full = false;
     for (int attempt = 0; attempt < 2; ++attempt) {
-        if (::send(socket_, outbox_.data(), outbox_.size(), MSG_NOSIGNAL) >= 0) return true;
+        if (::send(socket_.get(), outbox_.data(), outbox_.size(), MSG_NOSIGNAL) >= 0) return CallStatus::Ok;
+        full = errno == EAGAIN;
         if (errno == ECONNREFUSED) {
             fail_all(CallStatus::PeerLost);
             changed_.notify_all();
-        } else if (errno == EAGAIN) {
-            pollfd entry{socket_, POLLOUT, 0};
-            ::poll(&entry, 1, 100);
+        } else if (full && attempt == 0) {
+            pollfd entry{socket_.get(), POLLOUT, 0};
+            ::poll(&entry, 1, std::min(milliseconds_until(deadline_ns), kFullSocketMs));
         }
     }
-    return false;
+    return full ? CallStatus::Full : CallStatus::PeerLost;
 }
 
 UdpClient::Flight* UdpClient::free_flight() {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "photonlink/call_status.hpp"
+#include "photonlink/link/fork.hpp"
 #include "photonlink/wire/frame.hpp"
 
 namespace photonlink::transport {
@@ -26,8 +27,8 @@ struct UdpCall {
 
 struct UdpOutcome {
     /// Ok; Timeout; Closed by this side; PeerLost: nobody listens; Refused: see remote_status; ProtocolError: the
-    /// answer is malformed; Full: as many calls as may be are in flight; Cancelled: it was abandoned or collected
-    /// before.
+    /// answer is malformed; Full: as many calls as may be are in flight, or the system takes no datagram; Cancelled: it
+    /// was abandoned or collected before.
     CallStatus status = CallStatus::Ok;
     u32 request_id = 0;
     i32 remote_status = 0;
@@ -55,7 +56,6 @@ class UdpClient {
     /// overflow its socket. Throws std::invalid_argument for a size that no datagram has or a host without an IPv4
     /// address, std::system_error when the system refuses.
     UdpClient(const std::string& host, u16 port, u32 slot_bytes = 256, u32 in_flight = 8);
-    ~UdpClient();
     UdpClient(const UdpClient&) = delete;
     UdpClient& operator=(const UdpClient&) = delete;
 
@@ -98,14 +98,14 @@ class UdpClient {
     void deliver(u64 bytes);
     void fail(Flight& flight, CallStatus status);
     void fail_all(CallStatus status);
-    bool send(const UdpCall& call, u32 request_id);
+    CallStatus send(const UdpCall& call, u32 request_id, u64 deadline_ns);
     Flight* free_flight();
     Flight* flight_of(u32 request_id);
     UdpOutcome ended(Flight& flight, const UdpCall& call);
 
     const std::string peer_;
     const u32 slot_bytes_;
-    const int socket_;
+    const link::UniqueFd socket_;
 
     mutable std::mutex mutex_;  // guards everything below but inbox_, which belongs to the thread that receives
     std::condition_variable changed_;
