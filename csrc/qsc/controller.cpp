@@ -187,23 +187,39 @@ std::optional<double> Controller::Impl::retry_after_s() const {
     return earliest;
 }
 
-void Controller::Impl::attach(u64 session, PortAttachment port) {
-    const Lock lock(mutex_);
+RunningSession& Controller::Impl::running(u64 session) const {
     require_usable();
     if (!session_ || session_->plan.session != session || session_->ending)
         throw UnknownSession("session " + std::to_string(session) + " is not running on controller '" + name_ +
                              "'; reserve one first");
+    return *session_;
+}
+
+void Controller::Impl::attach(u64 session, PortAttachment port) {
+    const Lock lock(mutex_);
+    RunningSession& target = running(session);
     const auto served = std::make_shared<ServedPort>(std::move(port));
-    if (!session_->dispatcher) {
+    if (!target.dispatcher) {
         const auto on_end = [this] {
             { const Lock end_lock(mutex_); }  // so that a thread between its look and its wait is not missed
             changed_.notify_all();
         };
-        session_->dispatcher = std::make_unique<Dispatcher>(*processor_, *ledger_, session_->plan, options_, on_end);
+        target.dispatcher = std::make_unique<Dispatcher>(*processor_, *ledger_, target.plan, options_, on_end);
+        for (Carrier& carrier : target.carriers) target.dispatcher->carry(std::move(carrier));
+        target.carriers.clear();
     }
-    session_->ports.push_back(served);
-    session_->dispatcher->attach(served);
+    target.ports.push_back(served);
+    target.dispatcher->attach(served);
     state_ = State::Serving;
+}
+
+void Controller::Impl::carry(u64 session, Carrier carrier) {
+    const Lock lock(mutex_);
+    RunningSession& target = running(session);
+    if (target.dispatcher)
+        target.dispatcher->carry(std::move(carrier));
+    else
+        target.carriers.push_back(std::move(carrier));
 }
 
 Usage Controller::Impl::release(u64 session, EndReason reason) {
@@ -292,6 +308,7 @@ SessionGrant Controller::reserve(std::shared_ptr<const optics::ProgramSpec> prog
     return impl().reserve(std::move(program), options);
 }
 void Controller::attach(u64 session, PortAttachment port) { impl().attach(session, std::move(port)); }
+void Controller::carry(u64 session, Carrier carrier) { impl().carry(session, std::move(carrier)); }
 Usage Controller::release(u64 session, EndReason reason) { return impl().release(session, reason); }
 void Controller::renew(u64 session) { impl().renew(session); }
 Usage Controller::usage(u64 session) const { return impl().usage(session); }

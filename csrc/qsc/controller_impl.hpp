@@ -17,6 +17,7 @@ struct RunningSession {
     SessionPlan plan;
     std::string digest;
     std::vector<std::shared_ptr<ServedPort>> ports;
+    std::vector<Carrier> carriers;           // that came before the dispatcher
     std::unique_ptr<Dispatcher> dispatcher;  // from the first port on
     bool ending = false;                     // one thread is at it; the others wait
 
@@ -32,6 +33,7 @@ class Controller::Impl {
 
     SessionGrant reserve(std::shared_ptr<const optics::ProgramSpec> program, const SessionOptions& options);
     void attach(u64 session, PortAttachment port);
+    void carry(u64 session, Carrier carrier);
     Usage release(u64 session, EndReason reason);
     void renew(u64 session);
     Usage usage(u64 session) const;
@@ -60,6 +62,7 @@ class Controller::Impl {
     void wait_for_configuration(const SessionOptions& options, u64 started_ns);
     void give_up_reservation(State state, const std::string& cause);
     SessionGrant open_session(const optics::ProgramSpec& program, const SessionOptions& options);
+    RunningSession& running(u64 session) const;
     std::optional<double> retry_after_s() const;
     Usage usage_locked(u64 session) const;
 

@@ -1,6 +1,7 @@
 #include "dispatcher.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace photonlink::qsc {
 
@@ -37,6 +38,14 @@ void Dispatcher::attach(std::shared_ptr<ServedPort> port) {
     {
         const std::lock_guard<std::mutex> lock(mutex_);
         arriving_.push_back(std::move(port));
+    }
+    notice();
+}
+
+void Dispatcher::carry(Carrier carrier) {
+    {
+        const std::lock_guard<std::mutex> lock(mutex_);
+        arriving_carriers_.push_back(std::move(carrier));
     }
     notice();
 }
@@ -98,8 +107,8 @@ void Dispatcher::loop() {
 
 bool Dispatcher::turn() {
     bool worked = false;
+    for (const Carrier& carry : carriers_) worked |= carry();
     for (const auto& port : ports_) {
-        if (port->carry) worked |= port->carry();
         worked |= collect(*port);
         worked |= serve(*port);
     }
@@ -117,7 +126,7 @@ void Dispatcher::back_off(u32 idle_turns) {
     platform::sleep_ns(std::min(1000u << doublings, std::min(options_.max_sleep_us, 100'000u) * 1000u));
 }
 
-/// Takes in new ports and lets go of those that have left.
+/// Takes in new ports and carriers, and lets go of the ports that have left.
 void Dispatcher::look_around() {
     // An exchange, not a store: it reads whatever notice() it wipes out, and so sees what that was raised for.
     attention_.exchange(false, std::memory_order_acquire);
@@ -125,6 +134,8 @@ void Dispatcher::look_around() {
         const std::lock_guard<std::mutex> lock(mutex_);
         ports_.insert(ports_.end(), arriving_.begin(), arriving_.end());
         arriving_.clear();
+        std::move(arriving_carriers_.begin(), arriving_carriers_.end(), std::back_inserter(carriers_));
+        arriving_carriers_.clear();
     }
     const auto left = [](const std::shared_ptr<ServedPort>& port) {
         const EndReason reason = port->leave.load(std::memory_order_relaxed);

@@ -2,7 +2,7 @@
 //
 // It goes round the ports; at each one it answers what needs no processor at once, queues datapoints by id, and
 // executes at most one batch before it goes on. It reads no clock, takes no lock and allocates nothing on that way,
-// except where the realtime clock waits, and what a port's carrier does: time limits, lost clients and heartbeats are
+// except where the realtime clock waits, and what a carrier does: time limits, lost clients and heartbeats are
 // the supervisor's business (controller.cpp).
 #pragma once
 
@@ -36,6 +36,7 @@ class Dispatcher {
     Dispatcher& operator=(const Dispatcher&) = delete;
 
     void attach(std::shared_ptr<ServedPort> port);
+    void carry(Carrier carrier);
     /// Some port's `leave` was set.
     void notice();
     /// finishes_accepted() reasons execute what was accepted, within drain_s; others refuse it. Then the ports are
@@ -92,6 +93,7 @@ class Dispatcher {
     // The dispatcher thread's own.
     Acquisition batch_;
     std::vector<std::shared_ptr<ServedPort>> ports_;
+    std::vector<Carrier> carriers_;
     Counts counts_;
     u64 admitted_ = 0;    // datapoints taken into batches: what the budget is compared with
     u64 id_ranges_ = 0;   // given to ports that brought none
@@ -107,8 +109,9 @@ class Dispatcher {
     std::atomic<bool> acquiring_{false};
     alignas(kCacheLine) std::atomic<u64> turns_{0};
     std::atomic<u64> requests_{0};
-    mutable std::mutex mutex_;  // guards the two below
+    mutable std::mutex mutex_;  // guards the three below
     std::vector<std::shared_ptr<ServedPort>> arriving_;
+    std::vector<Carrier> arriving_carriers_;
     std::string error_;
 
     std::thread thread_;  // last: starts when everything above is there

@@ -25,7 +25,6 @@ class ServedPort {
     explicit ServedPort(PortAttachment attachment)
         : server(attachment.server),
           alive(std::move(attachment.alive)),
-          carry(std::move(attachment.carry)),
           owner_(std::move(attachment.owner)),
           newest_id_(attachment.first_id),
           arrivals_(server.geometry().slots) {
@@ -34,7 +33,6 @@ class ServedPort {
 
     link::ServerHandle server;
     std::function<bool()> alive;
-    std::function<bool()> carry;
 
     /// Set by the supervisor: the dispatcher drops the port. Relaxed: it carries nothing, Dispatcher::notice() follows.
     std::atomic<EndReason> leave{EndReason::None};

@@ -6,7 +6,6 @@
 
 #include <atomic>
 #include <cerrno>
-#include <cstring>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -54,8 +53,8 @@ class UdpGateway::Impl {
           port_(ntohs(local_address(socket_.get()).sin_port)),
           wake_(make_event()),
           carrier_(std::make_shared<UdpCarrier>([this] { return turn(); })),
-          in_(wire::kMaxDatagramBytes + 1),
-          out_(wire::kMaxDatagramBytes) {
+          outbox_(socket_.get()),
+          in_(wire::kMaxDatagramBytes + 1) {
         peers_.reserve(most_clients_);
         thread_ = std::thread(&Impl::run, this);
     }
@@ -84,7 +83,12 @@ class UdpGateway::Impl {
     }
 
     void open(const qsc::SessionGrant& grant, const link::Geometry& geometry, u64 first_range) {
+        if (fork_guard_.inherited())  // the lock may be held by a thread that never came along
+            throw qsc::ControllerFailed(
+                "the UDP gateway belongs to the parent process and does not survive a fork; create one in this "
+                "process");
         const UdpCarrier::Hold hold(*carrier_);
+        controller_->carry(grant.session, [carrier = carrier_] { return carrier->dispatch(); });
         for (const auto& peer : peers_) peer->leave();
         peers_.clear();
         grant_ = grant;
@@ -188,10 +192,9 @@ class UdpGateway::Impl {
             if (peers_[i]->gone()) peers_.erase(peers_.begin() + static_cast<std::ptrdiff_t>(i));
         if (peers_.size() >= most_clients_) return nullptr;
         try {
-            const auto peer = std::make_shared<UdpPeer>(from_, socket_.get(), geometry_, silence_ns_, repeated_);
+            const auto peer = std::make_shared<UdpPeer>(from_, outbox_, geometry_, silence_ns_, repeated_);
             const u64 range = first_range_ + accepted_.load(std::memory_order_relaxed);
             qsc::PortAttachment attachment = UdpPeer::attachment(peer, range * kIdsPerClient);
-            if (peers_.empty()) attachment.carry = [carrier = carrier_] { return carrier->dispatch(); };
             controller_->attach(grant_.session, std::move(attachment));
             peers_.push_back(peer);
             count_up(accepted_);
@@ -219,22 +222,13 @@ class UdpGateway::Impl {
         if (end_reason_ == 0 || header.arg_len != wire::kKeyBytes) return turn_away();
         u64 words[static_cast<u32>(wire::PingWord::Count)] = {};
         words[static_cast<u32>(wire::PingWord::EndReason)] = end_reason_;
-        platform::copy_bytes(wire::payload(out_.data()), words, sizeof words);
-        send(header, wire::Status::Ok, sizeof words);
+        outbox_.send(from_, wire::response_to(header, wire::Status::Ok, sizeof words), words, stride());
         return std::nullopt;
     }
 
     void refuse(const wire::RequestHeader& header, wire::Status status) {
         count_up(refused_);
-        send(header, status, 0);
-    }
-
-    void send(const wire::RequestHeader& header, wire::Status status, u32 result_len) {
-        const u64 used = wire::kHeaderBytes + u64{result_len};
-        wire::write_response(out_.data(), header, status, result_len);
-        std::memset(out_.data() + used, 0, stride() - used);
-        ::sendto(socket_.get(), out_.data(), stride(), MSG_DONTWAIT | MSG_NOSIGNAL,
-                 reinterpret_cast<const sockaddr*>(&from_), sizeof from_);
+        outbox_.send(from_, wire::response_to(header, status, 0), nullptr, stride());
     }
 
     u32 stride() const { return grant_.session == 0 ? wire::kDefaultStride : geometry_.slot_bytes; }
@@ -256,8 +250,8 @@ class UdpGateway::Impl {
     u64 first_range_ = 0;
     u64 end_reason_ = 0;  // of the open session, once that is known here
     std::vector<std::shared_ptr<UdpPeer>> peers_;
+    UdpOutbox outbox_;
     std::vector<u8> in_;
-    std::vector<u8> out_;
     sockaddr_in from_{};
 
     std::atomic<u64> accepted_{0};

@@ -1,8 +1,5 @@
 #include "udp_peer.hpp"
 
-#include <sys/socket.h>
-
-#include <cstddef>
 #include <cstring>
 
 namespace photonlink::transport {
@@ -34,10 +31,10 @@ u64 hash_of(const wire::RequestHeader& header, const u8* frame) {
 
 }  // namespace
 
-UdpPeer::UdpPeer(const sockaddr_in& address, int socket, const link::Geometry& geometry, u64 silence_ns,
+UdpPeer::UdpPeer(const sockaddr_in& address, UdpOutbox& outbox, const link::Geometry& geometry, u64 silence_ns,
                  std::atomic<u64>& repeated)
     : address_(address),
-      socket_(socket),
+      outbox_(outbox),
       silence_ns_(silence_ns),
       repeated_(repeated),
       port_(geometry),
@@ -46,8 +43,7 @@ UdpPeer::UdpPeer(const sockaddr_in& address, int socket, const link::Geometry& g
       datapoints_(kWindowPerSlot * geometry.slots, stride_),
       calls_(kWindowPerSlot * geometry.slots, stride_),
       newest_id_(kFirstId),
-      waiting_(2u * kWindowPerSlot * geometry.slots),
-      out_(stride_) {
+      waiting_(2u * kWindowPerSlot * geometry.slots) {
     in_flight_.reserve(geometry.slots);
 }
 
@@ -88,9 +84,10 @@ std::optional<wire::Status> UdpPeer::repeat(UdpRecord& record, const wire::Reque
     if (record.hash != hash) return wire::Status::IdReused;
     count_up(repeated_);
     if (record.stage == Stage::Done || record.stage == Stage::Held) {
-        const u64 stamp = header.ptp_timestamp;  // that of the datagram which is answered
-        std::memcpy(record.frame + offsetof(wire::ResponseHeader, ptp_timestamp), &stamp, sizeof stamp);
-        send(record.frame);
+        wire::ResponseHeader answered;
+        std::memcpy(&answered, record.frame, sizeof answered);
+        answered.ptp_timestamp = header.ptp_timestamp;  // that of the datagram which is answered
+        outbox_.send(address_, answered, wire::payload(record.frame), stride_);
     }
     return std::nullopt;
 }
@@ -170,9 +167,7 @@ void UdpPeer::finish(UdpRecord& record) {
     const void* frame = client_.response_frame(record.ticket);
     wire::ResponseHeader header;
     wire::parse_response(frame, stride_, &header);  // our own dispatcher's: sound
-    const u64 used = wire::kHeaderBytes + u64{header.result_len};
-    std::memcpy(record.frame, frame, used);
-    std::memset(record.frame + used, 0, stride_ - used);  // no bytes of earlier requests leave
+    std::memcpy(record.frame, frame, wire::kHeaderBytes + u64{header.result_len});
     if (header.status == static_cast<i32>(wire::Status::ResultInSegment)) {
         wire::SegmentRef where;
         std::memcpy(&where, wire::payload(frame), sizeof where);
@@ -184,7 +179,7 @@ void UdpPeer::finish(UdpRecord& record) {
         client_.release(record.ticket);
         record.stage = Stage::Done;
     }
-    send(record.frame);
+    outbox_.send(address_, header, wire::payload(record.frame), stride_);
 }
 
 void UdpPeer::drop_result(UdpRecord& record) {
@@ -225,17 +220,7 @@ std::optional<wire::Status> UdpPeer::ping(const wire::RequestHeader& header) {
 }
 
 void UdpPeer::answer(const wire::RequestHeader& header, const void* result, u64 length) {
-    const u64 used = wire::kHeaderBytes + length;
-    wire::write_response(out_.data(), header, wire::Status::Ok, static_cast<u32>(length));
-    if (length != 0) std::memcpy(wire::payload(out_.data()), result, length);
-    std::memset(out_.data() + used, 0, stride_ - used);
-    send(out_.data());
-}
-
-/// A datagram that the system has no room for is as good as lost: the client asks again.
-void UdpPeer::send(const u8* frame) const {
-    ::sendto(socket_, frame, stride_, MSG_DONTWAIT | MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address_),
-             sizeof address_);
+    outbox_.send(address_, wire::response_to(header, wire::Status::Ok, static_cast<u32>(length)), result, stride_);
 }
 
 }  // namespace photonlink::transport

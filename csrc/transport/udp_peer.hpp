@@ -9,7 +9,7 @@
 
 #include "photonlink/qsc/attachment.hpp"
 #include "photonlink/wire/datagram.hpp"
-#include "udp_socket.hpp"
+#include "udp_outbox.hpp"
 #include "udp_window.hpp"
 
 namespace photonlink::transport {
@@ -21,9 +21,9 @@ inline void count_up(std::atomic<u64>& counter) {
 
 class UdpPeer {
   public:
-    /// Answers are sent to `address` through `socket`, repetitions counted in `repeated`: both are the gateway's, and
+    /// Answers are sent to `address` through `outbox`, repetitions counted in `repeated`: both are the gateway's, and
     /// not touched once it is gone.
-    UdpPeer(const sockaddr_in& address, int socket, const link::Geometry& geometry, u64 silence_ns,
+    UdpPeer(const sockaddr_in& address, UdpOutbox& outbox, const link::Geometry& geometry, u64 silence_ns,
             std::atomic<u64>& repeated);
     UdpPeer(const UdpPeer&) = delete;
     UdpPeer& operator=(const UdpPeer&) = delete;
@@ -70,10 +70,9 @@ class UdpPeer {
     void finish(UdpRecord& record);
     void drop_result(UdpRecord& record);
     void answer(const wire::RequestHeader& header, const void* result, u64 length);
-    void send(const u8* frame) const;
 
     const sockaddr_in address_;
-    const int socket_;
+    UdpOutbox& outbox_;
     const u64 silence_ns_;
     std::atomic<u64>& repeated_;
     link::InProcessPort port_;
@@ -87,7 +86,6 @@ class UdpPeer {
     std::vector<UdpRecord*> waiting_;    // a ring
     std::size_t waiting_first_ = 0;
     std::size_t waiting_count_ = 0;
-    std::vector<u8> out_;  // answers that nobody keeps
     std::atomic<u64> heard_ns_{0};
     std::atomic<bool> pings_{false};
 };

@@ -301,6 +301,31 @@ TEST(Controller, AClosedPortIsLetGoButKeepsTheSession) {
     EXPECT_EQ(bench.controller.release(bench.grant.session).end, EndReason::Released);
 }
 
+TEST(Controller, CarriesForASessionWhicheverPortsLeave) {
+    Rig rig;
+    const SessionGrant grant = rig.controller.reserve(test_program(), {});
+    std::atomic<u64> early{0}, late{0};
+    const auto counting = [](std::atomic<u64>& turns) {
+        return [&turns] {
+            ++turns;
+            return false;
+        };
+    };
+    rig.controller.carry(grant.session, counting(early));
+    Caller first;
+    rig.controller.attach(grant.session, first.attachment());
+    rig.controller.carry(grant.session, counting(late));
+    wait_until([&] { return early > 0 && late > 0; });
+    first.client().close();
+    wait_until([&] { return first.client().server_close_reason() != 0; });
+    const u64 before = early;
+    wait_until([&] { return early > before + 10; });
+    rig.controller.release(grant.session);
+    const u64 after = late;
+    EXPECT_THROW(rig.controller.carry(grant.session, counting(late)), UnknownSession);
+    EXPECT_EQ(late, after);
+}
+
 TEST(Controller, MaintenanceWaitsForTheSession) {
     Rig rig;
     const SessionGrant grant = rig.controller.reserve(test_program(), {});

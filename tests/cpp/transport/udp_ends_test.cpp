@@ -1,5 +1,8 @@
 // How UDP sessions end: bounded, and with the reason where it can be known.
+#include <sys/wait.h>
+
 #include "udp_caller.hpp"
+#include "udp_outbox.hpp"
 #include "udp_relay.hpp"
 
 namespace photonlink::transport::test {
@@ -132,6 +135,59 @@ TEST(UdpEnds, ADispatcherThatHangsIsNoticedThoughTheGatewayAnswers) {
     EXPECT_EQ(result.close_reason, reason(EndReason::DispatcherDied));
 }
 
+/// Answers pings as a gateway does whose dispatcher is stuck, and nothing else.
+class StillHeart {
+  public:
+    StillHeart() : socket_(bind_udp(at_loopback(0))), thread_([this] { run(); }) {}
+    ~StillHeart() {
+        stopping_ = true;
+        thread_.join();
+    }
+    StillHeart(const StillHeart&) = delete;
+    StillHeart& operator=(const StillHeart&) = delete;
+
+    u16 port() const { return ntohs(local_address(socket_.get()).sin_port); }
+    u64 pings() const { return pings_; }
+
+  private:
+    void run() {
+        std::vector<u8> frame(wire::kMaxDatagramBytes);
+        while (!stopping_) {
+            await_datagram(socket_.get(), -1, kSecond / 100);
+            sockaddr_in from{};
+            socklen_t length = sizeof from;
+            const ssize_t bytes = ::recvfrom(socket_.get(), frame.data(), frame.size(), MSG_DONTWAIT,
+                                             reinterpret_cast<sockaddr*>(&from), &length);
+            wire::RequestHeader header;
+            if (bytes < 0 ||
+                wire::parse_request(frame.data(), static_cast<u64>(bytes), &header) != wire::ParseError::None ||
+                header.function_id != wire::kPing)
+                continue;
+            ++pings_;
+            u64 words[static_cast<u32>(wire::PingWord::Count)] = {};
+            words[static_cast<u32>(wire::PingWord::Serving)] = 1;
+            words[static_cast<u32>(wire::PingWord::Heartbeat)] = 7;
+            outbox_.send(from, wire::response_to(header, wire::Status::Ok, sizeof words), words, 256);
+        }
+    }
+
+    const link::UniqueFd socket_;
+    UdpOutbox outbox_{socket_.get()};
+    std::atomic<bool> stopping_{false};
+    std::atomic<u64> pings_{0};
+    std::thread thread_;
+};
+
+TEST(UdpEnds, AControllerWhoseHeartStandsStillIsLostThoughItsGatewayAnswers) {
+    const UdpBench bench;
+    const StillHeart stuck;
+    UdpSessionConfig config = config_of(bench, stuck.port());
+    config.stall_limit_s = 0.7;
+    UdpCaller caller(bench, config);
+    EXPECT_EQ(caller.infer(0, 1).status, CallStatus::PeerLost);
+    EXPECT_GE(stuck.pings(), 2u) << "it answered to the last";
+}
+
 TEST(UdpEnds, ALongAcquisitionIsNoSilence) {
     qsc::test::ProcessorSettings settings;
     settings.gated = true;
@@ -199,6 +255,24 @@ TEST(UdpEnds, NobodyThereOrTheWrongKeyIsSaidAtOnce) {
     EXPECT_THROW(UdpSession(identity(), config), std::invalid_argument);
     bench.controller->release(bench.grant.session);
     EXPECT_EQ(status_of(config_of(bench, bench.gateway->port())), link::LinkStatus::Closed);
+}
+
+TEST(UdpEnds, AForkedChildCannotOpenTheParentsGateway) {
+    const UdpBench bench;
+    const pid_t child = ::fork();
+    if (child == 0) {
+        try {
+            bench.gateway->open(bench.grant, bench.geometry);
+        } catch (const qsc::ControllerFailed&) {
+            ::_exit(0);
+        } catch (...) {
+        }
+        ::_exit(1);
+    }
+    ASSERT_GT(child, 0);
+    int status = -1;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0);
 }
 
 TEST(UdpEnds, NoThreadOrDescriptorStaysBehind) {

@@ -8,12 +8,11 @@
 
 #include <memory>
 
+#include "photonlink/qsc/attachment.hpp"
 #include "photonlink/qsc/dispatcher_options.hpp"
 #include "photonlink/qsc/session.hpp"
 
 namespace photonlink::qsc {
-
-struct PortAttachment;  // qsc/attachment.hpp
 
 struct ControllerOptions {
     std::string name = "qsc";
@@ -37,6 +36,9 @@ class Controller {
 
     /// Serves `port` from now on, until the session ends. Throws UnknownSession or ControllerFailed.
     void attach(u64 session, PortAttachment port);
+
+    /// Lets `carrier` carry for the session, from its first port on and whichever ports leave. Throws as attach().
+    void carry(u64 session, Carrier carrier);
 
     /// Ends the session: finishes what was accepted (bounded by DispatcherOptions::drain_s), closes its ports, folds
     /// the ledger. A session that has ended already is reported again. Throws UnknownSession for one never granted.

@@ -56,7 +56,8 @@ class UdpGateway {
 
     /// Offers `grant` from now on, and forgets the session before it. Clients get ports of `geometry`; the datapoint
     /// ids of the first start in range `first_range`. What was executed in a session that has ended can still be asked
-    /// for until the next one is opened. Throws std::invalid_argument as require_valid().
+    /// for until the next one is opened. Throws std::invalid_argument as require_valid(); qsc::UnknownSession if the
+    /// session does not run; qsc::ControllerFailed if the controller cannot serve it, and in a forked child.
     void open(const qsc::SessionGrant& grant, const link::Geometry& geometry, u64 first_range = 0);
 
     /// Clients of the open session so far.

@@ -86,10 +86,13 @@ PHL_HD void write_request(void* frame, u32 function, u32 arg_len, u32 request_id
     platform::copy_bytes(frame, &header, kHeaderBytes);
 }
 
-/// Answer to `request`: identity and time stamp are echoed.
+/// Header of the answer to `request`: identity and time stamp are echoed.
+PHL_HD ResponseHeader response_to(const RequestHeader& request, Status status, u32 result_len) {
+    return {kResponseMagic, static_cast<i32>(status), result_len, request.request_id, request.ptp_timestamp};
+}
+
 PHL_HD void write_response(void* frame, const RequestHeader& request, Status status, u32 result_len) {
-    const ResponseHeader header{kResponseMagic, static_cast<i32>(status), result_len, request.request_id,
-                                request.ptp_timestamp};
+    const ResponseHeader header = response_to(request, status, result_len);
     platform::copy_bytes(frame, &header, kHeaderBytes);
 }
 
