@@ -2,20 +2,13 @@
 #include "photonlink/qsc/controller.hpp"
 
 #include <algorithm>
-#include <random>
 
 #include "controller_impl.hpp"
+#include "photonlink/random_word.hpp"
 
 namespace photonlink::qsc {
 
 namespace {
-
-u64 random_key() {
-    std::random_device source;
-    u64 key = 0;
-    while (key == 0) key = u64{source()} << 32 | source();
-    return key;
-}
 
 /// For a thread that never came back from its processor: whatever it may touch stays, and stays reachable.
 void leave_behind(const void* impl) {
@@ -155,7 +148,7 @@ SessionGrant Controller::Impl::open_session(const optics::ProgramSpec& program, 
     RunningSession& session = *session_;
     SessionPlan& plan = session.plan;
     plan.session = next_session_++;
-    plan.key = random_key();
+    plan.key = random_word();
     plan.phases = static_cast<u32>(program.phases.size());
     plan.output_size = processor_->output_size();
     plan.basis_size = processor_->basis_size();

@@ -11,7 +11,8 @@
 #include <vector>
 
 #include "udp_carrier.hpp"
-#include "udp_peer.hpp"
+#include "udp_clients.hpp"
+#include "udp_tags.hpp"
 
 namespace photonlink::transport {
 
@@ -21,16 +22,12 @@ constexpr u32 kDatagramsPerTurn = 16;     // then answers have their turn
 constexpr u64 kBusySleepNs = 100'000;     // while the dispatcher owes an answer, which wakes nobody
 constexpr u64 kIdleSleepNs = 20'000'000;  // the last answers of a session that ends can come when none is owed
 
-// Every client draws its datapoint ids from a range of its own, so that two never share a random stream.
-constexpr u64 kIdsPerClient = 1ULL << 40;
-
 sockaddr_in checked_address(const UdpOptions& options) {
     const sockaddr_in address = udp_address(options.host, options.port);
-    if (!is_loopback(address))
-        throw std::invalid_argument(
-            "UDP address " + options.host +
-            " can be reached from other machines, and frames carry no authentication tags in this version: listen on "
-            "127.0.0.1");
+    if (!options.tags && !is_loopback(address))
+        throw std::invalid_argument("UDP address " + options.host +
+                                    " can be reached from other machines: let frames carry authentication tags "
+                                    "(tags), or listen on 127.0.0.1");
     return address;
 }
 
@@ -47,15 +44,14 @@ class UdpGateway::Impl {
     Impl(std::shared_ptr<qsc::Controller> controller, const UdpOptions& options)
         : controller_(std::move(controller)),
           host_(options.host),
-          silence_ns_(static_cast<u64>(options.silence_s * 1e9)),
-          most_clients_(options.most_clients),
+          tagged_(options.tags),
           socket_(bind_udp(checked_address(options))),
           port_(ntohs(local_address(socket_.get()).sin_port)),
           wake_(make_event()),
           carrier_(std::make_shared<UdpCarrier>([this] { return turn(); })),
           outbox_(socket_.get()),
+          clients_(controller_, options, outbox_, repeated_),
           in_(wire::kMaxDatagramBytes + 1) {
-        peers_.reserve(most_clients_);
         thread_ = std::thread(&Impl::run, this);
     }
 
@@ -69,40 +65,40 @@ class UdpGateway::Impl {
         static_cast<void>(!::write(wake_.get(), &one, sizeof one));
         thread_.join();
         const UdpCarrier::Hold hold(*carrier_);
-        harvest();
+        clients_.harvest();
         carrier_->let_go();
     }
 
     const std::string& host() const { return host_; }
     u16 port() const { return port_; }
-    u64 accepted() const { return accepted_.load(std::memory_order_relaxed); }
+    u64 accepted() const { return clients_.accepted(); }
 
     UdpCounts counts() const {
         const auto read = [](const std::atomic<u64>& counter) { return counter.load(std::memory_order_relaxed); };
         return {read(received_), read(dropped_), read(refused_), read(repeated_)};
     }
 
-    void open(const qsc::SessionGrant& grant, const link::Geometry& geometry, u64 first_range) {
+    std::optional<wire::TagKey> open(const qsc::SessionGrant& grant, const link::Geometry& geometry, u64 first_range) {
         if (fork_guard_.inherited())  // the lock may be held by a thread that never came along
             throw qsc::ControllerFailed(
                 "the UDP gateway belongs to the parent process and does not survive a fork; create one in this "
                 "process");
+        if (tagged_ && geometry.slot_bytes > wire::kMaxDatagramBytes - wire::kTagBytes)
+            throw std::invalid_argument("a slot of " + std::to_string(geometry.slot_bytes) +
+                                        " bytes and a tag fit no datagram: use shared memory");
         const UdpCarrier::Hold hold(*carrier_);
         controller_->carry(grant.session, [carrier = carrier_] { return carrier->dispatch(); });
-        for (const auto& peer : peers_) peer->leave();
-        peers_.clear();
-        grant_ = grant;
-        geometry_ = geometry;
-        first_range_ = first_range;
-        end_reason_ = 0;
-        accepted_.store(0, std::memory_order_relaxed);
+        clients_.open(grant, geometry, first_range);
+        if (!tagged_) return std::nullopt;
+        tags_.emplace();
+        return tags_->key();
     }
 
   private:
     /// Takes in what came and sends what was answered; true if there was anything. Under a Hold, or by the dispatcher.
     bool turn() {
         const bool received = receive();
-        return harvest() || received;
+        return clients_.harvest() || received;
     }
 
     void run() {
@@ -118,25 +114,13 @@ class UdpGateway::Impl {
             {
                 const UdpCarrier::Hold hold(*carrier_);
                 worked = turn();
-                owed = busy();
+                owed = clients_.busy();
             }
             if (worked)
                 idle.worked();
             else
                 idle.wait(socket_.get(), wake_.get(), owed ? kBusySleepNs : kIdleSleepNs);
         }
-    }
-
-    bool harvest() {
-        bool worked = false;
-        for (const auto& peer : peers_) worked |= peer->harvest();
-        return worked;
-    }
-
-    bool busy() const {
-        for (const auto& peer : peers_)
-            if (peer->busy()) return true;
-        return false;
     }
 
     bool receive() {
@@ -155,89 +139,88 @@ class UdpGateway::Impl {
     void take(u64 bytes) {
         wire::RequestHeader header;
         const wire::ParseError problem = wire::parse_request(in_.data(), bytes, &header);
-        if (problem == wire::ParseError::TooShort || problem == wire::ParseError::WrongMagic || bytes > stride())
+        if (problem == wire::ParseError::TooShort || problem == wire::ParseError::WrongMagic ||
+            bytes > clients_.stride())
             return count_up(dropped_);
-        std::optional<wire::Status> refusal;
-        if (header.arg_len > stride() - wire::kHeaderBytes)
-            refusal = wire::Status::BadLength;
-        else if (problem != wire::ParseError::None)  // something was cut off on the way: it will come again
+        if (tags_) return take_tagged(header, problem);
+        if (header.arg_len > clients_.stride() - wire::kHeaderBytes) return refuse(header, wire::Status::BadLength);
+        if (problem != wire::ParseError::None)  // something was cut off on the way: it will come again
             return count_up(dropped_);
-        else
-            refusal = judge(header);
-        if (refusal) refuse(header, *refusal);
+        if (const std::optional<wire::Status> refusal = judge(header)) refuse(header, *refusal);
     }
 
     std::optional<wire::Status> judge(const wire::RequestHeader& header) {
         if (!wire::is_known_to_datagrams(header.function_id)) return wire::Status::UnknownFunction;
-        if (grant_.session == 0) return wire::Status::NotServing;
+        if (!clients_.has_session()) return wire::Status::NotServing;
         if (header.arg_len < wire::kKeyBytes) return wire::Status::BadLength;
         u64 key;
         platform::copy_bytes(&key, wire::payload(in_.data()), sizeof key);
-        if (key != grant_.key) return wire::Status::BadKey;
-        UdpPeer* peer = find_peer();
-        if (peer == nullptr) return header.function_id == wire::kPing ? tell_end(header) : turn_away();
-        return peer->accept(header, in_.data());
-    }
-
-    /// The client that the datagram came from, an old one or a new one; null if it cannot be served.
-    UdpPeer* find_peer() {
-        const u64 address = address_word(from_);
-        for (const auto& peer : peers_)
-            if (peer->address() == address) return peer.get();
-        return end_reason_ == 0 ? admit() : nullptr;
-    }
-
-    UdpPeer* admit() {
-        for (std::size_t i = 0; peers_.size() >= most_clients_ && i < peers_.size(); ++i)
-            if (peers_[i]->gone()) peers_.erase(peers_.begin() + static_cast<std::ptrdiff_t>(i));
-        if (peers_.size() >= most_clients_) return nullptr;
-        try {
-            const auto peer = std::make_shared<UdpPeer>(from_, outbox_, geometry_, silence_ns_, repeated_);
-            const u64 range = first_range_ + accepted_.load(std::memory_order_relaxed);
-            qsc::PortAttachment attachment = UdpPeer::attachment(peer, range * kIdsPerClient);
-            controller_->attach(grant_.session, std::move(attachment));
-            peers_.push_back(peer);
-            count_up(accepted_);
-            return peer.get();
-        } catch (const std::exception&) {  // the session has ended, or memory is short for one client more
-            note_end();
-            return nullptr;
-        }
-    }
-
-    void note_end() {
-        try {
-            end_reason_ = static_cast<u64>(controller_->usage(grant_.session).end);
-        } catch (const std::exception&) {  // a controller that is being shut down knows no sessions
-            end_reason_ = static_cast<u64>(qsc::EndReason::Shutdown);
-        }
-    }
-
-    wire::Status turn_away() const {
-        return end_reason_ != 0 ? wire::Status::SessionExpired : wire::Status::NotServing;
+        if (key != clients_.session_key()) return wire::Status::BadKey;
+        UdpPeer* peer = clients_.find(from_);
+        if (peer == nullptr) peer = clients_.admit(from_, std::nullopt);
+        if (peer != nullptr) return peer->accept(header, in_.data());
+        return header.function_id == wire::kPing ? tell_end(header) : clients_.turn_away();
     }
 
     /// Answers a ping from a client that comes when the session is over.
     std::optional<wire::Status> tell_end(const wire::RequestHeader& header) {
-        if (end_reason_ == 0 || header.arg_len != wire::kKeyBytes) return turn_away();
+        if (clients_.end_reason() == 0 || header.arg_len != wire::kKeyBytes) return clients_.turn_away();
         u64 words[static_cast<u32>(wire::PingWord::Count)] = {};
-        words[static_cast<u32>(wire::PingWord::EndReason)] = end_reason_;
-        outbox_.send(from_, wire::response_to(header, wire::Status::Ok, sizeof words), words, stride());
+        words[static_cast<u32>(wire::PingWord::EndReason)] = clients_.end_reason();
+        outbox_.send(from_, wire::response_to(header, wire::Status::Ok, sizeof words), words, clients_.stride());
         return std::nullopt;
     }
 
     void refuse(const wire::RequestHeader& header, wire::Status status) {
         count_up(refused_);
-        outbox_.send(from_, wire::response_to(header, status, 0), nullptr, stride());
+        outbox_.send(from_, wire::response_to(header, status, 0), nullptr, clients_.stride());
     }
 
-    u32 stride() const { return grant_.session == 0 ? wire::kDefaultStride : geometry_.slot_bytes; }
+    /// Whatever does not carry the right tag was damaged, recorded or made up, and gets no answer.
+    void take_tagged(const wire::RequestHeader& header, wire::ParseError problem) {
+        if (problem != wire::ParseError::None || header.arg_len < wire::kTagBytes || !clients_.has_session())
+            return count_up(dropped_);
+        if (header.function_id == wire::kJoin) return join(header);
+        void* payload = wire::payload(in_.data());
+        UdpPeer* peer = clients_.find(from_);
+        if (peer == nullptr || !carries_tag(*peer->tag_key(), header, payload)) return count_up(dropped_);
+        const u64 key = clients_.session_key();  // whom the tag has let in need not know it
+        platform::copy_bytes(payload, &key, sizeof key);
+        std::optional<wire::Status> refusal = wire::Status::UnknownFunction;
+        if (wire::is_known_to_datagrams(header.function_id)) refusal = peer->accept(header, in_.data());
+        if (!refusal) return;
+        count_up(refused_);
+        peer->answer(wire::response_to(header, *refusal, 0), nullptr);
+    }
+
+    void join(const wire::RequestHeader& header) {
+        wire::JoinArgs args;
+        if (header.arg_len != sizeof args || !carries_tag(tags_->key(), header, wire::payload(in_.data())))
+            return count_up(dropped_);
+        platform::copy_bytes(&args, wire::payload(in_.data()), sizeof args);
+        const u64 cookie = is_member(args) ? args.cookie : tags_->cookie(from_, args.nonce, clients_.accepted());
+        const wire::TagKey key = wire::client_key(tags_->key(), args.nonce, cookie);
+        wire::Status status = wire::Status::Ok;
+        if (args.cookie != cookie)
+            status = wire::Status::JoinAgain;
+        else if (!is_member(args) && clients_.admit(from_, key) == nullptr)
+            status = clients_.turn_away();
+        const wire::JoinResult result{cookie, clients_.stride()};
+        outbox_.send_tagged(from_, wire::response_to(header, status, sizeof result), &result, key);
+    }
+
+    /// Whether the client at this address has joined with these numbers, and only did not hear so.
+    bool is_member(const wire::JoinArgs& args) const {
+        const UdpPeer* peer = clients_.find(from_);
+        if (peer == nullptr) return false;
+        const wire::TagKey key = wire::client_key(tags_->key(), args.nonce, args.cookie);
+        return key.low == peer->tag_key()->low && key.high == peer->tag_key()->high;
+    }
 
     const link::ForkGuard fork_guard_;
     const std::shared_ptr<qsc::Controller> controller_;
     const std::string host_;
-    const u64 silence_ns_;
-    const u32 most_clients_;
+    const bool tagged_;
     const link::ParentOnlyFd socket_;
     const u16 port_;
     const link::ParentOnlyFd wake_;
@@ -245,16 +228,12 @@ class UdpGateway::Impl {
     const std::shared_ptr<UdpCarrier> carrier_;
 
     // Of whoever has a turn or a Hold.
-    qsc::SessionGrant grant_;
-    link::Geometry geometry_;
-    u64 first_range_ = 0;
-    u64 end_reason_ = 0;  // of the open session, once that is known here
-    std::vector<std::shared_ptr<UdpPeer>> peers_;
     UdpOutbox outbox_;
+    UdpClients clients_;
+    std::optional<UdpTags> tags_;  // of the open session, where frames carry them
     std::vector<u8> in_;
     sockaddr_in from_{};
 
-    std::atomic<u64> accepted_{0};
     std::atomic<u64> received_{0};
     std::atomic<u64> dropped_{0};
     std::atomic<u64> refused_{0};
@@ -281,9 +260,10 @@ void UdpGateway::require_valid(const link::Geometry& geometry) {
                                     std::to_string(wire::kMaxDatagramBytes) + "): use shared memory");
 }
 
-void UdpGateway::open(const qsc::SessionGrant& grant, const link::Geometry& geometry, u64 first_range) {
+std::optional<wire::TagKey> UdpGateway::open(const qsc::SessionGrant& grant, const link::Geometry& geometry,
+                                             u64 first_range) {
     require_valid(geometry);
-    impl_->open(grant, geometry, first_range);
+    return impl_->open(grant, geometry, first_range);
 }
 
 }  // namespace photonlink::transport

@@ -1,4 +1,4 @@
-// How answers leave a gateway's socket, in the one form that they have. Private to transport/.
+// How answers leave a gateway's socket, in the two forms that they have. Private to transport/.
 #pragma once
 
 #include <sys/socket.h>
@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "photonlink/wire/datagram.hpp"
+#include "photonlink/wire/tag.hpp"
 #include "udp_socket.hpp"
 
 namespace photonlink::transport {
@@ -18,20 +19,27 @@ class UdpOutbox {
     /// Sends a header and the `header.result_len` bytes of its result, padded with zeros to `stride`: no bytes of
     /// earlier requests leave. A datagram that the system has no room for is as good as lost: the client asks again.
     void send(const sockaddr_in& to, const wire::ResponseHeader& header, const void* result, u32 stride) {
-        wire::ResponseHeader copy = header;
-        sockaddr_in address = to;
-        iovec parts[] = {{&copy, sizeof copy},
-                         {const_cast<void*>(result), header.result_len},
-                         {padding_.data(), stride - wire::kHeaderBytes - header.result_len}};
+        transmit(to, header, result, padding_.data(), stride - wire::kHeaderBytes - header.result_len);
+    }
+
+    /// Sends a header, its result and their tag, and no byte more.
+    void send_tagged(const sockaddr_in& to, const wire::ResponseHeader& header, const void* result,
+                     const wire::TagKey& key) {
+        u64 tag = wire::response_tag(key, header, result);
+        transmit(to, header, result, &tag, sizeof tag);
+    }
+
+  private:
+    void transmit(sockaddr_in to, wire::ResponseHeader header, const void* result, void* end, u64 end_bytes) const {
+        iovec parts[] = {{&header, sizeof header}, {const_cast<void*>(result), header.result_len}, {end, end_bytes}};
         msghdr message{};
-        message.msg_name = &address;
-        message.msg_namelen = sizeof address;
+        message.msg_name = &to;
+        message.msg_namelen = sizeof to;
         message.msg_iov = parts;
         message.msg_iovlen = 3;
         ::sendmsg(socket_, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     }
 
-  private:
     const int socket_;
     std::vector<u8> padding_;
 };

@@ -31,9 +31,10 @@ u64 hash_of(const wire::RequestHeader& header, const u8* frame) {
 
 }  // namespace
 
-UdpPeer::UdpPeer(const sockaddr_in& address, UdpOutbox& outbox, const link::Geometry& geometry, u64 silence_ns,
-                 std::atomic<u64>& repeated)
+UdpPeer::UdpPeer(const sockaddr_in& address, const std::optional<wire::TagKey>& tag_key, UdpOutbox& outbox,
+                 const link::Geometry& geometry, u64 silence_ns, std::atomic<u64>& repeated)
     : address_(address),
+      tag_key_(tag_key),
       outbox_(outbox),
       silence_ns_(silence_ns),
       repeated_(repeated),
@@ -87,7 +88,7 @@ std::optional<wire::Status> UdpPeer::repeat(UdpRecord& record, const wire::Reque
         wire::ResponseHeader answered;
         std::memcpy(&answered, record.frame, sizeof answered);
         answered.ptp_timestamp = header.ptp_timestamp;  // that of the datagram which is answered
-        outbox_.send(address_, answered, wire::payload(record.frame), stride_);
+        answer(answered, wire::payload(record.frame));
     }
     return std::nullopt;
 }
@@ -179,7 +180,7 @@ void UdpPeer::finish(UdpRecord& record) {
         client_.release(record.ticket);
         record.stage = Stage::Done;
     }
-    outbox_.send(address_, header, wire::payload(record.frame), stride_);
+    answer(header, wire::payload(record.frame));
 }
 
 void UdpPeer::drop_result(UdpRecord& record) {
@@ -198,7 +199,7 @@ std::optional<wire::Status> UdpPeer::fetch(const wire::RequestHeader& header, co
         return wire::Status::BadLength;
     const bool end = args.offset == record->result_bytes;
     if (record->stage != Stage::Held && !(end && record->stage == Stage::Done)) return wire::Status::Stale;
-    answer(header, record->result + args.offset, args.count);
+    answer(wire::response_to(header, wire::Status::Ok, static_cast<u32>(args.count)), record->result + args.offset);
     if (record->stage != Stage::Held) return std::nullopt;
     if (end)
         drop_result(*record);
@@ -215,12 +216,15 @@ std::optional<wire::Status> UdpPeer::ping(const wire::RequestHeader& header) {
     words[static_cast<u32>(PingWord::EndReason)] = close_reason();
     words[static_cast<u32>(PingWord::Serving)] = close_reason() == 0 ? 1 : 0;
     words[static_cast<u32>(PingWord::Heartbeat)] = client_.server_heartbeat();
-    answer(header, words, sizeof words);
+    answer(wire::response_to(header, wire::Status::Ok, sizeof words), words);
     return std::nullopt;
 }
 
-void UdpPeer::answer(const wire::RequestHeader& header, const void* result, u64 length) {
-    outbox_.send(address_, wire::response_to(header, wire::Status::Ok, static_cast<u32>(length)), result, stride_);
+void UdpPeer::answer(const wire::ResponseHeader& header, const void* result) {
+    if (tag_key_)
+        outbox_.send_tagged(address_, header, result, *tag_key_);
+    else
+        outbox_.send(address_, header, result, stride_);
 }
 
 }  // namespace photonlink::transport

@@ -23,8 +23,8 @@ class UdpPeer {
   public:
     /// Answers are sent to `address` through `outbox`, repetitions counted in `repeated`: both are the gateway's, and
     /// not touched once it is gone.
-    UdpPeer(const sockaddr_in& address, UdpOutbox& outbox, const link::Geometry& geometry, u64 silence_ns,
-            std::atomic<u64>& repeated);
+    UdpPeer(const sockaddr_in& address, const std::optional<wire::TagKey>& tag_key, UdpOutbox& outbox,
+            const link::Geometry& geometry, u64 silence_ns, std::atomic<u64>& repeated);
     UdpPeer(const UdpPeer&) = delete;
     UdpPeer& operator=(const UdpPeer&) = delete;
 
@@ -32,10 +32,15 @@ class UdpPeer {
     static qsc::PortAttachment attachment(const std::shared_ptr<UdpPeer>& peer, u64 first_id);
 
     u64 address() const { return address_word(address_); }
+    /// Of its datagrams, if they carry tags.
+    const std::optional<wire::TagKey>& tag_key() const { return tag_key_; }
 
     /// Takes a request whose key was checked and whose bytes lie in `frame`. Returns the status to refuse it with, or
     /// nothing if it was answered, or will be, or is a repetition that need not be.
     std::optional<wire::Status> accept(const wire::RequestHeader& header, const u8* frame);
+
+    /// The one way an answer reaches the client.
+    void answer(const wire::ResponseHeader& header, const void* result);
 
     /// Sends what was answered, and submits what waited for a slot. True if anything was done.
     bool harvest();
@@ -69,9 +74,9 @@ class UdpPeer {
     bool recycle_held();
     void finish(UdpRecord& record);
     void drop_result(UdpRecord& record);
-    void answer(const wire::RequestHeader& header, const void* result, u64 length);
 
     const sockaddr_in address_;
+    const std::optional<wire::TagKey> tag_key_;
     UdpOutbox& outbox_;
     const u64 silence_ns_;
     std::atomic<u64>& repeated_;

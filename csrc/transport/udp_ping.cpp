@@ -1,15 +1,10 @@
 #include "udp_ping.hpp"
 
-#include <sys/socket.h>
-#include <sys/uio.h>
-
-#include <algorithm>
-#include <cerrno>
 #include <cstring>
-#include <vector>
 
 #include "photonlink/link/memory.hpp"
 #include "photonlink/qsc/ledger.hpp"
+#include "udp_join.hpp"
 
 namespace photonlink::transport {
 
@@ -17,12 +12,6 @@ namespace {
 
 using link::LinkError;
 using link::LinkStatus;
-
-constexpr u64 kAgainNs = 50'000'000;
-
-[[noreturn]] void nobody_listens(const sockaddr_in& gateway) {
-    throw LinkError(LinkStatus::Closed, "nobody listens at " + to_string(gateway));
-}
 
 [[noreturn]] void refuse(const sockaddr_in& gateway, const UdpPong& pong) {
     if (pong.status != static_cast<i32>(wire::Status::Ok))
@@ -45,35 +34,14 @@ bool read_pong(const wire::ResponseHeader& header, const void* frame, UdpPong* p
     return true;
 }
 
-bool send_request(int socket, const wire::RequestHeader& header, const void* payload) {
-    wire::RequestHeader copy = header;
-    iovec parts[] = {{&copy, sizeof copy}, {const_cast<void*>(payload), header.arg_len}};
-    msghdr message{};
-    message.msg_iov = parts;
-    message.msg_iovlen = 2;
-    return ::sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 || errno != ECONNREFUSED;
-}
-
 void greet_gateway(int socket, const sockaddr_in& gateway, u64 key, u64 deadline_ns) {
-    std::vector<u8> in(wire::kMaxDatagramBytes);
-    u64 sent_ns = 0;
-    for (u64 now = platform::clock_ns(); now < deadline_ns; now = platform::clock_ns()) {
-        if (now - sent_ns >= kAgainNs) {
-            if (!send_request(socket, ping_header(), &key)) nobody_listens(gateway);
-            sent_ns = now;
-        }
-        await_datagram(socket, -1, std::min(kAgainNs, deadline_ns - now));
-        const ssize_t bytes = ::recv(socket, in.data(), in.size(), MSG_DONTWAIT);
-        if (bytes < 0 && errno == ECONNREFUSED) nobody_listens(gateway);
-        if (bytes < 0) continue;
-        wire::ResponseHeader header;
+    const auto ping = [&] { return send_request(socket, ping_header(), &key, nullptr); };
+    ask_gateway(socket, gateway, deadline_ns, ping, [&](const wire::ResponseHeader& header, const u8* frame, u64) {
         UdpPong pong{};
-        if (wire::parse_response(in.data(), static_cast<u64>(bytes), &header) != wire::ParseError::None) continue;
-        if (!read_pong(header, in.data(), &pong)) continue;
-        if (pong.word(wire::PingWord::Serving) == 1) return;
-        refuse(gateway, pong);
-    }
-    throw LinkError(LinkStatus::Timeout, "the controller at " + to_string(gateway) + " does not answer");
+        if (!read_pong(header, frame, &pong)) return Heard::Nothing;
+        if (pong.word(wire::PingWord::Serving) != 1) refuse(gateway, pong);
+        return Heard::Enough;
+    });
 }
 
 }  // namespace photonlink::transport

@@ -21,9 +21,6 @@ struct UdpPong {
 /// True if the answer in `frame`, whose header was checked, is one to a ping.
 bool read_pong(const wire::ResponseHeader& header, const void* frame, UdpPong* pong);
 
-/// Sends one request through a connected socket. False if the system says that nobody listens at the other end.
-bool send_request(int socket, const wire::RequestHeader& header, const void* payload);
-
 /// Pings the gateway until it answers. Throws link::LinkError: Closed (nobody listens, or the session has ended),
 /// Timeout, or Rejected (the gateway serves another session, or has no place for this client).
 void greet_gateway(int socket, const sockaddr_in& gateway, u64 key, u64 deadline_ns);

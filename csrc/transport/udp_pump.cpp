@@ -34,11 +34,11 @@ static_assert(link::kMaxSlots < kNoSlot && (kPingStamp & kNoSlot) == kNoSlot, "a
 
 }  // namespace
 
-UdpPump::UdpPump(link::UniqueFd socket, const UdpPumpPort& port, u64 key, u64 stall_limit_ns)
+UdpPump::UdpPump(link::UniqueFd socket, const UdpPumpPort& port, const UdpMembership& member, u64 stall_limit_ns)
     : socket_(std::move(socket)),
       server_(port.server),
       client_(port.client),
-      key_(key),
+      member_(member),
       stall_limit_ns_(stall_limit_ns),
       exchanges_(port.server.geometry().slots),
       arrivals_(port.server.geometry().slots),
@@ -94,7 +94,9 @@ void UdpPump::begin(const link::Arrival& arrival) {
     exchange.arrival = arrival;
     ++active_;
     const void* frame = server_.request_frame(arrival.slot);
-    if (wire::parse_request(frame, server_.geometry().slot_bytes, &exchange.header) != wire::ParseError::None)
+    const wire::ParseError problem = wire::parse_request(frame, server_.geometry().slot_bytes, &exchange.header);
+    const bool has_word = exchange.header.arg_len >= wire::kTagBytes || !member_.tag_key;
+    if (problem != wire::ParseError::None || !has_word)
         return publish(exchange, static_cast<i32>(wire::Status::BadLength), nullptr, 0);
     advance(exchange, 0);
 }
@@ -114,16 +116,16 @@ void UdpPump::send(const Exchange& exchange) {
     wire::RequestHeader header = exchange.header;
     header.ptp_timestamp = stamp_of(exchange);
     if (exchange.step == 0) return transmit(header, wire::payload(server_.request_frame(exchange.arrival.slot)));
-    const wire::FetchArgs args{key_, header.request_id, exchange.offset(), exchange.count()};
+    const wire::FetchArgs args{member_.key, header.request_id, exchange.offset(), exchange.count()};
     header.function_id = wire::kFetch;
     header.arg_len = sizeof args;
     transmit(header, &args);
 }
 
-void UdpPump::send_ping() { transmit(ping_header(), &key_); }
+void UdpPump::send_ping() { transmit(ping_header(), &member_.key); }
 
 void UdpPump::transmit(const wire::RequestHeader& header, const void* payload) {
-    if (!send_request(socket_.get(), header, payload)) note_refusal();
+    if (!send_request(socket_.get(), header, payload, member_.tag())) note_refusal();
 }
 
 void UdpPump::note_refusal() {
@@ -146,6 +148,7 @@ bool UdpPump::receive() {
 void UdpPump::take_datagram(u64 bytes) {
     wire::ResponseHeader header;
     if (wire::parse_response(in_.data(), bytes, &header) != wire::ParseError::None) return;
+    if (member_.tag_key && !is_signed(header, in_.data(), bytes, *member_.tag_key)) return;
     refused_since_ns_ = 0;
     if (header.ptp_timestamp == kPingStamp) return take_pong(header);
     const u32 slot = header.ptp_timestamp & kNoSlot;
@@ -213,7 +216,7 @@ void UdpPump::begin_fetch(Exchange& exchange, const wire::ResponseHeader& header
     if (where.length > capacity)
         exchange.area = static_cast<u8*>(server_.result_area(exchange.arrival.slot, &capacity));
     exchange.total = where.length;
-    exchange.piece = bytes - wire::kHeaderBytes;  // an answer is as long as a slot of the server
+    exchange.piece = (member_.slot_bytes != 0 ? member_.slot_bytes : bytes) - wire::kHeaderBytes;
     exchange.too_large = exchange.area == nullptr || where.length > capacity;
     const u64 pieces = (exchange.total + exchange.piece - 1) / exchange.piece;
     exchange.too_large |= pieces + 2 > 1u << kStepBits;

@@ -16,6 +16,7 @@
 #include "photonlink/link/fork.hpp"
 #include "photonlink/link/server.hpp"
 #include "photonlink/wire/datagram.hpp"
+#include "udp_join.hpp"
 #include "udp_socket.hpp"
 
 namespace photonlink::transport {
@@ -30,7 +31,7 @@ class UdpPump {
   public:
     /// `socket` is connected to the gateway; the port must outlive this object. The controller counts as lost after
     /// `stall_limit_ns` without a sign that it serves.
-    UdpPump(link::UniqueFd socket, const UdpPumpPort& port, u64 key, u64 stall_limit_ns);
+    UdpPump(link::UniqueFd socket, const UdpPumpPort& port, const UdpMembership& member, u64 stall_limit_ns);
     ~UdpPump();
     UdpPump(const UdpPump&) = delete;
     UdpPump& operator=(const UdpPump&) = delete;
@@ -82,7 +83,7 @@ class UdpPump {
     const link::ParentOnlyFd socket_;
     link::ServerHandle server_;
     link::ClientHandle client_;
-    const u64 key_;
+    const UdpMembership member_;
     const u64 stall_limit_ns_;
 
     // The thread's own.

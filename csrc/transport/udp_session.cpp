@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "photonlink/link/memory.hpp"
+#include "udp_join.hpp"
 #include "udp_ping.hpp"
 #include "udp_pump.hpp"
 
@@ -26,9 +27,14 @@ u64 nanoseconds(double seconds) { return static_cast<u64>(seconds * 1e9); }
 
 std::unique_ptr<UdpPump> connect(const UdpSessionConfig& config, const UdpPumpPort& port) {
     const sockaddr_in gateway = udp_address(config.host, config.port);
+    const u64 deadline_ns = platform::clock_ns() + nanoseconds(config.connect_timeout_s);
     link::UniqueFd socket = connect_udp(gateway);
-    greet_gateway(socket.get(), gateway, config.key, platform::clock_ns() + nanoseconds(config.connect_timeout_s));
-    return std::make_unique<UdpPump>(std::move(socket), port, config.key, nanoseconds(config.stall_limit_s));
+    UdpMembership member{config.key, std::nullopt, 0};
+    if (config.tag_key)
+        member = join_gateway(socket.get(), gateway, *config.tag_key, deadline_ns);
+    else
+        greet_gateway(socket.get(), gateway, config.key, deadline_ns);
+    return std::make_unique<UdpPump>(std::move(socket), port, member, nanoseconds(config.stall_limit_s));
 }
 
 }  // namespace

@@ -17,7 +17,10 @@ inline UdpSessionConfig config_of(const UdpBench& bench, u16 port) {
     UdpSessionConfig config;
     config.host = "127.0.0.1";
     config.port = port;
-    config.key = bench.grant.key;
+    if (bench.tag_key)
+        config.tag_key = bench.tag_key;
+    else
+        config.key = bench.grant.key;
     config.slots = bench.geometry.slots;
     config.output_size = bench.grant.output_size;
     return config;

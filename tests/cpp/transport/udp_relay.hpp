@@ -1,7 +1,8 @@
-// A network between one client and a gateway that loses, doubles, delays and cuts datagrams, in both directions, as a
-// fixed seed has it.
+// A network between one client and a gateway that loses, doubles, delays, cuts and corrupts datagrams, in both
+// directions, as a fixed seed has it.
 #pragma once
 
+#include <mutex>
 #include <random>
 
 #include "udp_testing.hpp"
@@ -14,12 +15,18 @@ struct Faults {
     double doubled = 0;
     double delayed = 0;  // overtaken by what comes in the next milliseconds
     double cut = 0;      // to a random length
+    double corrupt = 0;  // in one byte
 };
 
 class Relay {
   public:
     Relay(u16 gateway, const Faults& faults, u64 seed)
-        : faults_(faults), random_(seed), front_(open_socket()), back_(open_socket()), thread_([=] { run(gateway); }) {}
+        : faults_(faults),
+          random_(seed),
+          front_(open_socket()),
+          back_(open_socket()),
+          gateway_(at_loopback(gateway)),
+          thread_([this] { run(); }) {}
     ~Relay() {
         stopping_ = true;
         thread_.join();
@@ -39,6 +46,15 @@ class Relay {
     /// Nothing comes through from now on.
     void cut_off() { cut_off_ = true; }
     u64 disturbed() const { return disturbed_; }
+    /// What the client sent so far.
+    std::vector<std::vector<u8>> recorded() const {
+        const std::lock_guard<std::mutex> lock(record_mutex_);
+        return recorded_;
+    }
+    /// Sends it to the gateway as the client's address.
+    void play(const std::vector<std::vector<u8>>& datagrams) {
+        for (const auto& bytes : datagrams) send(bytes, true);
+    }
 
   private:
     struct Late {
@@ -54,8 +70,7 @@ class Relay {
         return fd;
     }
 
-    void run(u16 gateway) {
-        gateway_ = at_loopback(gateway);
+    void run() {
         while (!stopping_) {
             pollfd entries[] = {{front_, POLLIN, 0}, {back_, POLLIN, 0}};
             ::poll(entries, 2, 1);
@@ -73,10 +88,18 @@ class Relay {
             const ssize_t count =
                 ::recvfrom(from, bytes.data(), bytes.size(), 0, reinterpret_cast<sockaddr*>(&source), &length);
             if (count < 0) return;
-            if (to_gateway) client_ = source;
             bytes.resize(static_cast<std::size_t>(count));
+            if (to_gateway) {
+                client_ = source;
+                note(bytes);
+            }
             if (!cut_off_) disturb(std::move(bytes), to_gateway);
         }
+    }
+
+    void note(const std::vector<u8>& bytes) {
+        const std::lock_guard<std::mutex> lock(record_mutex_);
+        recorded_.push_back(bytes);
     }
 
     void disturb(std::vector<u8> bytes, bool to_gateway) {
@@ -85,13 +108,15 @@ class Relay {
         const double doubled = lost + faults_.doubled;
         const double delayed = doubled + faults_.delayed;
         const double cut = delayed + faults_.cut;
-        if (draw < cut) ++disturbed_;
+        const double corrupt = cut + faults_.corrupt;
+        if (draw < corrupt) ++disturbed_;
         if (draw < lost) return;
         if (draw >= doubled && draw < delayed) {
             late_.push_back({platform::clock_ns() + 1'000'000 * (1 + random_() % 20), to_gateway, std::move(bytes)});
             return;
         }
         if (draw >= delayed && draw < cut) bytes.resize(1 + random_() % bytes.size());
+        if (draw >= cut && draw < corrupt) bytes[random_() % bytes.size()] ^= static_cast<u8>(1 + random_() % 255);
         send(bytes, to_gateway);
         if (draw >= lost && draw < doubled) send(bytes, to_gateway);
     }
@@ -118,9 +143,11 @@ class Relay {
     std::mt19937_64 random_;
     const int front_;
     const int back_;
-    sockaddr_in gateway_{};
+    const sockaddr_in gateway_;
     sockaddr_in client_{};
     std::vector<Late> late_;
+    mutable std::mutex record_mutex_;
+    std::vector<std::vector<u8>> recorded_;
     std::atomic<bool> stopping_{false};
     std::atomic<bool> cut_off_{false};
     std::atomic<u64> disturbed_{0};

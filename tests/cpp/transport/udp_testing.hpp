@@ -134,7 +134,7 @@ class UdpBench {
 
     void reserve(const qsc::SessionOptions& options) {
         grant = controller->reserve(qsc::test::test_program(), options);
-        gateway->open(grant, geometry);
+        tag_key = gateway->open(grant, geometry);
     }
 
     std::vector<u8> infer(const std::vector<double>& phases) const {
@@ -160,6 +160,7 @@ class UdpBench {
     std::shared_ptr<qsc::Controller> controller;
     std::unique_ptr<UdpGateway> gateway;
     qsc::SessionGrant grant;
+    std::optional<wire::TagKey> tag_key;  // where frames carry tags
 };
 
 }  // namespace photonlink::transport::test

@@ -3,12 +3,14 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "photonlink/encoding.hpp"
 #include "photonlink/link/fork.hpp"
 #include "photonlink/qsc/client_config.hpp"
 #include "photonlink/qsc/device_port.hpp"
+#include "photonlink/wire/tag.hpp"
 
 namespace photonlink::transport {
 
@@ -16,7 +18,8 @@ struct UdpSessionConfig : qsc::SessionTerms {
     std::string host;  // IPv4 address in numbers
     u16 port = 0;
     u64 key = 0;
-    u32 slots = 16;  // at most as many as the gateway was opened with
+    std::optional<wire::TagKey> tag_key;  // the session's, where frames carry tags; its key need not be known then
+    u32 slots = 16;                       // at most as many as the gateway was opened with
     double connect_timeout_s = 5.0;
     double stall_limit_s = 3.0;  // silence of the controller after which it counts as lost
 };
@@ -25,8 +28,9 @@ class UdpPump;
 
 class UdpSession {
   public:
-    /// Throws link::LinkError: Closed (nobody listens there, or the session has ended), Timeout, Rejected (another
-    /// session's key); std::invalid_argument for an unusable address, std::system_error when the system refuses.
+    /// Throws link::LinkError: Closed (nobody listens there, or the session has ended), Timeout (also of a wrong
+    /// `tag_key`, which nobody answers), Rejected (another session's key); std::invalid_argument for an unusable
+    /// address, std::system_error when the system refuses.
     UdpSession(std::shared_ptr<const Encoding> encoding, const UdpSessionConfig& config);
     ~UdpSession();
     UdpSession(const UdpSession&) = delete;

@@ -41,6 +41,7 @@ enum class Status : i32 {
     InvalidPhase = 104,     // a phase was not finite; nothing was executed
     Stale = 105,            // id below the duplicate window; nothing was executed
     IdReused = 106,         // another request came under this id before; nothing was executed
+    JoinAgain = 107,        // a client is let in when it comes with the cookie in this answer
     // protocol
     UnknownFunction = -1,
     BadLength = -2,         // arg_len or an inner count does not match the function or the slot
