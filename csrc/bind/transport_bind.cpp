@@ -53,19 +53,39 @@ struct Gateway {
 };
 
 std::shared_ptr<Gateway> make_gateway(const std::shared_ptr<qsc::Controller>& controller, const std::string& host,
-                                      u16 port) {
+                                      u16 port, bool tags) {
     const py::gil_scoped_release unlocked;
     transport::UdpOptions options;
     options.host = host;
     options.port = port;
+    options.tags = tags;
     return {new Gateway{std::make_unique<UdpGateway>(controller, options)}, WithoutGil{}};
 }
 
-/// Returns the session's key, which whoever may send datagrams must know.
-u64 open_gateway(const Gateway& gateway, const qsc::SessionGrant& grant, const qsc::SessionOptions& options,
-                 const std::shared_ptr<Encoding>& encoding, u32 slots) {
-    gateway.open().open(grant, qsc::remote_geometry(qsc::client_config(grant, options, encoding->view()), slots));
-    return grant.key;
+/// Returns what whoever may send datagrams must know: the session's key as 8 bytes, or with tags its secret as 16.
+py::bytes open_gateway(const Gateway& gateway, const qsc::SessionGrant& grant, const qsc::SessionOptions& options,
+                       const std::shared_ptr<Encoding>& encoding, u32 slots) {
+    std::optional<wire::TagKey> tag_key;
+    {
+        const py::gil_scoped_release unlocked;
+        const link::Geometry geometry =
+            qsc::remote_geometry(qsc::client_config(grant, options, encoding->view()), slots);
+        tag_key = gateway.open().open(grant, geometry);
+    }
+    if (tag_key) return {reinterpret_cast<const char*>(&*tag_key), sizeof *tag_key};
+    return {reinterpret_cast<const char*>(&grant.key), sizeof grant.key};
+}
+
+/// Reads what open_gateway() returned.
+void set_secret(const std::string& secret, transport::UdpSessionConfig& config) {
+    if (secret.size() == sizeof config.key) {
+        platform::copy_bytes(&config.key, secret.data(), sizeof config.key);
+    } else if (secret.size() == sizeof(wire::TagKey)) {
+        platform::copy_bytes(&config.tag_key.emplace(), secret.data(), sizeof(wire::TagKey));
+    } else {
+        throw std::invalid_argument("the secret of a session has " + std::to_string(secret.size()) +
+                                    " bytes, expected 8, or 16 where frames carry tags");
+    }
 }
 
 py::dict gateway_counts(const Gateway& gateway) {
@@ -78,13 +98,19 @@ py::dict gateway_counts(const Gateway& gateway) {
     return result;
 }
 
-std::shared_ptr<UdpSession> make_udp_session(const std::string& host, u16 port, u64 key,
+std::shared_ptr<UdpSession> make_udp_session(const std::string& host, u16 port, const py::bytes& secret,
                                              std::shared_ptr<Encoding> encoding, u32 slots, u64 output_size,
                                              u64 max_counts, const std::string& precision, double connect_timeout,
                                              double stall_limit) {
+    transport::UdpSessionConfig config;
+    set_secret(secret, config);
     const py::gil_scoped_release unlocked;
-    const transport::UdpSessionConfig config{
-        {output_size, max_counts, precision_of(precision)}, host, port, key, slots, connect_timeout, stall_limit};
+    static_cast<qsc::SessionTerms&>(config) = {output_size, max_counts, precision_of(precision)};
+    config.host = host;
+    config.port = port;
+    config.slots = slots;
+    config.connect_timeout_s = connect_timeout;
+    config.stall_limit_s = stall_limit;
     return {new UdpSession(std::move(encoding), config), WithoutGil{}};
 }
 
@@ -127,11 +153,11 @@ void bind_transport(py::module_& module) {
 
     py::class_<Gateway, std::shared_ptr<Gateway>>(module, "UdpGateway",
                                                   "Offers a controller's session to clients over UDP.")
-        .def(py::init(&make_gateway), py::arg("controller"), py::arg("host"), py::arg("port"))
+        .def(py::init(&make_gateway), py::arg("controller"), py::arg("host"), py::arg("port"), py::arg("tags") = false)
         .def_property_readonly("host", [](const Gateway& g) { return g.open().host(); })
         .def_property_readonly("port", [](const Gateway& g) { return g.open().port(); })
         .def("open", &open_gateway, py::arg("grant"), py::arg("options"), py::arg("encoding"), py::arg("slots"),
-             Unlocked(), "Serves this session from now on; returns its key, which clients must know.")
+             "Serves this session from now on; returns what clients must know: 8 bytes, or 16 where frames carry tags.")
         .def_property_readonly("accepted", [](const Gateway& g) { return g.gateway ? g.gateway->accepted() : 0; })
         .def_property_readonly("counts", &gateway_counts, "Datagrams received, dropped, refused and repeated.")
         .def(
@@ -149,7 +175,7 @@ void bind_transport(py::module_& module) {
 
     py::class_<UdpSession, std::shared_ptr<UdpSession>> over_udp(module, "UdpSession",
                                                                  "Client of a session behind a UDP gateway.");
-    over_udp.def(py::init(&make_udp_session), py::arg("host"), py::arg("port"), py::arg("key"), py::arg("encoding"),
+    over_udp.def(py::init(&make_udp_session), py::arg("host"), py::arg("port"), py::arg("secret"), py::arg("encoding"),
                  py::kw_only(), py::arg("slots"), py::arg("output_size"), py::arg("max_counts"), py::arg("precision"),
                  py::arg("connect_timeout") = 5.0, py::arg("stall_limit") = 3.0);
     define_calls(over_udp);

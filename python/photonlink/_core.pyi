@@ -861,7 +861,9 @@ class UdpGateway:
     """
     Offers a controller's session to clients over UDP.
     """
-    def __init__(self, controller: Controller, host: str, port: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    def __init__(
+        self, controller: Controller, host: str, port: typing.SupportsInt | typing.SupportsIndex, tags: bool = False
+    ) -> None: ...
     def close(self) -> None: ...
     def open(
         self,
@@ -869,9 +871,9 @@ class UdpGateway:
         options: SessionOptions,
         encoding: Encoding,
         slots: typing.SupportsInt | typing.SupportsIndex,
-    ) -> int:
+    ) -> bytes:
         """
-        Serves this session from now on; returns its key, which clients must know.
+        Serves this session from now on; returns what clients must know: 8 bytes, or 16 where frames carry tags.
         """
     @property
     def accepted(self) -> int: ...
@@ -933,7 +935,7 @@ class UdpSession:
         self,
         host: str,
         port: typing.SupportsInt | typing.SupportsIndex,
-        key: typing.SupportsInt | typing.SupportsIndex,
+        secret: bytes,
         encoding: Encoding,
         *,
         slots: typing.SupportsInt | typing.SupportsIndex,

@@ -94,6 +94,11 @@ class ControlClient:
         if self._token is not None and not (self._token.isascii() and self._token.isprintable()):
             raise ProgramError("the token holds characters that no token has")  # and is not shown
 
+    @property
+    def host(self) -> str:
+        """Where the service is: a name or an address, "localhost" over a Unix socket."""
+        return "localhost" if self._address.port is None else self._address.host
+
     def call(
         self,
         method: str,

@@ -69,6 +69,7 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
         help="ways of the data plane, separated by commas: shm, udp (default all that the address permits)",
     )
     add("--udp-port", type=int, default=0, help="UDP port, 0 for any (default %(default)s)")
+    add("--udp-tags", action="store_true", help="authenticate UDP frames on loopback too; beyond it they always are")
     add("--token-file", type=Path, metavar="FILE", help="file that holds the bearer token of clients")
     add("--ledger", type=Path, metavar="FILE", help=f"usage ledger (default {default_ledger()})")
     add("--clock", choices=("virtual", "realtime", "none"), help="clock of every session (default: the client's)")

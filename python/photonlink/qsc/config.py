@@ -56,8 +56,9 @@ class ServiceConfig:
         port: TCP port; 0 takes any free one.
         name: Of the service on this machine, as in ``shm://name``.
         transports: Ways of the data plane that clients may choose from: "shm", "udp". ``None``: all that the address
-            permits; UDP is for loopback only, since its frames carry no authentication tags in this version.
+            permits; UDP needs an IPv4 address in numbers, or loopback.
         udp_port: UDP port; 0 takes any free one.
+        udp_tags: Whether UDP frames carry authentication tags; beyond loopback they always do.
         token: Bearer token that clients must present, or ``None``.
         clock: Clock of every session; ``None`` lets each client choose.
         preset: Timing preset of every session; ``None`` lets each client choose.
@@ -84,6 +85,7 @@ class ServiceConfig:
     name: str = field(default_factory=lambda: f"photonlink-{os.getpid()}")
     transports: tuple[str, ...] | None = None
     udp_port: int = 0
+    udp_tags: bool = False
     token: str | None = field(default=None, repr=False)
     clock: str | None = None
     preset: str | None = None
@@ -123,10 +125,9 @@ class ServiceConfig:
             )
 
     def _check_transports(self) -> None:
-        if self.udp_port != 0 and "udp" not in self.offered:
-            raise ServiceError(
-                f"udp_port is {self.udp_port}, and UDP is not among the transports: leave one of them away"
-            )
+        for name, value in (("udp_port", self.udp_port), ("udp_tags", self.udp_tags)):
+            if value and "udp" not in self.offered:
+                raise ServiceError(f"{name} is {value}, and UDP is not among the transports: leave one of them away")
         if self.transports is None:
             return
         if not self.transports or len(set(self.transports)) < len(self.transports):
@@ -134,10 +135,10 @@ class ServiceConfig:
         for transport in self.transports:
             if transport not in TRANSPORTS:
                 raise ServiceError(f"transport {transport!r} is unknown, expected one of {', '.join(TRANSPORTS)}")
-        if "udp" in self.transports and not self.loopback:
+        if "udp" in self.transports and "udp" not in self._possible:
             raise ServiceError(
-                f"address {self.host!r} can be reached from other machines, and UDP frames carry no authentication "
-                "tags in this version: listen on 127.0.0.1, or pass --transports shm"
+                f"address {self.host!r} is no IPv4 address in numbers, which UDP needs beyond loopback: give one, or "
+                "pass --transports shm"
             )
 
     def _check_numbers(self) -> None:
@@ -161,8 +162,12 @@ class ServiceConfig:
     @property
     def offered(self) -> tuple[Transport, ...]:
         """The transports that clients may choose from, best first."""
-        asked = self.transports or (TRANSPORTS if self.loopback else ("shm",))
+        asked = self.transports or self._possible
         return tuple(transport for transport in TRANSPORTS if transport in asked)
+
+    @property
+    def _possible(self) -> tuple[Transport, ...]:
+        return TRANSPORTS if self.loopback or self.udp_host == self.host else ("shm",)
 
     @property
     def udp_host(self) -> str:
@@ -171,6 +176,11 @@ class ServiceConfig:
             return str(ipaddress.IPv4Address(self.host))
         except ValueError:
             return "127.0.0.1"
+
+    @property
+    def tagged(self) -> bool:
+        """Whether UDP frames carry authentication tags."""
+        return self.udp_tags or not self.loopback
 
     @property
     def loopback(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any, TypeAlias
 
 from photonlink import _core
@@ -13,6 +14,8 @@ from photonlink.qsc.protocol import TRANSPORTS, Transport
 __all__ = ["LINK_NAMES", "Link", "choose", "connect"]
 
 Link: TypeAlias = _core.ShmSession | _core.UdpSession
+
+_EVERYWHERE = "0.0.0.0"
 
 LINK_NAMES = {_core.ShmSession: "shared memory", _core.UdpSession: "UDP"}
 
@@ -44,6 +47,8 @@ def _obstacle(kind: Transport, offers: list[dict[str, Any]]) -> str | None:
     """Why a transport does not lead to the service, if it does not."""
     if not offers:
         return "it is not offered"
+    if kind == "udp" and any(offer.get("tags") for offer in offers):
+        return None
     here = [offer for offer in offers if offer.get("machine") == protocol.machine()]
     if not here:
         return "the service runs on another machine, or in another network namespace"
@@ -52,8 +57,24 @@ def _obstacle(kind: Transport, offers: list[dict[str, Any]]) -> str | None:
     return None
 
 
-def connect(grant: dict[str, Any], program: Program, precision: Precision) -> Link:
-    """The link of a session that was granted."""
+def _address(host: str, control: str) -> str:
+    """Where datagrams go: a service that listens on every address is where its control plane was found.
+
+    Raises:
+        TargetUnavailable: The control plane's host has no IPv4 address.
+    """
+    if host != _EVERYWHERE:
+        return host
+    try:
+        return str(socket.getaddrinfo(control, None, socket.AF_INET, socket.SOCK_DGRAM)[0][4][0])
+    except OSError as error:
+        raise TargetUnavailable(
+            f"the controller at {control} has no IPv4 address, which UDP needs: {error}", reason=Unavailable.UNREACHABLE
+        ) from None
+
+
+def connect(grant: dict[str, Any], program: Program, precision: Precision, control: str) -> Link:
+    """The link of a session that was granted by the service on host `control`."""
     where = grant["transport"]
     if where["kind"] == "shm":
         return _core.ShmSession(
@@ -65,9 +86,9 @@ def connect(grant: dict[str, Any], program: Program, precision: Precision) -> Li
         )
     host, _, port = where["address"].rpartition(":")
     return _core.UdpSession(
-        host,
+        _address(host, control),
         int(port),
-        int(where["key"], 16),
+        protocol.decode_secret(where),
         program.encoder,
         slots=grant["slots"],
         output_size=grant["output_size"],

@@ -35,6 +35,9 @@ class Transport(BaseModel):
     kind: str
     address: str
     key: str | None = Field(None, description="secret of the session, 16 hexadecimal digits; requests begin with it")
+    tag_key: str | None = Field(
+        None, description="secret of the session where frames carry tags, 32 hexadecimal digits"
+    )
 
 
 class Grant(BaseModel):

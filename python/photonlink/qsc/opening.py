@@ -10,6 +10,7 @@ from photonlink import _core, _options
 from photonlink.errors import ProgramError
 from photonlink.processors.registry import chip_of
 from photonlink.program import Precision, Program
+from photonlink.qsc import protocol
 from photonlink.qsc.config import ServiceConfig
 from photonlink.qsc.protocol import Transport
 
@@ -128,9 +129,9 @@ def open_session(
     try:
         if kind == "udp":
             assert gateway is not None
-            key = gateway.open(granted, options, program.encoder, slots)
+            secret = gateway.open(granted, options, program.encoder, slots)
             data_plane = OverUdp(gateway)
-            transport = {"kind": kind, "address": f"{gateway.host}:{gateway.port}", "key": f"{key:016x}"}
+            transport = {"kind": kind, "address": f"{gateway.host}:{gateway.port}", **protocol.encode_secret(secret)}
         else:
             address = f"@{config.name}.{secrets.token_hex(8)}"
             data_plane = _core.ShmService.of_grant(controller, granted, options, program.encoder, address, slots)

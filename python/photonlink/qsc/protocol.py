@@ -19,7 +19,9 @@ __all__ = [
     "TRANSPORTS",
     "Transport",
     "decode_error",
+    "decode_secret",
     "encode_error",
+    "encode_secret",
     "machine",
     "unix_name",
 ]
@@ -32,6 +34,7 @@ TOKEN_VARIABLE = "PHOTONLINK_QSC_TOKEN"
 Transport = Literal["shm", "udp"]
 TRANSPORTS: tuple[Transport, ...] = ("shm", "udp")  # best first
 
+_KEY_BYTES = 8
 _TRAVELLING = (
     "ProgramError",
     "TargetUnavailable",
@@ -59,6 +62,20 @@ def machine() -> str:
 def user() -> int:
     """Whose memory this process may share."""
     return os.geteuid()
+
+
+def encode_secret(secret: bytes) -> dict[str, str]:
+    """What whoever sends datagrams must know, as a part of the grant: the session's key, or the key of its tags."""
+    if len(secret) == _KEY_BYTES:
+        return {"key": f"{int.from_bytes(secret, 'little'):016x}"}
+    return {"tag_key": secret.hex()}
+
+
+def decode_secret(transport: dict[str, Any]) -> bytes:
+    """What :func:`encode_secret` has made of a secret."""
+    if transport.get("tag_key") is not None:
+        return bytes.fromhex(transport["tag_key"])
+    return int(transport["key"], 16).to_bytes(_KEY_BYTES, "little")
 
 
 def encode_error(error: PhotonLinkError) -> dict[str, Any]:

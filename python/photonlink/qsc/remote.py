@@ -257,7 +257,7 @@ def _connect(
     if grant["digest"] != program.digest:
         raise ProtocolError(f"{target} configured another program: digest {grant['digest']}", target=target)
     try:
-        link = connect(grant, program, wish.precision)
+        link = connect(grant, program, wish.precision, client.host)
         remote = _Remote(client, grant, link, _Status.of(client.call("GET", "/status")))
         return ServiceSession(remote, program, options, target=target, asked=asked, fit=fit, timeout=timeout)
     except BaseException:

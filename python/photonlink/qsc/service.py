@@ -100,7 +100,7 @@ class Service:
             return None
         host, port = self.config.udp_host, self.config.udp_port
         try:
-            return _core.UdpGateway(self._controller, host, port)
+            return _core.UdpGateway(self._controller, host, port, self.config.tagged)
         except (OSError, RuntimeError) as error:
             raise ServiceError(f"cannot receive UDP on {host}:{port}: {error}; choose another --udp-port") from None
 
@@ -291,7 +291,7 @@ class Service:
         offer: dict[str, Any] = {"kind": kind, "machine": protocol.machine()}
         if kind == "shm":
             return {**offer, "user": protocol.user()}
-        return {**offer, "address": self.udp_address}
+        return {**offer, "address": self.udp_address, "tags": self.config.tagged}
 
     def _describe(self, session: _Session) -> dict[str, Any]:
         return {

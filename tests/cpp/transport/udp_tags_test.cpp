@@ -9,7 +9,7 @@ namespace {
 using qsc::CallStatus;
 
 UdpOptions with_tags() {
-    UdpOptions options;
+    UdpOptions options = patient();
     options.tags = true;
     return options;
 }

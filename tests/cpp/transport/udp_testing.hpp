@@ -117,11 +117,18 @@ inline std::vector<u8> fetch_payload(u64 key, u64 id, u64 offset, u64 count) {
 
 inline link::Geometry small_slots() { return {8, 256, 0}; }
 
+/// Nobody counts as lost because the machine is busy.
+inline UdpOptions patient() {
+    UdpOptions options;
+    options.silence_s = kPatience_ns * 1e-9;
+    return options;
+}
+
 /// A controller with one session, offered by a gateway.
 class UdpBench {
   public:
     explicit UdpBench(qsc::test::ProcessorSettings settings = {}, qsc::SessionOptions options = {},
-                      const link::Geometry& shape = small_slots(), UdpOptions udp = {})
+                      const link::Geometry& shape = small_slots(), const UdpOptions& udp = patient())
         : geometry(shape),
           record(std::make_shared<qsc::test::Record>(std::move(settings))),
           controller(std::make_shared<qsc::Controller>(std::make_unique<qsc::test::TestProcessor>(record))),

@@ -200,22 +200,29 @@ def test_transports_that_are_not_there_are_refused(shared, ledger, program):
         phl.reserve("sim", program, transport="udp")
 
 
-def test_udp_stays_on_loopback(tmp_path):
+def test_udp_beyond_loopback_has_tags(tmp_path):
     def config(**options):
         return ServiceConfig(ledger=tmp_path / "l.sqlite", **options)
 
-    with pytest.raises(ServiceError, match="authentication tags"):
-        config(host="192.0.2.1", token=TOKEN, transports=("shm", "udp"))
-    assert config(host="192.0.2.1", token=TOKEN).offered == ("shm",)
+    assert config(host="192.0.2.1", token=TOKEN).offered == ("shm", "udp")
+    assert config(host="192.0.2.1", token=TOKEN).tagged
+    assert not config().tagged
+    assert config(udp_tags=True).tagged
+    for host in ("fd00::2", "laboratory"):
+        assert config(host=host, token=TOKEN).offered == ("shm",)
+        with pytest.raises(ServiceError, match="IPv4 address in numbers"):
+            config(host=host, token=TOKEN, transports=("shm", "udp"))
     assert config().offered == ("shm", "udp")
     assert [config(host=host).udp_host for host in ("127.0.0.2", "localhost", "::1")] == [
         "127.0.0.2",
         "127.0.0.1",
         "127.0.0.1",
     ]
-    for options in ({"host": "192.0.2.1", "token": TOKEN}, {"transports": ("shm",)}):
+    for options in ({"host": "fd00::2", "token": TOKEN}, {"transports": ("shm",)}):
         with pytest.raises(ServiceError, match="udp_port is 7118"):
             config(udp_port=7118, **options)
+        with pytest.raises(ServiceError, match="udp_tags is True"):
+            config(udp_tags=True, **options)
     for wrong in ((), ("tcp",), ("udp", "udp")):
         with pytest.raises(ServiceError, match="transport"):
             config(transports=wrong)
