@@ -85,6 +85,7 @@ def layered(modes=2):
         (lambda: layered().interferometer([[1, 0], [0, 1.01]]), "not unitary: .*0.0201.*at most 1e-"),
         (lambda: layered().interferometer(np.eye(3)), "shape \\(2, 2\\), got \\(3, 3\\)"),
         (lambda: layered().interferometer([[np.nan, 0], [0, 1]]), "not finite"),
+        (lambda: layered().interferometer(np.full((2, 2), 1e200 + 1e200j)), "not unitary"),  # the product overflows
         (lambda: layered().phases(["a"], modes=[2]), "feature 'a' drives mode 2.*0 to 1"),
         (lambda: layered().phases(["a", "b"], modes=[0]), "2 features but 1 modes"),
         (lambda: layered().phases(["a"], scale=[1, 2]), "scale must be one number or 1"),
