@@ -14,8 +14,9 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["photonlink"]):
-    import photonlink as phl
+    from photonlink import _storage, unitary  # noqa: F401 - instrumented only if imported here
     from photonlink.errors import ProgramError
+    from photonlink.program import Program
 
 MOST_ARRAY_BYTES = 2**16
 
@@ -48,10 +49,10 @@ def check(data):
         return
     stored = data[1:] if data[0] % 2 == 0 else sealed(data[1:])
     try:
-        program = phl.Program.from_bytes(stored)
+        program = Program.from_bytes(stored)
     except ProgramError:
         return
-    again = phl.Program.from_bytes(program.to_bytes())
+    again = Program.from_bytes(program.to_bytes())
     assert again == program
     assert again.to_bytes() == program.to_bytes()
 
