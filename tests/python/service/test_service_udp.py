@@ -85,8 +85,12 @@ def test_every_datapoint_counts_once_over_a_bad_network(shared, program, faults,
     with Relay(shared.udp, seed=11, **faults) as relay:
         host, port = relay.address.split(":")
         real = _core.UdpSession
-        monkeypatch.setattr(_core, "UdpSession", lambda _host, _port, *a, **o: real(host, int(port), *a, **o))
+
+        def through_relay(_host, _port, *a, **o):
+            return real(host, int(port), *a, stall_limit=FOREVER, **o)
+
         monkeypatch.setattr("photonlink.qsc.links.LINK_NAMES", {real: "UDP"})
+        monkeypatch.setattr(_core, "UdpSession", through_relay)
         with over_udp(shared, program, shots=20, seed=3, slots=16) as session:
             y = session.infer(x, timeout=FOREVER)
         assert relay.disturbed > 0
