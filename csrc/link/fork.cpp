@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
-#include <utility>
 #include <vector>
 
 namespace photonlink::link {
@@ -45,17 +44,6 @@ ForkState& fork_state() {
 }  // namespace
 
 u64 fork_generation() { return fork_state().generation.load(std::memory_order_relaxed); }
-
-UniqueFd& UniqueFd::operator=(UniqueFd&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-}
-
-UniqueFd::~UniqueFd() {
-    if (fd_ >= 0) ::close(fd_);
-}
-
-int UniqueFd::release() { return std::exchange(fd_, -1); }
 
 ParentOnlyFd::ParentOnlyFd(UniqueFd fd) {
     ForkState& state = fork_state();

@@ -3,6 +3,7 @@
 // copies.
 #pragma once
 
+#include "photonlink/link/unique_fd.hpp"
 #include "photonlink/platform.hpp"
 
 namespace photonlink::link {
@@ -20,25 +21,6 @@ class ForkGuard {
 
   private:
     u64 born_;
-};
-
-/// Owner of a file descriptor.
-class UniqueFd {
-  public:
-    UniqueFd() = default;
-    explicit UniqueFd(int fd) : fd_(fd) {}
-    UniqueFd(UniqueFd&& other) noexcept : fd_(other.release()) {}
-    UniqueFd& operator=(UniqueFd&& other) noexcept;
-    UniqueFd(const UniqueFd&) = delete;
-    UniqueFd& operator=(const UniqueFd&) = delete;
-    ~UniqueFd();
-
-    int get() const { return fd_; }
-    explicit operator bool() const { return fd_ >= 0; }
-    int release();
-
-  private:
-    int fd_ = -1;
 };
 
 /// Owner of a descriptor that closes by itself in every forked child.

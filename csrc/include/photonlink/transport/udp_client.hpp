@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "photonlink/call_status.hpp"
-#include "photonlink/link/fork.hpp"
+#include "photonlink/link/unique_fd.hpp"
 #include "photonlink/wire/frame.hpp"
 
 namespace photonlink::transport {
