@@ -88,7 +88,6 @@ class Unavailable(enum.Enum):
     NO_TOKEN = "no access token"
     UNREACHABLE = "not reachable"
     UNSUPPORTED = "not supported by this target"
-    NOT_YET = "not in this version"
 
 
 class TargetUnavailable(PhotonLinkError, RuntimeError):
