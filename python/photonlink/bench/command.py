@@ -138,7 +138,7 @@ def _layers(arguments: argparse.Namespace) -> int:
     from photonlink.bench import layers
 
     sizes = layers.SIZES[:2] if arguments.quick else layers.SIZES
-    report = layers.run(sizes + (layers.LARGE,) * arguments.large, threads=arguments.threads)
+    report = layers.run(sizes + layers.LARGE * arguments.large, threads=arguments.threads)
     return _show(arguments, report, layers.render(report))
 
 

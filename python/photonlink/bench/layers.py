@@ -15,7 +15,7 @@ from photonlink.bench.gradients import merlin_layer
 from photonlink.errors import PhotonLinkError, TargetUnavailable, Unavailable
 
 SIZES = ((6, 3, 1), (6, 3, 256), (6, 3, 1024), (12, 6, 1), (12, 6, 256))
-LARGE = (16, 8, 1)
+LARGE = ((16, 8, 1), (16, 8, 32))
 ROUNDS = 5
 ROUND_SECONDS = 20.0  # no further round once a case has taken so long
 BLOCK_SECONDS = 0.02  # short calls are timed in blocks of about this length
