@@ -56,9 +56,29 @@ def _cupy():
 @pytest.fixture(params=["torch", "cupy"])
 def xp(request):
     """What the tests need of a framework, under one set of names."""
-    if importlib.util.find_spec(request.param) is None:
-        pytest.skip(f"{request.param} is not installed")
+    _skip_without(request.param)
     return {"torch": _torch, "cupy": _cupy}[request.param]()
+
+
+def _skip_without(framework):
+    if importlib.util.find_spec(framework) is None:
+        pytest.skip(f"{framework} is not installed")
+
+
+@pytest.fixture
+def torch():
+    _skip_without("torch")
+    import torch
+
+    return torch
+
+
+@pytest.fixture
+def cupy():
+    _skip_without("cupy")
+    import cupy
+
+    return cupy
 
 
 @pytest.fixture(scope="session")

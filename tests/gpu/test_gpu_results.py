@@ -60,21 +60,6 @@ def test_a_device_encodes_as_the_host_does(xp, dac_bits):
     assert np.array_equal(xp.get(y), program.simulate(x))
 
 
-def test_strided_rows_given_results_and_statuses(xp, program, x):
-    wide, results = xp.put(np.hstack([x, x])), xp.put(np.full((2 * len(x), 25), -1.0))
-    statuses = xp.statuses(len(x))
-    with phl.reserve("sim", program) as session:
-        out = results[::2, 2:22]
-        assert session.infer(wide[:, 6:], out=out, statuses=statuses) is out
-        session.synchronize()
-    found = xp.get(results)
-    np.testing.assert_allclose(found[::2, 2:22], program.simulate(x), rtol=1e-12)
-    assert (found[1::2] == -1).all()
-    assert (found[:, :2] == -1).all()
-    assert (found[:, 22:] == -1).all()
-    assert not xp.get(statuses).any()
-
-
 def test_single_datapoints_and_none(xp, program, x):
     with phl.reserve("sim", program) as session:
         y = session.infer(xp.put(x[0]))

@@ -3,16 +3,13 @@
 The reference is the simulator on the CPU, which is compared with Perceval elsewhere.
 """
 
-import importlib.util
-
 import numpy as np
 import pytest
-from datapoint_ids import ids
+from datapoint_ids import SEED, SHOTS, sampled
 
 import photonlink as phl
 from photonlink.errors import ProgramError, SessionBusy, SessionClosed
 
-SHOTS, SEED = 60, 4
 TOLERANCE = {"float64": {"rtol": 1e-12, "atol": 1e-14}, "float32": {"rtol": 1e-5, "atol": 1e-7}}
 READOUTS = {
     "fock": phl.Readout.probs("fock"),
@@ -29,10 +26,6 @@ READOUTS = {
 }
 
 
-def sampled(program, x, first):
-    return program.simulate(x, shots=SHOTS, seed=SEED, ids=ids(len(x), first))
-
-
 def with_readout(name):
     state = [1, 0, 1, 0, 1, 0]
     names = [f"x{k}" for k in range(6)]
@@ -43,11 +36,6 @@ def with_readout(name):
 def session(program):
     with phl.reserve("sim:cuda", program, shots=SHOTS, seed=SEED) as opened:
         yield opened
-
-
-@pytest.fixture
-def torch():
-    return pytest.importorskip("torch")
 
 
 @pytest.mark.parametrize("precision", ["float64", "float32"])
@@ -90,21 +78,6 @@ def test_reports_from_host_arrays(program, x):
         assert np.array_equal(mine.count, theirs.count)
 
 
-def test_strided_rows_given_results_and_statuses(xp, program, x):
-    wide, results = xp.put(np.hstack([x, x])), xp.put(np.full((2 * len(x), 25), -1.0))
-    statuses = xp.statuses(len(x))
-    with phl.reserve("sim:cuda", program) as session:
-        out = results[::2, 2:22]
-        assert session.infer(wide[:, 6:], out=out, statuses=statuses) is out
-        session.synchronize()
-    found = xp.get(results)
-    np.testing.assert_allclose(found[::2, 2:22], program.simulate(x), **TOLERANCE["float64"])
-    assert (found[1::2] == -1).all()
-    assert (found[:, :2] == -1).all()
-    assert (found[:, 22:] == -1).all()
-    assert not xp.get(statuses).any()
-
-
 def test_a_failed_row_is_nan_and_raised_once(xp, session, program, x):
     broken = x.copy()
     broken[7, 3] = np.inf
@@ -117,37 +90,6 @@ def test_a_failed_row_is_nan_and_raised_once(xp, session, program, x):
     assert np.isnan(found[7]).all()
     assert np.flatnonzero(xp.get(statuses)).tolist() == [7]
     assert np.array_equal(np.delete(found, 7, 0), np.delete(expected, 7, 0))
-
-
-def test_a_call_is_work_on_the_current_stream(xp, session, program, x):
-    """Work before it on the stream is done when it reads, and work behind it sees its results."""
-    stream = xp.stream()
-    source, features = xp.put(x), xp.put(np.full_like(x, np.nan))
-    session.synchronize()
-    with xp.on(stream):
-        heavy = xp.put(np.random.default_rng(0).normal(size=(2000, 2000)))
-        for _ in range(20):
-            heavy = heavy @ heavy * 1e-3
-        features[...] = source
-        y = session.infer(features)
-        twice = y * 2
-        features[...] = float("nan")
-    session.synchronize(stream)
-    expected = sampled(program, x, 0)
-    assert np.array_equal(xp.get(y), expected)
-    assert np.array_equal(xp.get(twice), 2 * expected)
-
-
-def test_calls_on_several_streams_have_ids_of_their_own(xp, session, program, x):
-    streams = [xp.stream() for _ in range(4)]
-    features = xp.put(x)
-    session.synchronize()
-    results = [session.infer(features, stream=stream) for stream in streams]
-    for stream in streams:
-        session.synchronize(stream)
-    found = sorted(xp.get(y).tobytes() for y in results)
-    assert found == sorted(sampled(program, x, turn * len(x)).tobytes() for turn in range(4))
-    assert session.usage.tokens == 4 * len(x)
 
 
 @pytest.mark.parametrize("rows", [1, 64, 200])
@@ -167,24 +109,6 @@ def test_every_replay_of_a_torch_graph_has_ids_of_its_own(torch, session, progra
         assert np.array_equal(y.cpu().numpy(), sampled(program, turned, rows * replay))
     usage = session.usage
     assert (usage.tokens, usage.shots) == (5 * rows, 5 * rows * SHOTS)
-
-
-def test_every_replay_of_a_cupy_graph_has_ids_of_its_own(session, program, x):
-    if importlib.util.find_spec("cupy") is None:
-        pytest.skip("cupy is not installed")
-    import cupy
-
-    features, y = cupy.asarray(x[:50]), cupy.empty((50, 20))
-    session.synchronize()
-    stream = cupy.cuda.Stream(non_blocking=True)
-    with stream:
-        stream.begin_capture()
-        session.infer(features, out=y)
-        graph = stream.end_capture()
-        for replay in range(3):
-            graph.launch()
-            session.synchronize(stream)
-            assert np.array_equal(y.get(), sampled(program, x[:50], 50 * replay))
 
 
 def test_host_arrays_during_a_capture(torch, session, program, x):

@@ -1,18 +1,10 @@
 """Order on streams, the split call, and calls inside CUDA graphs. Sampled results show which ids datapoints had."""
 
-import importlib.util
-
 import numpy as np
 import pytest
-from datapoint_ids import ids
+from datapoint_ids import SEED, SHOTS, sampled
 
 import photonlink as phl
-
-SHOTS, SEED = 60, 4
-
-
-def sampled(program, x, first):
-    return program.simulate(x, shots=SHOTS, seed=SEED, ids=ids(len(x), first))
 
 
 @pytest.fixture
@@ -22,42 +14,11 @@ def session(program):
         yield opened
 
 
-def test_a_call_is_work_on_the_current_stream(xp, session, program, x):
-    """Work before it on the stream is done when it reads, and work behind it sees its results."""
-    stream = xp.stream()
-    source, features = xp.put(x), xp.put(np.full_like(x, np.nan))
-    session.synchronize()
-    with xp.on(stream):
-        heavy = xp.put(np.random.default_rng(0).normal(size=(2000, 2000)))
-        for _ in range(20):
-            heavy = heavy @ heavy * 1e-3
-        features[...] = source
-        y = session.infer(features)
-        twice = y * 2
-        features[...] = float("nan")
-    session.synchronize(stream)
-    expected = sampled(program, x, 0)
-    assert np.array_equal(xp.get(y), expected)
-    assert np.array_equal(xp.get(twice), 2 * expected)
-
-
 def test_a_given_stream_waits_for_the_data(xp, session, program, x):
     stream = xp.stream()
     y = session.infer(xp.put(x) + 0, stream=stream)
     session.synchronize(stream)
     assert np.array_equal(xp.get(y), sampled(program, x, 0))
-
-
-def test_streams_overlap_and_ids_are_unique(xp, session, program, x):
-    streams = [xp.stream() for _ in range(4)]
-    features = xp.put(x)
-    session.synchronize()
-    results = [session.infer(features, stream=stream) for stream in streams]
-    for stream in streams:
-        session.synchronize(stream)
-    found = sorted(xp.get(y).tobytes() for y in results)
-    assert found == sorted(sampled(program, x, turn * len(x)).tobytes() for turn in range(4))
-    assert session.usage.tokens == 4 * len(x)
 
 
 def test_submit_and_collect(xp, session, program, x):
@@ -90,15 +51,6 @@ def test_a_dropped_call_gives_its_slots_back(xp, session, program, x):
         y = session.infer(features[:64])
         session.synchronize()
         assert np.array_equal(xp.get(y), sampled(program, x[:64], (2 * turn + 1) * 64))
-
-
-@pytest.fixture
-def torch():
-    if importlib.util.find_spec("torch") is None:
-        pytest.skip("torch is not installed")
-    import torch
-
-    return torch
 
 
 @pytest.mark.parametrize("split", [False, True])
@@ -136,24 +88,6 @@ def test_a_hybrid_layer_in_a_graph(torch, program):
             session.synchronize()
             observables = program.simulate(encoder(pixels).cpu().numpy(), precision="float32")
             torch.testing.assert_close(scores, head(torch.from_numpy(observables).cuda()), rtol=1e-4, atol=1e-4)
-
-
-def test_a_cupy_graph(session, program, x):
-    if importlib.util.find_spec("cupy") is None:
-        pytest.skip("cupy is not installed")
-    import cupy
-
-    features, y = cupy.asarray(x[:50]), cupy.empty((50, 20))
-    session.synchronize()
-    stream = cupy.cuda.Stream(non_blocking=True)
-    with stream:
-        stream.begin_capture()
-        session.infer(features, out=y)
-        graph = stream.end_capture()
-        for replay in range(3):
-            graph.launch()
-            session.synchronize(stream)
-            assert np.array_equal(y.get(), sampled(program, x[:50], 50 * replay))
 
 
 def test_a_graph_that_outlives_its_session_gives_nan(torch, program, x):
