@@ -45,8 +45,8 @@ class Route:
     on_device: bool = False
 
 
-def _session(job: Job, **options: Any) -> phl.Session:
-    return phl.reserve("sim", job.program, shots=job.shots, seed=job.seed, precision=job.precision, **options)
+def _session(job: Job, target: str = "sim", **options: Any) -> phl.Session:
+    return phl.reserve(target, job.program, shots=job.shots, seed=job.seed, precision=job.precision, **options)
 
 
 def _whole_batch(job: Job) -> Any:
@@ -103,50 +103,39 @@ def _from_device(job: Job) -> Any:
 
 
 def _replayed(job: Job) -> Any:
+    with _session(job) as session:
+        session.device_link()
+        return _replays(session, job)
+
+
+def _replays(session: phl.Session, job: Job) -> Any:
     """One datapoint at a time, by replays of one graph."""
     import torch
 
-    with _session(job) as session:
-        session.device_link()
-        features = torch.zeros(job.x.shape[1], dtype=torch.float64, device="cuda")
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            y = session.infer(features)
-        rows = []
-        for row in torch.from_numpy(job.x):
-            features.copy_(row)
-            graph.replay()
-            rows.append(y.cpu().numpy())
-        session.check()
-        return np.stack(rows)
+    features = torch.zeros(job.x.shape[1], dtype=torch.float64, device="cuda")
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        y = session.infer(features)
+    rows = []
+    for row in torch.from_numpy(job.x):
+        features.copy_(row)
+        graph.replay()
+        rows.append(y.cpu().numpy())
+    session.check()
+    return np.stack(rows)
 
 
 def _simulated_on_device(job: Job) -> Any:
     """Host arrays there and back, in two calls."""
-    options = {"shots": job.shots, "seed": job.seed, "precision": job.precision}
-    with phl.reserve("sim:cuda", job.program, **options) as session:
+    with _session(job, "sim:cuda") as session:
         half = len(job.x) // 2
         later = session.infer_async(job.x[:half])
         return np.concatenate([later.result(60), session.infer(job.x[half:])])
 
 
 def _simulated_where_it_lies(job: Job) -> Any:
-    """One datapoint at a time, by replays of one graph."""
-    import torch
-
-    options = {"shots": job.shots, "seed": job.seed, "precision": job.precision}
-    with phl.reserve("sim:cuda", job.program, **options) as session:
-        features = torch.zeros(job.x.shape[1], dtype=torch.float64, device="cuda")
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            y = session.infer(features)
-        rows = []
-        for row in torch.from_numpy(job.x):
-            features.copy_(row)
-            graph.replay()
-            rows.append(y.cpu().numpy())
-        session.check()
-        return np.stack(rows)
+    with _session(job, "sim:cuda") as session:
+        return _replays(session, job)
 
 
 @functools.cache
@@ -160,14 +149,12 @@ def _service() -> ServiceProcess:
 
 
 def _on_service(job: Job) -> Any:
-    target, options = _service().target, {"shots": job.shots, "seed": job.seed, "precision": job.precision}
-    with phl.reserve(target, job.program, **options) as session:
+    with _session(job, _service().target) as session:
         return session.infer(job.x)
 
 
 def _on_service_with_reports(job: Job) -> Any:
-    target, options = f"shm://{_service().name}", {"shots": job.shots, "seed": job.seed, "precision": job.precision}
-    with phl.reserve(target, job.program, slots=3, **options) as session:
+    with _session(job, f"shm://{_service().name}", slots=3) as session:
         half = len(job.x) // 2
         later = session.infer_async(job.x[:half], return_info=True)
         parts = [later.result(60)[0], session.infer(job.x[half:], return_info=True)[0]]
@@ -175,8 +162,7 @@ def _on_service_with_reports(job: Job) -> Any:
 
 
 def _perceval(job: Job) -> Any:
-    options = {"shots": job.shots, "seed": job.seed, "precision": job.precision}
-    with phl.reserve("perceval:slos", job.program, **options) as session:
+    with _session(job, "perceval:slos") as session:
         return session.infer(job.x)
 
 
