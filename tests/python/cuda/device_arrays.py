@@ -15,8 +15,18 @@ from typing import Any, ClassVar
 import numpy as np
 
 from photonlink.cuda import _part
+from photonlink.errors import Unavailable
 
 WIDTH, SIZE = 6, 15
+
+# What the native part says where no device can be used, and the reason that users get.
+MISSING_DEVICES = [
+    ("no_driver", Unavailable.NO_DRIVER),
+    ("driver_too_old", Unavailable.DRIVER_TOO_OLD),
+    ("no_device", Unavailable.NO_DEVICE),
+    ("device_too_old", Unavailable.DEVICE_TOO_OLD),
+    ("error", Unavailable.NO_DEVICE),
+]
 
 _CODES = {"i": 0, "u": 1, "f": 2}
 

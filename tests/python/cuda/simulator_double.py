@@ -14,7 +14,6 @@ from device_arrays import Failure, stand_in
 
 from photonlink import _core
 
-_INT = {4: ctypes.c_float, 8: ctypes.c_double}
 REFUSED, BAD_FEATURE = int(_core.CallStatus.REFUSED), int(_core.CallStatus.BAD_FEATURE)
 PROCESSOR_FAILED = 103  # photonlink::wire::Status
 
@@ -63,6 +62,11 @@ def at(address: int, shape: tuple[int, ...], dtype: Any, stride: int | None = No
     flat = np.frombuffer((ctypes.c_uint8 * (length * dtype.itemsize)).from_address(address), dtype)
     strides = (step * dtype.itemsize, dtype.itemsize) if len(shape) == 2 else (dtype.itemsize,)
     return np.lib.stride_tricks.as_strided(flat, shape, strides)
+
+
+def ids(first: int, rows: int) -> np.ndarray:
+    """Ids of `rows` datapoints of a session that has executed `first` before them."""
+    return np.arange(first, first + rows, dtype=np.uint64)
 
 
 def simulating(state: str = "ok") -> Any:

@@ -5,33 +5,30 @@ import time
 
 import numpy as np
 import pytest
-from device_arrays import SIZE, WIDTH, DlpackArray, Failure, address, arrays, place, rows_seen, stand_in
+from device_arrays import (
+    MISSING_DEVICES,
+    SIZE,
+    WIDTH,
+    DlpackArray,
+    Failure,
+    address,
+    arrays,
+    place,
+    rows_seen,
+    stand_in,
+)
 
 import photonlink as phl
 from photonlink import _core
 from photonlink._failures import Context
 from photonlink.cuda import _part
 from photonlink.cuda._client import DeviceClient, Pace, Terms
-from photonlink.errors import (
-    LinkClosed,
-    ProgramError,
-    TargetUnavailable,
-    Unavailable,
-)
+from photonlink.errors import LinkClosed, ProgramError, TargetUnavailable, Unavailable
 
 # ---- no device
 
 
-@pytest.mark.parametrize(
-    ("state", "reason"),
-    [
-        ("no_driver", Unavailable.NO_DRIVER),
-        ("driver_too_old", Unavailable.DRIVER_TOO_OLD),
-        ("no_device", Unavailable.NO_DEVICE),
-        ("device_too_old", Unavailable.DEVICE_TOO_OLD),
-        ("error", Unavailable.NO_DEVICE),
-    ],
-)
+@pytest.mark.parametrize(("state", "reason"), MISSING_DEVICES)
 def test_a_missing_device_is_named(monkeypatch, program, state, reason):
     place(monkeypatch, stand_in(state))
     x, out = arrays()
