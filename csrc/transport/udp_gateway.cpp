@@ -88,10 +88,9 @@ class UdpGateway::Impl {
                                         " bytes and a tag fit no datagram: use shared memory");
         const UdpCarrier::Hold hold(*carrier_);
         controller_->carry(grant.session, [carrier = carrier_] { return carrier->dispatch(); });
+        if (tagged_) tags_ = UdpTags();  // first: no session without its secrets, should there be no randomness
         clients_.open(grant, geometry, first_range);
-        if (!tagged_) return std::nullopt;
-        tags_.emplace();
-        return tags_->key();
+        return tagged_ ? std::optional(tags_->key()) : std::nullopt;
     }
 
   private:
@@ -142,7 +141,7 @@ class UdpGateway::Impl {
         if (problem == wire::ParseError::TooShort || problem == wire::ParseError::WrongMagic ||
             bytes > clients_.stride())
             return count_up(dropped_);
-        if (tags_) return take_tagged(header, problem);
+        if (tagged_) return take_tagged(header, problem);
         if (header.arg_len > clients_.stride() - wire::kHeaderBytes) return refuse(header, wire::Status::BadLength);
         if (problem != wire::ParseError::None)  // something was cut off on the way: it will come again
             return count_up(dropped_);

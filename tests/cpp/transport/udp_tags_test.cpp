@@ -21,6 +21,11 @@ class TaggedBench : public UdpBench {
         : UdpBench(std::move(settings), {}, shape, with_tags()) {}
 };
 
+std::shared_ptr<qsc::Controller> idle_controller() {
+    return std::make_shared<qsc::Controller>(std::make_unique<qsc::test::TestProcessor>(
+        std::make_shared<qsc::test::Record>(qsc::test::ProcessorSettings{})));
+}
+
 /// A datagram with the tag of `key` in place of its first argument.
 std::vector<u8> tagged(const wire::TagKey& key, std::vector<u8> frame) {
     wire::RequestHeader header;
@@ -107,8 +112,7 @@ TEST(UdpTags, ResultsAndEndsAreTheSame) {
 }
 
 TEST(UdpTags, AnAddressBeyondLoopbackNeedsThem) {
-    const auto controller = std::make_shared<qsc::Controller>(std::make_unique<qsc::test::TestProcessor>(
-        std::make_shared<qsc::test::Record>(qsc::test::ProcessorSettings{})));
+    const auto controller = idle_controller();
     UdpOptions options;
     options.host = "0.0.0.0";
     EXPECT_THROW(UdpGateway(controller, options), std::invalid_argument);
@@ -122,6 +126,17 @@ TEST(UdpTags, ASlotLeavesRoomForATag) {
 }
 
 // ---- strangers
+
+TEST(UdpTags, BeforeThereIsASessionNobodyGetsAnAnswer) {
+    const UdpGateway gateway(idle_controller(), with_tags());
+    RawClient stranger(gateway.port());
+    const std::vector<std::vector<u8>> sent = {RawClient::frame(wire::function_id("nobody_knows"), {}, 1),
+                                               RawClient::frame(wire::kPing, key_payload(0), 1),
+                                               join_frame({0, 0}, 5, 0)};
+    for (const auto& bytes : sent) stranger.send_bytes(bytes);
+    wait_until([&] { return gateway.counts().dropped == sent.size(); });
+    EXPECT_FALSE(stranger.receive(kSilenceMs));
+}
 
 TEST(UdpTags, WhoeverDoesNotKnowTheSecretGetsNoAnswer) {
     TaggedBench bench;

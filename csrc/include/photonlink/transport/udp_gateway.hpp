@@ -44,8 +44,9 @@ struct UdpCounts {
 
 class UdpGateway {
   public:
-    /// Receives from now on, and until the first open() answers NotServing. Throws std::invalid_argument for an address
-    /// that is none, or lies beyond loopback without tags, std::system_error when it is taken.
+    /// Receives from now on, and until the first open() answers NotServing, with tags nothing. Throws
+    /// std::invalid_argument for an address that is none, or lies beyond loopback without tags, std::system_error when
+    /// it is taken.
     UdpGateway(std::shared_ptr<qsc::Controller> controller, const UdpOptions& options = {});
     /// Sends the answers that are there, and ends.
     ~UdpGateway();
