@@ -218,12 +218,7 @@ bool DeviceLink::captured() const {
 }
 
 bool DeviceLink::synchronize(cudaStream_t stream, double timeout) {
-    const u64 deadline = platform::clock_ns() + limit_ns(timeout, "timeout");
-    const DeviceGuard device(device_);
-    const CaptureGuard capture;
-    if (is_captured(stream))
-        throw CudaError("could not wait for the stream: it is being captured into a graph, so nothing has run yet");
-    return wait_for(stream, deadline, "wait for the stream");
+    return synchronize_stream(device_, stream, timeout);
 }
 
 }  // namespace photonlink::cuda

@@ -93,7 +93,6 @@ class DeviceLink : public std::enable_shared_from_this<DeviceLink> {
     void give_up(Submitted& submitted) noexcept;
     bool wait_idle(u64 deadline_ns);
     void start_freeing();
-    bool wait_freed(u64 deadline_ns) const;
 
     const link::ForkGuard fork_guard_;
     const int device_;

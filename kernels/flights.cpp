@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "guards.hpp"
+#include "waiting.hpp"
+
 namespace photonlink::cuda {
 
 // By id, not by handle: a handle is reused while work of its last bearer still runs, and the per-thread default stream
@@ -55,6 +58,15 @@ bool is_captured(cudaStream_t stream) {
     if (status == cudaStreamCaptureStatusInvalidated)
         throw CudaError("could not use the stream: the capture of a graph on it has failed");
     return status == cudaStreamCaptureStatusActive;
+}
+
+bool synchronize_stream(int device, cudaStream_t stream, double timeout) {
+    const u64 deadline = platform::clock_ns() + limit_ns(timeout, "timeout");
+    const DeviceGuard on_device(device);
+    const CaptureGuard capture;
+    if (is_captured(stream))
+        throw CudaError("could not wait for the stream: it is being captured into a graph, so nothing has run yet");
+    return wait_for(stream, deadline, "wait for the stream");
 }
 
 }  // namespace photonlink::cuda

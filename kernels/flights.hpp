@@ -50,4 +50,8 @@ class Flights {
 /// stream while another one's capture forbids its use.
 bool is_captured(cudaStream_t stream);
 
+/// Waits until `stream`, of `device` and not being captured, has done what it was given; false if the timeout, in
+/// seconds, is over before.
+bool synchronize_stream(int device, cudaStream_t stream, double timeout);
+
 }  // namespace photonlink::cuda

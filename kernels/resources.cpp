@@ -1,10 +1,10 @@
 #include "resources.hpp"
 
-#include <algorithm>
 #include <stdexcept>
 #include <string>
 
 #include "attribute.hpp"
+#include "waiting.hpp"
 
 namespace photonlink::cuda {
 namespace {
@@ -29,12 +29,6 @@ int checked_device(const LinkConfig& config) {
 }
 
 }  // namespace
-
-u64 limit_ns(double seconds, const char* name) {
-    constexpr double kLongest = 3e8;
-    require(seconds > 0, std::string(name) + " is " + std::to_string(seconds) + " s, expected a time above 0");
-    return std::max<u64>(1, static_cast<u64>(std::min(seconds, kLongest) * 1e9));
-}
 
 void require_valid(const LinkConfig& config) {
     require(link::validate(config.geometry) == link::GeometryError::None,

@@ -24,9 +24,6 @@ struct LinkConfig {
 /// Throws std::invalid_argument naming what is wrong with a config; needs no device.
 void require_valid(const LinkConfig& config);
 
-/// Nanoseconds of a time limit, at most some years. Throws std::invalid_argument unless it is above 0.
-u64 limit_ns(double seconds, const char* name);
-
 class Resources {
   public:
     /// `config` is valid. Throws CudaError when the device cannot do it. The calling thread has guards.hpp's guards up,

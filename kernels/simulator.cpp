@@ -2,15 +2,14 @@
 
 #include <stdexcept>
 #include <string>
-#include <thread>
 #include <utility>
 
 #include "attribute.hpp"
 #include "flights.hpp"
+#include "freeing.hpp"
 #include "guards.hpp"
 #include "photonlink/optics/basis.hpp"
 #include "photonlink/optics/simulator.hpp"
-#include "resources.hpp"
 #include "waiting.hpp"
 
 namespace photonlink::cuda {
@@ -133,10 +132,8 @@ void Simulator::set_interferometers(std::vector<std::vector<optics::Complex>> ma
     optics::check_spec(program);
     const DeviceGuard device(config_.device);
     const CaptureGuard capture;
-    const u64 deadline = platform::clock_ns() + kLimitNs;
-    for (link::BackoffState waited(link::Backoff{100, 100, 200'000}); !last_->done(); waited.step())
-        if (platform::clock_ns() >= deadline)
-            throw CudaError("could not change the interferometers: calls of the simulator still run after 10 s");
+    if (!wait_idle(platform::clock_ns() + kLimitNs))
+        throw CudaError("could not change the interferometers: calls of the simulator still run after 10 s");
     engine.set_interferometers(program);
     config_.program = std::move(program);
 }
@@ -154,12 +151,7 @@ std::optional<device::Failure> Simulator::take_failure() {
 }
 
 bool Simulator::synchronize(cudaStream_t stream, double timeout) {
-    const u64 deadline = platform::clock_ns() + limit_ns(timeout, "timeout");
-    const DeviceGuard device(config_.device);
-    const CaptureGuard capture;
-    if (is_captured(stream))
-        throw CudaError("could not wait for the stream: it is being captured into a graph, so nothing has run yet");
-    return wait_for(stream, deadline, "wait for the stream");
+    return synchronize_stream(config_.device, stream, timeout);
 }
 
 Simulator::~Simulator() {
@@ -183,46 +175,29 @@ bool Simulator::close(double timeout) noexcept {
             if (!wait_idle(deadline)) return false;
             start_freeing();
         }
-        const u64 now = platform::clock_ns();
-        const std::chrono::nanoseconds left(static_cast<i64>(deadline > now ? deadline - now : 0));
-        return freeing_.wait_for(left) == std::future_status::ready;
+        return ended_by(deadline, freeing_);  // also without its device: then there is nothing left to free
     } catch (...) {
         return false;
     }
 }
 
 bool Simulator::wait_idle(u64 deadline_ns) {
-    link::BackoffState backoff(link::Backoff{0, 50, 200'000});
     const DeviceGuard device(config_.device);
     const CaptureGuard capture;
-    for (; !last_->done(); backoff.step())
-        if (platform::clock_ns() >= deadline_ns) return false;
-    return true;
+    return wait_until([this] { return last_->done(); }, deadline_ns, {0, 50, 200'000});
 }
 
-/// Freeing may wait for all work of the device, also for that of others, so a thread of its own does it.
 void Simulator::start_freeing() {
-    std::promise<void> freed;
-    std::shared_future<void> result = freed.get_future().share();
     const std::lock_guard<std::mutex> lock(mutex_);
     device::Failure failure;
     if (device::take_failure(&engine_->mailbox()->latch, &failure)) last_failure_ = failure;
     last_executed_ = platform::load_relaxed_system(&engine_->mailbox()->executed);
-    std::thread([engine = engine_.get(), last = last_.get(), device = config_.device,
-                 freed = std::move(freed)]() mutable {
-        try {
-            const DeviceGuard device_guard(device);
-            const CaptureGuard capture;
-            delete engine;
-            delete last;
-        } catch (...) {
-            // Without its device there is nothing left to free.
-        }
-        freed.set_value();
-    }).detach();
+    freeing_ = free_aside(config_.device, [engine = engine_.get(), last = last_.get()] {
+        delete engine;
+        delete last;
+    });
     static_cast<void>(engine_.release());  // the thread has them
     static_cast<void>(last_.release());
-    freeing_ = std::move(result);
 }
 
 }  // namespace photonlink::cuda

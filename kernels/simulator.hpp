@@ -70,7 +70,7 @@ class Simulator {
     u64 basis_size_ = 0;
 
     std::mutex closing_;                // one close at a time; taken before mutex_
-    std::shared_future<void> freeing_;  // under closing_; valid once the engine has gone to be freed
+    std::shared_future<bool> freeing_;  // under closing_; valid once the engine has gone to be freed
     mutable std::mutex mutex_;          // over everything below
     std::unique_ptr<SimulatorEngine> engine_;
     std::unique_ptr<Event> last_;  // behind the last call that was not captured
