@@ -1,34 +1,14 @@
 #include "device_link.hpp"
 
 #include <algorithm>
-#include <stdexcept>
 #include <string>
 #include <utility>
 
+#include "arguments.hpp"
 #include "guards.hpp"
 #include "waiting.hpp"
 
 namespace photonlink::cuda {
-namespace {
-
-void require(bool good, const std::string& complaint) {
-    if (!good) throw std::invalid_argument(complaint);
-}
-
-bool aligned(const void* memory, u32 bytes) { return reinterpret_cast<u64>(memory) % bytes == 0; }
-
-/// `out_bytes` is the size of an element of the results.
-void require_batch(const RawBatch& batch, u32 out_bytes) {
-    require(batch.feature_bytes == sizeof(float) || batch.feature_bytes == sizeof(double),
-            "feature_bytes is " + std::to_string(batch.feature_bytes) + ", expected 4 (float32) or 8 (float64)");
-    require(batch.rows == 0 || (batch.features != nullptr && batch.out != nullptr),
-            "features and results must be device addresses, not 0");
-    require(aligned(batch.features, batch.feature_bytes) && aligned(batch.out, out_bytes) &&
-                aligned(batch.statuses, sizeof(u32)),
-            "features, results and statuses must be aligned to the size of their elements");
-}
-
-}  // namespace
 
 Submitted::~Submitted() { link_->give_up(*this); }
 

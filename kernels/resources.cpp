@@ -1,17 +1,13 @@
 #include "resources.hpp"
 
-#include <stdexcept>
 #include <string>
 
+#include "arguments.hpp"
 #include "attribute.hpp"
 #include "waiting.hpp"
 
 namespace photonlink::cuda {
 namespace {
-
-void require(bool good, const std::string& complaint) {
-    if (!good) throw std::invalid_argument(complaint);
-}
 
 /// The number of multiprocessors, once the device is known to be able to map the port.
 int checked_device(const LinkConfig& config) {

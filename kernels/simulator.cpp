@@ -1,9 +1,9 @@
 #include "simulator.hpp"
 
-#include <stdexcept>
 #include <string>
 #include <utility>
 
+#include "arguments.hpp"
 #include "attribute.hpp"
 #include "flights.hpp"
 #include "freeing.hpp"
@@ -15,26 +15,8 @@
 namespace photonlink::cuda {
 namespace {
 
-void require(bool good, const std::string& complaint) {
-    if (!good) throw std::invalid_argument(complaint);
-}
-
-bool aligned(const void* memory, u32 bytes) { return reinterpret_cast<u64>(memory) % bytes == 0; }
-
-void require_batch(const SimulatedBatch& batch, u32 out_bytes) {
-    const RawBatch& rows = batch.rows;
-    require(rows.feature_bytes == sizeof(float) || rows.feature_bytes == sizeof(double),
-            "feature_bytes is " + std::to_string(rows.feature_bytes) + ", expected 4 (float32) or 8 (float64)");
-    require(rows.rows == 0 || (rows.features != nullptr && rows.out != nullptr),
-            "features and results must be device addresses, not 0");
-    require(aligned(rows.features, rows.feature_bytes) && aligned(rows.out, out_bytes) &&
-                aligned(rows.statuses, sizeof(u32)) && aligned(batch.kept_fractions, sizeof(double)),
-            "features, results, statuses and kept fractions must be aligned to the size of their elements");
-}
-
 void require_vjp(const VjpBatch& batch, u32 real_bytes) {
-    require(batch.features.bytes == sizeof(float) || batch.features.bytes == sizeof(double),
-            "feature_bytes is " + std::to_string(batch.features.bytes) + ", expected 4 (float32) or 8 (float64)");
+    require_feature_bytes(batch.features.bytes);
     require(batch.rows == 0 || (batch.features.values != nullptr && batch.cotangents != nullptr),
             "features and cotangents must be device addresses, not 0");
     require(aligned(batch.features.values, batch.features.bytes) && aligned(batch.cotangents, real_bytes) &&
@@ -107,7 +89,9 @@ void Simulator::enqueue(cudaStream_t stream, const Work& work) {
 void Simulator::infer(const SimulatedBatch& batch, cudaStream_t stream) {
     const auto lock = locked();
     SimulatorEngine& engine = open_engine();
-    require_batch(batch, observable_bytes());
+    require_batch(batch.rows, observable_bytes());
+    require(aligned(batch.kept_fractions, sizeof(double)),
+            "kept fractions must be aligned to the size of their elements");
     if (batch.rows.rows > 0) enqueue(stream, [&] { engine.infer(batch, stream); });
 }
 
