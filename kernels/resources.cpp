@@ -4,6 +4,7 @@
 
 #include "arguments.hpp"
 #include "attribute.hpp"
+#include "encoding.hpp"
 #include "waiting.hpp"
 
 namespace photonlink::cuda {
@@ -57,7 +58,7 @@ Resources::Resources(const LinkConfig& config)
     link_.result_bytes = config.observable_bytes;
     link_.port = link::ClientHandle(config.geometry, requests_.device(), responses_.device(),
                                     arena_.take<u64>(config.geometry.slots), nullptr, &words->port);
-    link_.encoding = upload(*config.encoding);
+    link_.encoding = upload_encoding(*config.encoding, arena_);
     link_.key = config.key;
     link_.outputs = config.output_size;
     link_.row_timeout_ns = limit_ns(config.row_timeout, "row_timeout");
@@ -70,16 +71,6 @@ Resources::Resources(const LinkConfig& config)
     // What the first captures take, so that they need not allocate.
     constexpr u64 kSpareBytes = 32 * 1024;
     arena_.reserve(kSpareBytes);
-}
-
-EncodingView Resources::upload(const EncodingView& host) {
-    EncodingView view = host;
-    const u64 terms = host.row_begin[host.phases];
-    view.row_begin = arena_.upload(host.row_begin, host.phases + u64{1});
-    view.term_feature = arena_.upload(host.term_feature, terms);
-    view.term_weight = arena_.upload(host.term_weight, terms);
-    view.offset = arena_.upload(host.offset, host.phases);
-    return view;
 }
 
 }  // namespace photonlink::cuda

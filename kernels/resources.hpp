@@ -41,8 +41,6 @@ class Resources {
     cudaStream_t aside() const { return aside_.get(); }
 
   private:
-    EncodingView upload(const EncodingView& host);
-
     const link::PortLayout layout_;
     const int multiprocessors_;
     Registration requests_;

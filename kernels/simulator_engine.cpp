@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "encoding.hpp"
 #include "photonlink/optics/basis.hpp"
 #include "photonlink/optics/gpu/plan.hpp"
 #include "photonlink/optics/simulator.hpp"
@@ -59,7 +60,6 @@ class EngineOf final : public SimulatorEngine {
     }
 
   private:
-    EncodingView upload(const EncodingView& host);
     device::Simulation<Real> tile_of(const SimulatedBatch& batch, u64 first, u32 rows) const;
     void run_tile(const device::Simulation<Real>& tile, const RawFeatures& features, cudaStream_t stream);
     u32 rows_per_block(u32 rows) const;
@@ -84,7 +84,7 @@ EngineOf<Real>::EngineOf(const SimulatorConfig& config, const SimulatorSizes& si
       vjp_bytes_(config.memory_limit - sizes.bytes),
       mailbox_(sizeof(device::SimulatorMailbox)) {
     const u32 rows = sizes.tile_rows;
-    simulation_.encoding = upload(*config.encoding);
+    simulation_.encoding = upload_encoding(*config.encoding, arena_);
     simulation_.circuit = optics::gpu::upload_circuit(program_, arena_);
     simulation_.job = optics::gpu::take_job<Real>(plan_, rows, arena_);
     simulation_.tasks = optics::gpu::upload_all(arena_, plan_.tasks);
@@ -98,17 +98,6 @@ EngineOf<Real>::EngineOf(const SimulatorConfig& config, const SimulatorSizes& si
     simulation_.job.next_id = &simulation_.words->next_id;
     simulation_.job.results.statuses = arena_.take<u32>(rows);
     simulation_.job.results.nothing_kept = static_cast<u32>(CallStatus::Refused);
-}
-
-template <class Real>
-EncodingView EngineOf<Real>::upload(const EncodingView& host) {
-    EncodingView view = host;
-    const u64 terms = host.row_begin[host.phases];
-    view.row_begin = arena_.upload(host.row_begin, host.phases + u64{1});
-    view.term_feature = arena_.upload(host.term_feature, terms);
-    view.term_weight = arena_.upload(host.term_weight, terms);
-    view.offset = arena_.upload(host.offset, host.phases);
-    return view;
 }
 
 template <class Real>
