@@ -24,6 +24,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     latency.add_arguments(link)
     link.set_defaults(execute=_link)
 
+    soak = benchmarks.add_parser("soak", help="very many inferences on a service: tokens, results, memory")
+    soak.add_argument("--shm", type=int, default=1_000_000, metavar="N", help="over shared memory (default 1000000)")
+    soak.add_argument("--udp", type=int, default=100_000, metavar="N", help="over UDP (default 100000)")
+    soak.add_argument("--loss", type=float, default=0.05, metavar="P", help="share of datagrams lost (default 0.05)")
+    soak.add_argument("--sessions", type=int, default=10, help="sessions of each transport (default %(default)s)")
+    soak.add_argument("--seed", type=int, default=7, help="of features, samples and losses (default %(default)s)")
+    soak.set_defaults(execute=_soak)
+
     optics = benchmarks.add_parser("optics", help="distributions and samples beside the peers and the machine's limits")
     optics.add_argument("--quick", action="store_true", help="only sizes up to (10,5)")
     optics.add_argument(
@@ -57,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     cloud.add_argument("--trace", type=Path, metavar="FILE", help="write a Chrome/Perfetto trace")
     cloud.set_defaults(execute=_cloud)
 
-    for benchmark in (link, optics, gradients, layers, cloud):
+    for benchmark in (link, soak, optics, gradients, layers, cloud):
         benchmark.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -124,6 +132,15 @@ def _link(arguments: argparse.Namespace) -> int:
 
     report = link.run(arguments.rounds)
     return _show(arguments, report, link.render(report))
+
+
+def _soak(arguments: argparse.Namespace) -> int:
+    from photonlink.bench import soak
+
+    amounts = {"loss": arguments.loss, "sessions": arguments.sessions, "seed": arguments.seed}
+    report = soak.run(arguments.shm, arguments.udp, **amounts)
+    _show(arguments, report, soak.render(report))
+    return 0 if report["sound"] else 1
 
 
 def _gradients(arguments: argparse.Namespace) -> int:

@@ -73,9 +73,20 @@ def _address(host: str, control: str) -> str:
         ) from None
 
 
-def connect(grant: dict[str, Any], program: Program, precision: Precision, control: str) -> Link:
-    """The link of a session that was granted by the service on host `control`."""
+def connect(
+    grant: dict[str, Any], program: Program, precision: Precision, control: str, *, stall_limit: float | None = None
+) -> Link:
+    """The link of a session that was granted by the service on host `control`.
+
+    Args:
+        grant: What the service answered.
+        program: What it configured.
+        precision: Of the results.
+        control: Host of the control plane.
+        stall_limit: Seconds of silence after which the service counts as lost; ``None``: that of the transport.
+    """
     where = grant["transport"]
+    patience = {} if stall_limit is None else {"stall_limit": stall_limit}
     if where["kind"] == "shm":
         return _core.ShmSession(
             where["address"],
@@ -83,6 +94,7 @@ def connect(grant: dict[str, Any], program: Program, precision: Precision, contr
             output_size=grant["output_size"],
             max_counts=grant["max_counts"],
             precision=precision,
+            **patience,
         )
     host, _, port = where["address"].rpartition(":")
     return _core.UdpSession(
@@ -94,4 +106,5 @@ def connect(grant: dict[str, Any], program: Program, precision: Precision, contr
         output_size=grant["output_size"],
         max_counts=grant["max_counts"],
         precision=precision,
+        **patience,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn, TypeAlias, cast
 
 from photonlink import _core, _options
 from photonlink.errors import (
@@ -20,19 +20,21 @@ from photonlink.errors import (
 from photonlink.info import Usage
 from photonlink.latency import LatencyOutcome
 from photonlink.processors.registry import on_target
-from photonlink.program import Program
+from photonlink.program import Precision, Program
 from photonlink.qsc.client import ControlClient
 from photonlink.qsc.links import LINK_NAMES, Link, choose, connect
 from photonlink.qsc.opening import Wish
 from photonlink.session import Session
 
-__all__ = ["ServiceSession", "reserve"]
+__all__ = ["Connector", "ServiceSession", "reserve"]
 
 _log = logging.getLogger(__name__)
 
 _ANSWER_SECONDS = 60.0  # to build the tables of a large program
 _RELEASE_SECONDS = 30.0
 _LOST = (LinkClosed, LinkTimeout, TargetUnavailable)
+
+Connector: TypeAlias = Callable[[dict[str, Any], Program, Precision, str], Link]
 
 
 @dataclass(frozen=True)
@@ -198,8 +200,9 @@ def reserve(
     token: str | None,
     asked: str | None,
     timeout: float | None,
+    connector: Connector = connect,
 ) -> ServiceSession:
-    """Reserve a session on the service at `target`.
+    """Reserve a session on the service at `target`; `connector` makes its link, also of a network that is not there.
 
     Raises:
         TargetUnavailable: Nobody answers there, the token is wrong, or no transport leads there.
@@ -220,7 +223,7 @@ def reserve(
         grant = client.call(
             "POST", "/sessions", query=asdict(wish), body=data, timeout=_patience(program, wish, status)
         )
-        return _connect(client, grant, program, wish, target=target, asked=asked, timeout=timeout)
+        return _connect(client, grant, program, wish, connector, target=target, asked=asked, timeout=timeout)
     except (KeyError, TypeError, AttributeError) as error:
         raise ProtocolError(f"{target} does not answer as a controller does: {error!r}", target=target) from error
 
@@ -237,6 +240,7 @@ def _connect(
     grant: dict[str, Any],
     program: Program,
     wish: Wish,
+    connector: Connector,
     *,
     target: str,
     asked: str | None,
@@ -257,7 +261,7 @@ def _connect(
     if grant["digest"] != program.digest:
         raise ProtocolError(f"{target} configured another program: digest {grant['digest']}", target=target)
     try:
-        link = connect(grant, program, wish.precision, client.host)
+        link = connector(grant, program, wish.precision, client.host)
         remote = _Remote(client, grant, link, _Status.of(client.call("GET", "/status")))
         return ServiceSession(remote, program, options, target=target, asked=asked, fit=fit, timeout=timeout)
     except BaseException:

@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from service_calls import FOREVER, TOKEN, end, executed, idle, post, session_number, usage_of
 from test_service_ends import freeze
-from udp_relay import Relay
 
 import photonlink as phl
-from photonlink import _core
+from photonlink.bench.network import BadNetwork
 from photonlink.errors import (
     LinkClosed,
     LinkTimeout,
@@ -21,9 +20,12 @@ from photonlink.errors import (
     TargetUnavailable,
     Unavailable,
 )
+from photonlink.qsc import remote
 from photonlink.qsc.client import ControlClient
 from photonlink.qsc.config import ServiceConfig
 from photonlink.qsc.launching import ServiceProcess
+from photonlink.qsc.links import connect
+from photonlink.qsc.opening import Wish
 
 
 def over_udp(service, program, **options):
@@ -80,20 +82,19 @@ def test_samples(shared, x):
 @pytest.mark.parametrize(
     "faults", [{"lost": 0.05}, {"lost": 0.2}, {"doubled": 0.2}, {"delayed": 0.2}, {"lost": 0.1, "doubled": 0.1}]
 )
-def test_every_datapoint_counts_once_over_a_bad_network(shared, program, faults, monkeypatch):
+def test_every_datapoint_counts_once_over_a_bad_network(shared, program, faults):
     x = np.random.default_rng(1).uniform(0, 6, (300, 6))
-    with Relay(shared.udp, seed=11, **faults) as relay:
-        host, port = relay.address.split(":")
-        real = _core.UdpSession
+    wish = Wish(shots=20, seed=3, slots=16, transport="udp")
+    with BadNetwork(shared.udp, seed=11, **faults) as network:
 
-        def through_relay(_host, _port, *a, **o):
-            return real(host, int(port), *a, stall_limit=FOREVER, **o)
+        def through_it(grant, *program_and_host):
+            there = {**grant, "transport": {**grant["transport"], "address": network.address}}
+            return connect(there, *program_and_host, stall_limit=FOREVER)
 
-        monkeypatch.setattr("photonlink.qsc.links.LINK_NAMES", {real: "UDP"})
-        monkeypatch.setattr(_core, "UdpSession", through_relay)
-        with over_udp(shared, program, shots=20, seed=3, slots=16) as session:
+        there = {"token": None, "asked": None, "timeout": None, "connector": through_it}
+        with remote.reserve(shared.target, program, wish, **there) as session:
             y = session.infer(x, timeout=FOREVER)
-        assert relay.disturbed > 0
+        assert network.disturbed > 0
     assert np.array_equal(y, program.simulate(x, shots=20, seed=3))
     assert session.usage.tokens == 300
 
