@@ -6,37 +6,26 @@ style: the program is loaded once, the connection stays open, and delays are add
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import replace
 from typing import Any
 
+from photonlink import _packages
 from photonlink._options import integer
 from photonlink.bench.cloud_jobs import Delays, through_jobs
 from photonlink.bench.cloud_link import through_the_link
 from photonlink.bench.cloud_paths import STAGES, Pass, Work, check_equal, reference
 from photonlink.demo.job import CLOUD_SECONDS_PER_DATAPOINT
-from photonlink.errors import TargetUnavailable, Unavailable
 from photonlink.trace import Trace
 
 __all__ = ["BATCH", "PUBLISHED", "Delays", "run", "trace_link"]
 
 BATCH = 32
-_PACKAGES = ("fastapi", "uvicorn")
 
 # Shown as published, never as measured.
 PUBLISHED = {
     "cloud_job_stack_s_per_datapoint": CLOUD_SECONDS_PER_DATAPOINT,
     "photonic_processor_s_per_datapoint": 0.030,
 }
-
-
-def _require_packages() -> None:
-    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
-    if missing:
-        raise TargetUnavailable(
-            f"the job service needs {', '.join(missing)}: pip install 'photonlink[qsc]'",
-            reason=Unavailable.NOT_INSTALLED,
-        )
 
 
 def run(work: Work, delays: Delays, *, delayed: int = 4) -> tuple[dict[str, Any], Trace]:
@@ -54,7 +43,7 @@ def run(work: Work, delays: Delays, *, delayed: int = 4) -> tuple[dict[str, Any]
         PhotonLinkError: A path returned other results than the reference.
         TargetUnavailable: The packages of the job service are missing.
     """
-    _require_packages()
+    _packages.require(("fastapi", "uvicorn"), "qsc", by="the job service")
     fewer = replace(work, x=work.x[: integer("delayed", delayed, 1, len(work.x))])
     expected = reference(work)
     trace = Trace()

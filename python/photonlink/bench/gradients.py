@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from photonlink.errors import PhotonLinkError, TargetUnavailable, Unavailable
+from photonlink import _packages
+from photonlink.errors import PhotonLinkError
 from photonlink.gradients import Differentiator, TrainableProgram
 from photonlink.program import spaced_state
 from photonlink.readout import Readout
@@ -83,14 +84,9 @@ def _ours(modes: int, photons: int, precision: Any, threads: int) -> tuple[Runne
 
 
 def _merlin(modes: int, photons: int, threads: int) -> Runner:
-    try:
-        import merlin  # noqa: F401
-        import torch
-    except ImportError:
-        raise TargetUnavailable(
-            "the benchmark of gradients compares with MerLin, which is not installed: pip install photonlink[merlin]",
-            reason=Unavailable.NOT_INSTALLED,
-        ) from None
+    _packages.require(["merlin", "torch"], "torch,merlin", by="the benchmark of gradients")
+    import torch
+
     torch.set_num_threads(threads)
     layer = merlin_layer(modes, photons)
     (weights,) = list(layer.parameters())

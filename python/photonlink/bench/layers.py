@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from photonlink import _core
+from photonlink import _core, _packages
 from photonlink._memory import half_of_memory
 from photonlink.bench.gradients import merlin_layer
-from photonlink.errors import PhotonLinkError, TargetUnavailable, Unavailable
+from photonlink.errors import PhotonLinkError
 
 SIZES = ((6, 3, 1), (6, 3, 256), (6, 3, 1024), (12, 6, 1), (12, 6, 256))
 LARGE = ((16, 8, 1), (16, 8, 32))
@@ -98,15 +98,9 @@ def run(sizes: tuple[tuple[int, int, int], ...] = SIZES, threads: int = 2) -> di
         TargetUnavailable: MerLin or torch is not installed.
         PhotonLinkError: Results differ, so that timings would not compare the same computation.
     """
-    try:
-        import merlin  # noqa: F401
-        import torch
-    except ImportError:
-        raise TargetUnavailable(
-            "the benchmark of layers compares with MerLin, which is not installed: pip install "
-            "'photonlink[torch,merlin]'",
-            reason=Unavailable.NOT_INSTALLED,
-        ) from None
+    _packages.require(["merlin", "torch"], "torch,merlin", by="the benchmark of layers")
+    import torch
+
     torch.set_num_threads(threads)
     cases: list[Case] = []
     for modes, photons, batch in sizes:

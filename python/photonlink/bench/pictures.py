@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Any
 
-from photonlink.errors import TargetUnavailable, Unavailable
+from photonlink import _packages
 
 __all__ = ["canvas_of"]
 
@@ -20,11 +19,7 @@ def canvas_of(columns: int, *, size: tuple[float, float]) -> tuple[Any, Any]:
     Raises:
         TargetUnavailable: matplotlib is missing.
     """
-    if importlib.util.find_spec("matplotlib") is None:
-        raise TargetUnavailable(
-            "a picture needs matplotlib, which is not installed; pip install 'photonlink[demo]'",
-            reason=Unavailable.NOT_INSTALLED,
-        )
+    _packages.require(["matplotlib"], "demo", by="a picture")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,9 +10,9 @@ from typing import Literal
 import numpy as np
 
 import photonlink as phl
+from photonlink import _packages
 from photonlink.demo import device
 from photonlink.demo.data import Digits, Floats, Progress
-from photonlink.errors import TargetUnavailable, Unavailable
 
 __all__ = ["Caller", "Via", "caller"]
 
@@ -63,11 +62,7 @@ def _gpu() -> Caller:
 
 
 def _kernel() -> Caller:
-    if importlib.util.find_spec("cudaq") is None:
-        raise TargetUnavailable(
-            "the demo needs CUDA-Q to be called from its kernels; pip install 'photonlink[cu13]' (or cu12)",
-            reason=Unavailable.NOT_INSTALLED,
-        )
+    _packages.require(["cudaq"], "cu13", "cu12", by="a demo that is called from CUDA-Q's kernels")
     from photonlink.demo import kernel
 
     note = f"(per image, {kernel.CHUNK} in each launch of the kernel, which is included)"

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from photonlink.errors import PhotonLinkError, TargetUnavailable, Unavailable
+from photonlink import _packages
+from photonlink.errors import PhotonLinkError
 
 PACKAGES = ("sklearn", "matplotlib", "tqdm")
 
@@ -34,17 +35,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the report")
 
 
-def _require_packages() -> None:
-    import importlib.util
-
-    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
-    if missing:
-        raise TargetUnavailable(
-            f"the demo needs {', '.join(missing)}, which is not installed; pip install 'photonlink[demo]'",
-            reason=Unavailable.NOT_INSTALLED,
-        )
-
-
 def _progress(rows: Iterable[int], label: str) -> Iterable[int]:
     from tqdm import tqdm
 
@@ -59,7 +49,7 @@ def execute(arguments: argparse.Namespace) -> int:
     Raises:
         PhotonLinkError: Bad arguments or anything the session raises.
     """
-    _require_packages()
+    _packages.require(PACKAGES, "demo", by="the demo")
     from photonlink.demo import report
     from photonlink.demo.job import run
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import resource
 import signal
@@ -10,7 +9,8 @@ import socket
 import sys
 from typing import TYPE_CHECKING, Any
 
-from photonlink.errors import PhotonLinkError, ServiceError, TargetUnavailable, Unavailable
+from photonlink import _packages
+from photonlink.errors import PhotonLinkError, ServiceError
 from photonlink.qsc.config import ServiceConfig
 from photonlink.qsc.protocol import unix_name
 
@@ -28,12 +28,7 @@ _LAST_ANSWERS_SECONDS = 10
 
 def require_packages() -> None:
     """Raise TargetUnavailable (``NOT_INSTALLED``) unless the packages of the service are there."""
-    missing = [name for name in _PACKAGES if importlib.util.find_spec(name) is None]
-    if missing:
-        raise TargetUnavailable(
-            f"the controller service needs {', '.join(missing)}: pip install 'photonlink[qsc]'",
-            reason=Unavailable.NOT_INSTALLED,
-        )
+    _packages.require(_PACKAGES, "qsc", by="the controller service")
 
 
 def _listen_tcp(host: str, port: int) -> socket.socket:
