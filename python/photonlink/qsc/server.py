@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import faulthandler
+import gc
 import logging
 import resource
 import signal
@@ -19,11 +21,14 @@ if TYPE_CHECKING:
 
     from photonlink.qsc.service import Service
 
-__all__ = ["require_packages", "serve"]
+__all__ = ["LONGEST_END_SECONDS", "require_packages", "serve"]
 
 _PACKAGES = ("fastapi", "uvicorn", "prometheus_client")
 _BACKLOG = 2048
 _LAST_ANSWERS_SECONDS = 10
+#: What an end may take beyond the drain of its session: more than all the waits in it together. Then the process goes.
+LONGEST_END_SECONDS = 45.0
+_LONGEST_DRAIN_SECONDS = 1e6  # that the timer is told; it has a limit
 
 
 def require_packages() -> None:
@@ -70,6 +75,9 @@ def _make_server(service: Service, ready: str) -> uvicorn.Server:
                 print(ready, flush=True)
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            # Its thread needs no interpreter lock, so that a driver that keeps the lock cannot hold up the end either.
+            patience = min(service.config.drain, _LONGEST_DRAIN_SECONDS) + LONGEST_END_SECONDS
+            faulthandler.dump_traceback_later(patience, exit=True)
             try:
                 await service.stop()
             except PhotonLinkError:
@@ -128,4 +136,10 @@ def serve(config: ServiceConfig) -> None:
         server = _make_server(service, f"PHOTONLINK_QSC_READY http={shown}:{port} {udp}shm={config.name}")
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _ignore)
-        server.run(sockets=[tcp, unix])
+        # What was imported stays: no collection looks through it again. With Perceval that would stop every thread of
+        # Python for a moment now and then, and hold up the end of the process.
+        gc.freeze()
+        try:
+            server.run(sockets=[tcp, unix])
+        finally:
+            faulthandler.cancel_dump_traceback_later()

@@ -200,7 +200,8 @@ class Service:
             self._turnstile.leave()
 
     async def _end(self, session: _Session, *, stopped: bool = False) -> None:
-        await asyncio.to_thread(self._controller.release, session.opened.session, stopped)
+        with contextlib.suppress(SessionClosed):  # it has ended by itself, and is folded already
+            await asyncio.to_thread(self._controller.release, session.opened.session, stopped)
         await session.over.wait()
 
     def _leased(self, number: int, lease: str) -> _Session | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from photonlink.cli import _parser
+from photonlink.qsc import server
 from photonlink.qsc.config import ServiceConfig
 
 ROOT = Path(__file__).parents[3]
@@ -109,8 +110,8 @@ def test_the_unit_starts_a_command_that_exists():
     settings = dict(line.split("=", 1) for line in unit.splitlines() if "=" in line and not line.startswith("#"))
     arguments = serve_options(shlex.split(settings["ExecStart"]))
     assert (arguments.name, arguments.port) == ("photonlink", 7117)
-    patience = ServiceConfig(ledger=Path("l.sqlite")).drain + 5
-    assert float(settings["TimeoutStopSec"]) > patience
+    longest = ServiceConfig(ledger=Path("l.sqlite")).drain + server.LONGEST_END_SECONDS
+    assert float(settings["TimeoutStopSec"]) > longest
 
 
 def test_every_option_and_path_of_the_page_exists():
