@@ -62,17 +62,7 @@ Basis::Basis(Space space, u32 modes, u32 photons)
             ahead_[std::size_t{mode} * (photons + 1u) + rest] = states_ahead(space, modes, mode, rest);
 }
 
-u64 Basis::rank(const u8* state) const {
-    u64 rank = 0;
-    u32 rest = photons_;
-    for (u32 mode = 0; rest > 0 && mode < modes_; ++mode) {
-        rest -= state[mode];
-        const bool could_hold_more =
-            space_ == Space::Fock || (state[mode] == 0 && largest_occupation(space_, mode, state, 1) != 0);
-        if (could_hold_more) rank += ahead_[std::size_t{mode} * (photons_ + 1u) + rest];
-    }
-    return rank;
-}
+u64 Basis::rank(const u8* state) const { return rank_with(space_, modes_, photons_, ahead_.data(), state); }
 
 void Basis::unrank(u64 rank, u8* state) const {
     u32 rest = photons_;

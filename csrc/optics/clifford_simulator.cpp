@@ -16,9 +16,6 @@
 namespace photonlink::optics {
 namespace {
 
-/// Post-selection gives up on a sample after so many attempts: a space that keeps less than one event in thousands is
-/// no practical one, and the wait must end.
-constexpr u32 kMostAttempts = 20'000;
 constexpr u32 kShotsAtATime = 16;          // that a thread takes
 constexpr u64 kMostStates = u64{1} << 32;  // results name them with 32 bits
 

@@ -35,6 +35,9 @@ class Basis {
     /// Position of `state` (modes() occupation numbers) in the basis. The state must belong to it.
     u64 rank(const u8* state) const;
 
+    /// What rank_with() looks up.
+    const std::vector<u64>& ahead() const { return ahead_; }
+
     /// The state at position `rank`, below size(): modes() occupation numbers.
     void unrank(u64 rank, u8* state) const;
 
@@ -64,9 +67,22 @@ inline bool fits_right_of(Space space, u32 modes, u32 mode, const u8* state, u32
 }
 
 /// Largest occupation that `mode` can take, given the modes left of it and `rest` photons for it and what follows.
-inline u32 largest_occupation(Space space, u32 mode, const u8* state, u32 rest) {
+PHL_HD u32 largest_occupation(Space space, u32 mode, const u8* state, u32 rest) {
     if (space == Space::Fock || rest == 0) return rest;
     return space == Space::DualRail && mode % 2 == 1 && state[mode - 1] != 0 ? 0u : 1u;
+}
+
+/// Position of `state` in the basis whose Basis::ahead() is `ahead`. Portable.
+PHL_HD u64 rank_with(Space space, u32 modes, u32 photons, const u64* ahead, const u8* state) {
+    u64 rank = 0;
+    u32 rest = photons;
+    for (u32 mode = 0; rest > 0 && mode < modes; ++mode) {
+        rest -= state[mode];
+        const bool could_hold_more =
+            space == Space::Fock || (state[mode] == 0 && largest_occupation(space, mode, state, 1) != 0);
+        if (could_hold_more) rank += ahead[u64{mode} * (photons + 1u) + rest];
+    }
+    return rank;
 }
 
 namespace detail {

@@ -10,6 +10,10 @@
 
 namespace photonlink::optics {
 
+/// Post-selection gives up on a sample after so many attempts: a space that keeps less than one event in thousands is
+/// no practical one, and the wait must end.
+inline constexpr u32 kMostAttempts = 20'000;
+
 /// Draws samples of one datapoint at a time. Holds its scratch.
 class CliffordSampler {
   public:
