@@ -4,10 +4,10 @@
 #include <string>
 #include <utility>
 
-#include "encoding.hpp"
 #include "photonlink/optics/basis.hpp"
 #include "photonlink/optics/gpu/plan.hpp"
 #include "photonlink/optics/simulator.hpp"
+#include "tiled_engine.hpp"
 
 namespace photonlink::cuda {
 namespace {
@@ -46,95 +46,41 @@ u64 bytes_of(const Plan& plan, u64 rows) {
                        "the fock space (which need no distribution), raise the limit, or use target 'sim'");
 }
 
+/// Computes distributions, or closed forms.
 template <class Real>
-class EngineOf final : public SimulatorEngine {
+class EngineOf final : public TiledEngine<Real> {
   public:
     EngineOf(const SimulatorConfig& config, const SimulatorSizes& sizes, int multiprocessors);
 
-    u64 outputs() const override { return simulation_.job.readout.outputs; }
-    void infer(const SimulatedBatch& batch, cudaStream_t stream) override;
     void vjp(const VjpBatch& batch, cudaStream_t stream) override;
-    void set_interferometers(const optics::ProgramSpec& program) override;
-    device::SimulatorMailbox* mailbox() const override {
-        return static_cast<device::SimulatorMailbox*>(mailbox_.host());
-    }
 
   private:
-    device::Simulation<Real> tile_of(const SimulatedBatch& batch, u64 first, u32 rows) const;
-    void run_tile(const device::Simulation<Real>& tile, const RawFeatures& features, cudaStream_t stream);
+    using TiledEngine<Real>::program_;
+    using TiledEngine<Real>::arena_;
+    using TiledEngine<Real>::simulation_;
+    using TiledEngine<Real>::kWhat;
+
+    void run_tile(const device::Simulation<Real>& tile, const RawFeatures& features, cudaStream_t stream) override;
     u32 rows_per_block(u32 rows) const;
 
-    const optics::ProgramSpec program_;  // the plan looks at it
     const Plan plan_;
     const SimulatorSizes sizes_;
     const u32 multiprocessors_;
     const u64 vjp_bytes_;
-    Arena arena_;
-    MappedMemory mailbox_;
-    device::Simulation<Real> simulation_{};
     std::unique_ptr<VjpEngine<Real>> vjp_;
 };
 
 template <class Real>
 EngineOf<Real>::EngineOf(const SimulatorConfig& config, const SimulatorSizes& sizes, int multiprocessors)
-    : program_(config.program),
+    : TiledEngine<Real>(config, sizes.tile_rows),
       plan_(program_, config.precision, config.shots),
       sizes_(sizes),
       multiprocessors_(static_cast<u32>(multiprocessors)),
-      vjp_bytes_(config.memory_limit - sizes.bytes),
-      mailbox_(sizeof(device::SimulatorMailbox)) {
-    const u32 rows = sizes.tile_rows;
-    simulation_.encoding = upload_encoding(*config.encoding, arena_);
-    simulation_.circuit = optics::gpu::upload_circuit(program_, arena_);
-    simulation_.job = optics::gpu::take_job<Real>(plan_, rows, arena_);
+      vjp_bytes_(config.memory_limit - sizes.bytes) {
+    this->use(optics::gpu::take_job<Real>(plan_, sizes.tile_rows, arena_), config);
     simulation_.tasks = optics::gpu::upload_all(arena_, plan_.tasks);
     simulation_.task_count = static_cast<u32>(plan_.tasks.size());
     simulation_.closed_form = plan_.closed_form;
-    simulation_.phases = arena_.take<double>(program_.phases.size() * rows);
-    simulation_.composed = arena_.take<optics::gpu::Complex64>(u64{2} * simulation_.circuit.elements() * rows);
-    simulation_.words = arena_.take<device::Words>(1);
-    simulation_.mailbox = static_cast<device::SimulatorMailbox*>(mailbox_.device());
-    simulation_.job.seed = config.seed;
-    simulation_.job.next_id = &simulation_.words->next_id;
-    simulation_.job.results.statuses = arena_.take<u32>(rows);
-    simulation_.job.results.nothing_kept = static_cast<u32>(CallStatus::Refused);
-}
-
-template <class Real>
-void EngineOf<Real>::set_interferometers(const optics::ProgramSpec& program) {
-    const optics::gpu::CircuitTables tables(program);
-    const auto write = [this](const optics::gpu::Complex64* place, const std::vector<optics::gpu::Complex64>& values) {
-        arena_.overwrite(const_cast<optics::gpu::Complex64*>(place), values.data(), values.size());
-    };
-    write(simulation_.circuit.first, tables.first);
-    write(simulation_.circuit.matrices, tables.matrices);
-}
-
-template <class Real>
-device::Simulation<Real> EngineOf<Real>::tile_of(const SimulatedBatch& batch, u64 first, u32 rows) const {
-    device::Simulation<Real> tile = simulation_;
-    tile.job.first_row = batch.rows.first_row + first;
-    tile.job.results.out = static_cast<Real*>(batch.rows.out) + static_cast<i64>(first) * batch.rows.out_stride;
-    tile.job.results.stride = batch.rows.out_stride;
-    if (batch.kept_fractions != nullptr) tile.job.results.kept_fractions = batch.kept_fractions + first;
-    if (batch.rows.statuses != nullptr) tile.caller_statuses = batch.rows.statuses + first;
-    return device::slice(tile, 0, rows);
-}
-
-template <class Real>
-void EngineOf<Real>::infer(const SimulatedBatch& batch, cudaStream_t stream) {
-    constexpr const char* kWhat = "launch a kernel of the simulator";
-    for (u64 first = 0; first < batch.rows.rows; first += sizes_.tile_rows) {
-        const u32 rows = static_cast<u32>(std::min<u64>(sizes_.tile_rows, batch.rows.rows - first));
-        const device::Simulation<Real> tile = tile_of(batch, first, rows);
-        const i64 skipped =
-            static_cast<i64>(first) * batch.rows.feature_stride * static_cast<i64>(batch.rows.feature_bytes);
-        const RawFeatures features{static_cast<const u8*>(batch.rows.features) + skipped, batch.rows.feature_bytes,
-                                   batch.rows.feature_stride};
-        run_tile(tile, features, stream);
-        const bool last = first + rows == batch.rows.rows;
-        check(launch_end(tile, last ? batch.rows.first_row + batch.rows.rows : 0, stream), kWhat);
-    }
 }
 
 template <class Real>
@@ -146,17 +92,16 @@ void EngineOf<Real>::vjp(const VjpBatch& batch, cudaStream_t stream) {
     }
     if (batch.values != nullptr) {
         const RawFeatures& features = batch.features;
-        infer({{features.values, features.bytes, features.stride, batch.values, static_cast<i64>(outputs()), nullptr,
-                batch.rows},
-               nullptr},
-              stream);
+        this->infer({{features.values, features.bytes, features.stride, batch.values, static_cast<i64>(this->outputs()),
+                      nullptr, batch.rows},
+                     nullptr},
+                    stream);
     }
     vjp_->run(batch, stream);
 }
 
 template <class Real>
 void EngineOf<Real>::run_tile(const device::Simulation<Real>& tile, const RawFeatures& features, cudaStream_t stream) {
-    constexpr const char* kWhat = "launch a kernel of the simulator";
     constexpr u32 kBlocksPerMultiprocessor = 16;
     if (sizes_.by_rows) return check(launch_simulate(tile, features, rows_per_block(tile.rows), stream), kWhat);
     check(launch_prepare(tile, features, stream), kWhat);
