@@ -52,8 +52,8 @@ class Controller:
             and reads no clock for it.
 
     Raises:
-        ProgramError: Unknown fault, a wrong number of datapoints, or the processor is none, or belongs to another
-            controller.
+        ProgramError: Unknown fault, a wrong number of bytes or datapoints, or the processor is none, or belongs to
+            another controller.
         ServiceError: `latency` insists on what the system refuses.
 
     Examples:
@@ -78,19 +78,25 @@ class Controller:
     ) -> None:
         if fault is not None and fault not in _FAULTS:
             raise ProgramError(f"unknown fault {fault!r}: expected one of {', '.join(_FAULTS)}")
+        limit = half_of_memory() if memory_limit is None else integer("memory_limit", memory_limit, 0, 2**63)
+        first_fault = integer("fault_at", fault_at, 0, 2**63)
         stages = integer("record_stages", record_stages, 0, _MOST_STAGES)
         self._pid = os.getpid()
         self._host = None if processor is None else ProcessorHost(processor)
-        self._core = _core.Controller(
-            half_of_memory() if memory_limit is None else memory_limit,
-            busy=fault == "busy",
-            mute_from=fault_at if fault == "timeout" else None,
-            die_at=fault_at if fault == "dead" else None,
-            name="sim" if processor is None else processor.name,
-            driver=None if self._host is None else self._host.desk,
-            latency=None if latency is None else latency.options(),
-            stages=stages,
-        )
+        with contextlib.ExitStack() as undo:  # a controller that does not come about leaves its processor to others
+            if self._host is not None:
+                undo.callback(self._host.stop)
+            self._core = _core.Controller(
+                limit,
+                busy=fault == "busy",
+                mute_from=first_fault if fault == "timeout" else None,
+                die_at=first_fault if fault == "dead" else None,
+                name="sim" if processor is None else processor.name,
+                driver=None if self._host is None else self._host.desk,
+                latency=None if latency is None else latency.options(),
+                stages=stages,
+            )
+            undo.pop_all()
         #: What was asked of the system for low latency, and what was granted: a tuple of
         #: :class:`photonlink.latency.LatencyOutcome`, empty if nothing was asked.
         self.latency: tuple[LatencyOutcome, ...] = ()

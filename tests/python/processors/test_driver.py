@@ -118,6 +118,21 @@ def test_one_thread_serves_it_and_datapoints_have_ids(one_photon):
     # A closed driver can be used again, but not twice at a time.
     with phl.reserve(driver, one_photon, shots=3), pytest.raises(ProgramError, match="belongs to a controller"):
         phl.reserve(driver, one_photon, shots=3)
+
+
+def test_a_controller_that_does_not_come_about_leaves_its_processor_to_others(monkeypatch, one_photon):
+    def no_memory(*_, **__):
+        raise MemoryError
+
+    driver = Scripted(lambda _phases, events, _datapoint: {(1, 0, 0, 0, 0): events})
+    with monkeypatch.context() as patched:
+        patched.setattr("photonlink._core.Controller", no_memory)
+        with pytest.raises(MemoryError):
+            phl.Controller(processor=driver)
+    with pytest.raises(ProgramError, match="memory_limit is -1"):
+        phl.Controller(processor=driver, memory_limit=-1)
+    with phl.reserve(driver, one_photon, shots=3) as session:
+        session.infer(np.zeros(3))
     assert driver.closed == 2
 
 
