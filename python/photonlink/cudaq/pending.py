@@ -6,6 +6,7 @@ endpoint sees them: a sample of no shots tells what the optics of the kernel wou
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -28,7 +29,7 @@ class Pending:
 
 
 class Launcher:
-    """Launches kernels on a thread that starts with the first one.
+    """Launches kernels on a thread that starts with the first one. May be called from any thread.
 
     Attributes:
         runtime: CUDA-Q's native module.
@@ -36,6 +37,7 @@ class Launcher:
 
     def __init__(self) -> None:
         self.runtime: Any = None
+        self._lock = threading.Lock()
         self._pool: ThreadPoolExecutor | None = None
 
     def sample(
@@ -70,9 +72,10 @@ class Launcher:
 
     def stop(self) -> None:
         """End the thread, after all launches so far."""
-        if self._pool is not None:
-            self._pool.shutdown()
-            self._pool = None
+        with self._lock:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown()  # without the lock: a launch may itself launch
 
     def _sample(
         self, name: str, module: Any, cache: Any, shots: int, explicit: bool, arguments: tuple[Any, ...]
@@ -87,6 +90,7 @@ class Launcher:
         return self.runtime.marshal_and_launch_module(name, module, *arguments, cache=cache)
 
     def _submit(self, launch: Callable[[], Any]) -> Pending:
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(1, thread_name_prefix="photonlink-cudaq")
-        return Pending(self._pool.submit(launch))
+        with self._lock:
+            if self._pool is None:
+                self._pool = ThreadPoolExecutor(1, thread_name_prefix="photonlink-cudaq")
+            return Pending(self._pool.submit(launch))
