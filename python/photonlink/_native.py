@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from photonlink import _core
-from photonlink._description import Description
 from photonlink._memory import half_of_memory
 from photonlink._validate import checked_precision
 from photonlink.errors import ProgramError
 from photonlink.noise import Noise
+
+if TYPE_CHECKING:  # which is made of these functions
+    from photonlink._description import Description
 
 __all__ = ["simulate", "spec"]
 

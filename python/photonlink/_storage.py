@@ -14,16 +14,18 @@ import struct
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from photonlink._description import Description
 from photonlink.encoding import Encoding
 from photonlink.errors import ProgramError
 from photonlink.noise import Noise
 from photonlink.readout import GROUPINGS, Readout
+
+if TYPE_CHECKING:  # which is made of these functions
+    from photonlink._description import Description
 
 __all__ = ["MAX_BYTES", "digest_of", "pack", "read_limited", "unpack"]
 
