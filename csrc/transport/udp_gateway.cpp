@@ -94,10 +94,10 @@ class UdpGateway::Impl {
     }
 
   private:
-    /// Takes in what came and sends what was answered; true if there was anything. Under a Hold, or by the dispatcher.
+    /// Sends what was answered and takes in what came; true if there was anything. Under a Hold, or by the dispatcher.
     bool turn() {
-        const bool received = receive();
-        return clients_.harvest() || received;
+        const bool sent = clients_.harvest();  // first: a look at the socket that finds nothing would delay it
+        return receive() || sent;
     }
 
     void run() {

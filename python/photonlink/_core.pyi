@@ -42,6 +42,7 @@ __all__: list[str] = [
     "Simulator",
     "TimingModel",
     "TrainableCircuit",
+    "UdpEcho",
     "UdpGateway",
     "UdpSession",
     "Usage",
@@ -67,6 +68,7 @@ __all__: list[str] = [
     "simd_profile",
     "simd_profiles",
     "states_at",
+    "udp_ping_pong",
 ]
 
 class EncodingView:
@@ -349,6 +351,15 @@ class TrainableCircuit:
     def modes(self) -> int: ...
     @property
     def parameters(self) -> int: ...
+
+class UdpEcho:
+    """
+    A thread that sends datagrams back as they come.
+    """
+    def __init__(self, datagram_bytes: typing.SupportsInt | typing.SupportsIndex) -> None: ...
+    def close(self) -> None: ...
+    @property
+    def port(self) -> int: ...
 
 class DevicePort:
     """
@@ -1117,6 +1128,16 @@ def states_at(
 ) -> numpy.typing.NDArray[numpy.uint8]:
     """
     States at positions of the basis, (positions, modes) uint8, without listing the others.
+    """
+
+def udp_ping_pong(
+    host: str,
+    port: typing.SupportsInt | typing.SupportsIndex,
+    request: bytes,
+    rounds: typing.SupportsInt | typing.SupportsIndex,
+) -> tuple:
+    """
+    Round trips of one frame, sent with a socket and nothing else, uint32 (rounds,), nanoseconds; and the last answer.
     """
 
 DEVICE_CALL_ABI: int = 1

@@ -18,6 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     link = benchmarks.add_parser("link", help="echo round trip beside a bare cache-line ping-pong")
     link.add_argument("--rounds", type=int, default=200_000, help="round trips per measurement (default 200000)")
     link.add_argument("--device", action="store_true", help="called from a GPU, beside a bare mapped-memory ping-pong")
+    link.add_argument("--clock", action="store_true", help="what the controller adds to modelled times")
+    link.add_argument("--datapoints", type=int, metavar="N", help="datapoints (with --clock; default 200)")
     link.add_argument("--jitter", action="store_true", help="histogram in this process, with the worst cases explained")
     link.add_argument("--caller-cpu", type=int, metavar="N", help="pin the calling thread (with --jitter)")
     link.add_argument("--png", type=Path, metavar="FILE", help="write the histogram (with --jitter)")
@@ -126,8 +128,20 @@ def _link(arguments: argparse.Namespace) -> int:
             link_jitter.figure(report, arguments.png)
         return _show(arguments, report, link_jitter.render(report))
 
-    if (latency.given(arguments), arguments.caller_cpu, arguments.png) != (None, None, None):
-        raise ProgramError("CPUs, memory, priority and --png belong to --jitter: add that, or leave them away")
+    if (arguments.caller_cpu, arguments.png) != (None, None):
+        raise ProgramError("--caller-cpu and --png belong to --jitter: add that, or leave them away")
+    if arguments.clock:
+        from photonlink.bench import link_clock
+
+        datapoints = 200 if arguments.datapoints is None else arguments.datapoints
+        report = link_clock.run(datapoints, latency.given(arguments))
+        return _show(arguments, report, link_clock.render(report))
+
+    if latency.given(arguments) is not None or arguments.datapoints is not None:
+        raise ProgramError(
+            "CPUs, memory and priority belong to --jitter or --clock, and --datapoints to --clock: add that, or leave "
+            "them away"
+        )
     from photonlink.bench import link
 
     report = link.run(arguments.rounds)

@@ -1,7 +1,8 @@
-"""``photonlink bench link``: the link's echo round trip beside the bare limit, in the same run.
+"""``photonlink bench link``: the link's echo round trip beside the bare limits, in the same run.
 
 The echo is answered by the dispatcher that answers inferences, with the same key check. The bare limit is two threads
-that bounce a cache line and do nothing else. Bare and echo alternate, so that a noisy moment of the machine hits both.
+that bounce a cache line and do nothing else; for UDP, two sockets. Bare and echo alternate, so that a noisy moment of
+the machine hits both.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from numpy.typing import NDArray
 import photonlink as phl
 
 REPEATS = 5
-LINKED = ("in_process", "cross_process")
+KINDS = ("bare", "in_process", "cross_process", "udp_bare", "udp")
+BARE = {"in_process": "bare", "cross_process": "bare", "udp": "udp_bare"}
 PAYLOAD_BYTES = 32  # arg_len of the echo: key, element count and 16 bytes
 PEER_SLACK_SECONDS = 60.0
 
@@ -27,14 +29,15 @@ def run(rounds: int) -> dict[str, Any]:
     """Measure ``rounds`` round trips of each kind, in ``REPEATS`` alternating parts.
 
     Returns:
-        ``bare``, ``in_process`` and ``cross_process``, each with p50, p99 and max in nanoseconds (medians over the
-        parts for p50 and p99, the worst for max), and ``ratio``: p50 over the bare p50.
+        ``bare``, ``in_process``, ``cross_process``, ``udp_bare`` and ``udp``, each with p50, p99 and max in nanoseconds
+        (medians over the parts for p50 and p99, the worst for max), and ``ratio``: p50 over the p50 of what is bare.
     """
     from photonlink import _core
+    from photonlink.bench import link_udp
 
     part = max(rounds // REPEATS, 1)
     program = phl.Program.reservoir(modes=2, photons=1, features=2, seed=0, readout=phl.Readout.mode_expectations())
-    samples: dict[str, list[NDArray[Any]]] = {kind: [] for kind in ("bare", *LINKED)}
+    samples: dict[str, list[NDArray[Any]]] = {kind: [] for kind in KINDS}
     address = f"@photonlink-bench-{os.getpid()}"
     with phl.reserve("sim", program, clock="none") as session:
         service = _core.ShmService(session._core_session, address, slots=session.slots)
@@ -47,13 +50,16 @@ def run(rounds: int) -> dict[str, Any]:
         finally:
             peer.close()
             service.close()
-    bare, *linked = (_summary(samples[kind]) for kind in ("bare", *LINKED))
-    return {
-        "payload_bytes": PAYLOAD_BYTES,
-        "rounds": part * REPEATS,
-        "bare": bare,
-        **{kind: {**row, "ratio": row["p50_ns"] / bare["p50_ns"]} for kind, row in zip(LINKED, linked, strict=True)},
-    }
+    datagram_bytes = 0
+    for _ in range(REPEATS):
+        datagram_bytes, bare, gateway = link_udp.measure(part)
+        samples["udp_bare"].append(bare)
+        samples["udp"].append(gateway)
+    rows = {kind: _summary(parts) for kind, parts in samples.items()}
+    for kind, bare_kind in BARE.items():
+        rows[kind]["ratio"] = rows[kind]["p50_ns"] / rows[bare_kind]["p50_ns"]
+    sizes = {"payload_bytes": PAYLOAD_BYTES, "datagram_bytes": datagram_bytes, "rounds": part * REPEATS}
+    return {**sizes, **rows}
 
 
 def _summary(parts: list[NDArray[Any]]) -> dict[str, float]:
@@ -95,14 +101,17 @@ class _Peer:
 
 def render(report: dict[str, Any]) -> str:
     """The report as a table."""
+    sizes = f"arg_len {report['payload_bytes']}, datagrams of {report['datagram_bytes']} bytes"
     lines = [
-        f"echo round trip, arg_len {report['payload_bytes']}, {report['rounds']} rounds of each, alternating",
+        f"echo round trip, {sizes}, {report['rounds']} rounds of each, alternating",
         f"{'':<42}{'p50 ns':>10}{'p99 ns':>10}{'max ns':>12}{'p50 / bare':>12}",
     ]
     for kind, label in (
         ("bare", "bare two-thread cache-line ping-pong"),
         ("in_process", "photonlink, controller in this process"),
         ("cross_process", "photonlink, client in another process"),
+        ("udp_bare", "bare UDP echo, two sockets on loopback"),
+        ("udp", "photonlink, datagrams through its gateway"),
     ):
         row = report[kind]
         ratio = f"{row['ratio']:.2f}" if "ratio" in row else "1"

@@ -10,9 +10,7 @@ since what the machine does meets both.
 from __future__ import annotations
 
 import contextlib
-import os
 import resource
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -22,9 +20,10 @@ from numpy.typing import NDArray
 
 import photonlink as phl
 from photonlink._options import integer
+from photonlink.bench.pinning import pinned
 from photonlink.latency import Latency
 
-__all__ = ["figure", "render", "run"]
+__all__ = ["asked", "figure", "render", "run"]
 
 CHUNK = 100
 LEAD = 20  # rounds before those that are measured
@@ -98,23 +97,6 @@ def _threads() -> set[int]:
     return {int(task.name) for task in Path("/proc/self/task").iterdir()}
 
 
-@contextlib.contextmanager
-def _pinned(cpus: set[int]) -> Iterator[None]:
-    """This thread on these CPUs for as long as the context lasts; none leave it anywhere."""
-    if not cpus:
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    try:
-        os.sched_setaffinity(0, cpus)
-    except (OSError, ValueError) as error:
-        raise phl.errors.ProgramError(f"caller_cpu: this process may not use CPUs {sorted(cpus)}: {error}") from None
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
-
-
 def run(rounds: int, latency: Latency | None = None, *, caller_cpu: int | None = None) -> dict[str, Any]:
     """Measure round trips, and count what the kernel does meanwhile.
 
@@ -155,12 +137,12 @@ def run(rounds: int, latency: Latency | None = None, *, caller_cpu: int | None =
 def _bare(rounds: int, cpus: set[int]) -> NDArray[np.uint32]:
     from photonlink import _core
 
-    with _pinned(cpus):
+    with pinned(cpus):
         return _core.bare_ping_pong(rounds)
 
 
 def _chunk(session: phl.Session, threads: set[int], cpus: set[int]) -> _Chunk:
-    with _pinned(cpus):
+    with pinned(cpus):
         caller, controller = Counts.of(resource.RUSAGE_THREAD), Counts.of_threads(threads)
         echoes = np.rint(session.echo_latency(LEAD + CHUNK)[LEAD:] * 1e9).astype(np.uint64)
         caller, controller = Counts.of(resource.RUSAGE_THREAD) - caller, Counts.of_threads(threads) - controller
@@ -251,13 +233,16 @@ def render(report: dict[str, Any]) -> str:
         cells = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
         lines.append(f"{who + ' in all':<20}{cells}")
     where = "anywhere" if report["caller_cpu"] is None else f"on CPU {report['caller_cpu']}"
-    lines.append(
-        f"caller {where}; the controller asked the system for {'' if report['latency'] else 'nothing'}".rstrip()
-    )
-    for outcome in report["latency"]:
+    return "\n".join([*lines, f"caller {where}", *asked(report["latency"])])
+
+
+def asked(latency: list[dict[str, Any]]) -> list[str]:
+    """What a controller asked of the system, and what it got."""
+    lines = [f"the controller asked the system for {'' if latency else 'nothing'}".rstrip()]
+    for outcome in latency:
         verdict = "granted" if outcome["granted"] else "refused"
         lines.append(f"  {outcome['measure']} {outcome['asked']}: {verdict}, {outcome['detail']}")
-    return "\n".join(lines)
+    return lines
 
 
 def _bars(histogram: dict[str, Any]) -> list[str]:
