@@ -15,11 +15,6 @@ Examples:
 
 from __future__ import annotations
 
-import atexit
-import os
-import threading
-import warnings
-import weakref
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -28,10 +23,11 @@ from numpy.typing import NDArray
 from photonlink import _arrays, _core, _options
 from photonlink._device_calls import DeviceCalls
 from photonlink._failures import Context, failure
+from photonlink._lifetime import Lifetime
 from photonlink._reports import describe, expand_samples
 from photonlink._worker import InferFuture, Worker
-from photonlink.controller import Lease, close_all
-from photonlink.errors import PhotonLinkError, ProgramError, SessionClosed
+from photonlink.controller import Lease
+from photonlink.errors import PhotonLinkError, ProgramError
 from photonlink.fit import Fit
 from photonlink.info import SessionInfo, Usage
 from photonlink.program import Program
@@ -45,7 +41,7 @@ __all__ = ["Session"]
 _SLACK_SECONDS = 30.0
 
 
-class Session(DeviceCalls):
+class Session(Lifetime, DeviceCalls):
     """One exclusive reservation of a configured processor. Made by :func:`photonlink.reserve`; threads may share it.
 
     Examples:
@@ -72,7 +68,6 @@ class Session(DeviceCalls):
         timeout: float | None,
     ) -> None:
         super().__init__()
-        self._pid = os.getpid()
         self._core_session = core
         self._lease = lease
         self._program = program
@@ -105,9 +100,7 @@ class Session(DeviceCalls):
             latency=lease.controller.latency,
         )
         self._worker = Worker("photonlink-async")
-        self._close_lock = threading.Lock()
-        self._final: Usage | None = None
-        _open.add(self)
+        self._begin()
 
     # ---- inference
 
@@ -290,11 +283,6 @@ class Session(DeviceCalls):
         return self._info.slots
 
     @property
-    def closed(self) -> bool:
-        """Whether :meth:`close` was called, or this process is a forked child that inherited the session."""
-        return self._final is not None or os.getpid() != self._pid
-
-    @property
     def usage(self) -> Usage:
         """Tokens, shots, kept samples, modelled quantum time and wall time so far; final after :meth:`close`.
 
@@ -317,77 +305,19 @@ class Session(DeviceCalls):
 
     # ---- the end
 
-    def close(self) -> Usage:
-        """Release the processor. Calls in other threads end with ``SessionClosed``. May be repeated.
+    def _stop(self) -> PhotonLinkError | None:
+        self._core_session.stop()
+        return self._close_device()
 
-        Launches in flight on a device get two seconds to end by themselves; then their rows become NaN.
-
-        Returns:
-            What the session used.
-
-        Raises:
-            SessionClosed: This process is a forked child; the session lives on in the parent.
-            PhotonLinkError: A device call failed, and nobody has seen it yet. Everything is released all the same,
-                and closing again returns. If an error leaves the ``with`` statement already, that one goes on, with
-                a note about this one.
-        """
-        self._require_own_process()
-        unseen = None
-        with self._close_lock:
-            if self._final is None:
-                try:
-                    self._core_session.stop()
-                    unseen = self._close_device()
-                finally:
-                    self._worker.stop()
-                    self._final = self._usage(self._core_session.close())
-                    self._lease.end()
-        if unseen is not None:
-            raise unseen
-        return self._final
-
-    def __enter__(self) -> Session:
-        return self
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if os.getpid() != self._pid:
-            return
-        try:
-            self.close()
-        except PhotonLinkError as unseen:
-            if error is None:
-                raise
-            error.add_note(f"and a device call had failed: {type(unseen).__name__}: {unseen}")
-
-    def _close_unheard(self) -> None:
-        """Close where nobody could catch an error."""
-        try:
-            self.__exit__(None, None, None)
-        except PhotonLinkError as unseen:
-            warnings.warn(f"{self!r}: {unseen}", RuntimeWarning, stacklevel=2)
-
-    def __del__(self) -> None:
-        if getattr(self, "_final", self) is None and os.getpid() == self._pid:
-            warnings.warn(
-                f"{self!r} was not closed: use it in a with statement", ResourceWarning, stacklevel=2, source=self
-            )
-            self._close_unheard()
+    def _release(self) -> Usage:
+        self._worker.stop()
+        used = self._usage(self._core_session.close())
+        self._lease.end()
+        return used
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else "open"
         return f"<photonlink.Session on {self._info.target!r}, {state}, program {self._info.digest[:8]}>"
-
-    def _require_own_process(self) -> None:
-        if os.getpid() != self._pid:
-            raise SessionClosed(
-                "this session belongs to the parent process and does not survive a fork: reserve one in this process",
-                target=self._info.target,
-            )
-
-    def _require_open(self) -> None:
-        self._require_own_process()
-        if self._final is not None:
-            raise SessionClosed("the session is closed: reserve a new one", target=self._info.target)
 
 
 def _noise_method(program: Program, sampled: bool, status: _core.ControllerStatus) -> str:
@@ -396,14 +326,3 @@ def _noise_method(program: Program, sampled: bool, status: _core.ControllerStatu
     if status.sampler == "sampled_sources":
         return "sampled sources"
     return _core.noise_method(program.spec, sampled)
-
-
-_open: weakref.WeakSet[Session] = weakref.WeakSet()
-
-
-@atexit.register
-def _close_everything() -> None:
-    """Sessions that are still open at exit release their processors before the interpreter goes away."""
-    for session in list(_open):
-        session._close_unheard()
-    close_all()
