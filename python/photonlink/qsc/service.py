@@ -1,8 +1,6 @@
 """The service behind the control plane: who may have the processor, and what happens to a session until it ends.
 
-It runs in one event loop. What may take long happens in threads; the native controller keeps its own lock and ends
-sessions by itself (idle, too long, client lost), so a watch per session notices the end, folds its counts into the
-ledger and lets the next client in.
+It runs in one event loop. What may take long happens in threads.
 """
 
 from __future__ import annotations
@@ -12,7 +10,6 @@ import contextlib
 import dataclasses
 import hmac
 import logging
-import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -25,7 +22,8 @@ from photonlink.processors.host import ProcessorHost
 from photonlink.processors.registry import make
 from photonlink.qsc import protocol
 from photonlink.qsc.config import ServiceConfig
-from photonlink.qsc.opening import Opened, OverUdp, Wish, open_session, read_program
+from photonlink.qsc.opening import OverUdp, Wish, open_session, read_program
+from photonlink.qsc.tenure import Tenure
 from photonlink.qsc.turnstile import Turnstile
 from photonlink.qsc.usage import SessionUsage, UsageLedger
 
@@ -33,23 +31,12 @@ __all__ = ["Service"]
 
 _log = logging.getLogger(__name__)
 
-_WATCH_SECONDS = 0.02
 _RETRY_SECONDS = 1.0  # when nobody knows better
 _LAST_ANSWERS_SECONDS = 0.5  # for answers that were lost on the way, and results that are fetched in pieces
 
 
 async def _here() -> bool:
     return False
-
-
-class _Session:
-    """The session that holds the lock, and its watch."""
-
-    def __init__(self, opened: Opened) -> None:
-        self.opened = opened
-        self.since = time.monotonic()
-        self.over = asyncio.Event()  # counts folded, lock given back
-        self.watch: asyncio.Task[None] | None = None
 
 
 class Service:
@@ -89,7 +76,7 @@ class Service:
             if not outcome.granted:
                 _log.warning("%s (%s) refused: %s", outcome.measure, outcome.asked, outcome.detail)
         self._turnstile = Turnstile(config.queue, self._busy)
-        self._session: _Session | None = None
+        self._session: Tenure | None = None
         self._draining = False
         self._stopped = False
         self._ledger_problem: str | None = None
@@ -154,11 +141,11 @@ class Service:
             raise
         self.outcomes["granted"] += 1
         if await gone():
-            await self._end(session)
+            await session.end()
             raise SessionClosed("the client left while it was served")
         return {**session.opened.grant, "lease": session.opened.lease}
 
-    async def _take(self, body: Callable[[], Awaitable[bytes]], wish: Wish) -> _Session:
+    async def _take(self, body: Callable[[], Awaitable[bytes]], wish: Wish) -> Tenure:
         """From the turn to a session, or the turn given back."""
         try:
             program = await asyncio.to_thread(read_program, await body(), self.config)
@@ -167,44 +154,27 @@ class Service:
         except BaseException:
             self._turnstile.leave()
             raise
-        session = _Session(opened)
-        session.watch = asyncio.create_task(self._watch(session))
+        session = Tenure(self._controller, opened, self.config.connect_timeout, fold=self._fold, over=self._over)
         self._session = session
         _log.info("session %d reserved, program %s", opened.session, opened.grant["digest"][:12])
         return session
 
+    async def _fold(self) -> None:
+        self._ledger_problem = await asyncio.to_thread(self.ledger.fold)
+
+    def _over(self) -> None:
+        self._session = None
+        self._turnstile.leave()
+
     async def _recover(self) -> None:
         """Try again what failed before: folding the ledger, and a controller in its error state."""
         if self._ledger_problem is not None:
-            self._ledger_problem = await asyncio.to_thread(self.ledger.fold)
+            await self._fold()
         if self._controller.status().state == "error":
             with contextlib.suppress(LinkClosed):  # it has still failed: the reservation says why
                 await asyncio.to_thread(self._controller.reset)
 
-    async def _watch(self, session: _Session) -> None:
-        """Until the session has ended, for whatever reason; then settle its accounts and let the next one in."""
-        number = session.opened.session
-        try:
-            while self._controller.status().session == number:
-                waited = time.monotonic() - session.since
-                if session.opened.data_plane.accepted == 0 and waited > self.config.connect_timeout:
-                    _log.warning("session %d: nobody connected within %.3g s", number, self.config.connect_timeout)
-                    await asyncio.to_thread(self._controller.release, number)
-                await asyncio.sleep(_WATCH_SECONDS)
-            await asyncio.to_thread(session.opened.data_plane.close)
-            self._ledger_problem = await asyncio.to_thread(self.ledger.fold)
-            _log.info("session %d ended: %s", number, self._controller.status().last_end)
-        finally:
-            self._session = None
-            session.over.set()
-            self._turnstile.leave()
-
-    async def _end(self, session: _Session, *, stopped: bool = False) -> None:
-        with contextlib.suppress(SessionClosed):  # it has ended by itself, and is folded already
-            await asyncio.to_thread(self._controller.release, session.opened.session, stopped)
-        await session.over.wait()
-
-    def _leased(self, number: int, lease: str) -> _Session | None:
+    def _leased(self, number: int, lease: str) -> Tenure | None:
         """The running session, if `number` is it and `lease` its secret; ``None`` if it has ended."""
         session = self._session
         if session is None or session.opened.session != number:
@@ -233,7 +203,7 @@ class Service:
         """
         session = self._leased(number, lease)
         if session is not None:
-            await self._end(session)
+            await session.end()
         return self.usage(number)
 
     # ---- questions
@@ -264,7 +234,7 @@ class Service:
             "datapoint_timeout_seconds": native.datapoint_timeout_s,
             "state": native.state,
             "cause": native.cause,
-            "session": None if session is None else self._describe(session),
+            "session": None if session is None else session.describe(),
             "last_end": native.last_end,
             "waiting": self._turnstile.waiting,
             "maintenance": native.maintenance,
@@ -293,14 +263,6 @@ class Service:
         if kind == "shm":
             return {**offer, "user": protocol.user()}
         return {**offer, "address": self.udp_address, "tags": self.config.tagged}
-
-    def _describe(self, session: _Session) -> dict[str, Any]:
-        return {
-            "session": session.opened.session,
-            "digest": session.opened.grant["digest"],
-            "seconds": time.monotonic() - session.since,
-            "connected": session.opened.data_plane.accepted > 0,
-        }
 
     # ---- the operator
 
@@ -338,7 +300,7 @@ class Service:
         self._turnstile.close(self._closing("is being stopped"))
         session = self._session
         if session is not None:
-            await self._end(session, stopped=True)
+            await session.end(stopped=True)
         ended = await asyncio.to_thread(self._controller.shutdown)
         if self._host is not None:
             await asyncio.to_thread(self._host.stop)
