@@ -17,8 +17,9 @@ using OpenDevice = decltype(&photonlink_device_open);
 /// Opens `device` with a link to `session`, which lives as long as the device is open.
 template <class Session>
 i32 open_device(u64 open_function, u32 device, const std::shared_ptr<Session>& session,
-                const std::shared_ptr<optics::ProgramSpec>& program, double timeout_s) {
-    auto link = std::make_shared<SessionLink>(session->client(), session, program, static_cast<u64>(timeout_s * 1e9));
+                const optics::ProgramSpec& program, u32 shots, double timeout_s) {
+    auto link =
+        std::make_shared<SessionLink>(session->client(), session, program, shots, static_cast<u64>(timeout_s * 1e9));
     const photonlink_device_link table = SessionLink::table(std::move(link));
     const i32 status = reinterpret_cast<OpenDevice>(open_function)(device, &table);
     if (status != PHOTONLINK_DEVICE_OK) table.drop(table.context);
@@ -28,7 +29,7 @@ i32 open_device(u64 open_function, u32 device, const std::shared_ptr<Session>& s
 template <class Session>
 void bind_open(py::module_& module) {
     module.def("open_device", &open_device<Session>, py::arg("open_function"), py::arg("device"), py::arg("session"),
-               py::arg("program"), py::arg("timeout"),
+               py::arg("program"), py::arg("shots"), py::arg("timeout"),
                "Opens a device of libphotonlink_device_call with a link to the session; a photonlink_device_status.");
 }
 

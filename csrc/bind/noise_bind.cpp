@@ -72,8 +72,8 @@ void bind_noise(py::module_& module) {
     module.def(
         "kept_states_at",
         [](const ProgramSpec& spec, const Array<u32>& positions) {
-            const NoisePlan plan = checked_plan(spec);
-            const SectorOrder order(plan.space, spec.modes, plan.least, plan.most);
+            check_spec(spec);
+            const SectorOrder order = kept_order(spec);
             const std::vector<u32> ranks = to_vector(positions, "positions");
             std::vector<u8> states(ranks.size() * spec.modes);
             for (std::size_t i = 0; i < ranks.size(); ++i) {

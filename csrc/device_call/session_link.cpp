@@ -5,7 +5,6 @@
 #include <exception>
 #include <vector>
 
-#include "photonlink/optics/noise_plan.hpp"
 #include "session_latest.hpp"
 
 namespace photonlink::device_call {
@@ -33,11 +32,6 @@ i32 device_status(qsc::CallStatus status) {
     }
 }
 
-optics::SectorOrder detected_states(const optics::ProgramSpec& program) {
-    const optics::NoisePlan plan = optics::plan_noise(program);
-    return {plan.space, program.modes, plan.least, plan.most};
-}
-
 template <class... Values>
 i32 refuse(photonlink_device_call& call, const char* format, Values... values) {
     std::snprintf(call.cause, sizeof call.cause, format, values...);
@@ -58,13 +52,13 @@ qsc::Features one_row(const std::vector<double>& features) {
 }  // namespace
 
 SessionLink::SessionLink(qsc::SessionClient& client, std::shared_ptr<const void> keep,
-                         std::shared_ptr<const optics::ProgramSpec> program, u64 timeout_ns)
+                         const optics::ProgramSpec& program, u32 shots, u64 timeout_ns)
     : client_(client),
       keep_(std::move(keep)),
-      program_(std::move(program)),
+      shots_(shots),
       timeout_ns_(timeout_ns),
       identity_(links_made.fetch_add(1, std::memory_order_relaxed) + 1),
-      states_(detected_states(*program_)) {}
+      states_(optics::kept_order(program)) {}
 
 photonlink_device_link SessionLink::table(std::shared_ptr<SessionLink> link) {
     using Held = std::shared_ptr<SessionLink>;
@@ -87,6 +81,8 @@ i32 SessionLink::answer(photonlink_device_call& call) noexcept {
                 return expectation(call);
             case kPhotonicSample:
                 return sample(call);
+            case kPhotonicSamples:
+                return samples(call);
             case kPhotonicPhotons:
                 return photons(call);
             default:
@@ -121,17 +117,45 @@ i32 SessionLink::sample(photonlink_device_call& call) {
     if (!reader.done()) return refuse(call, "photonic_sample takes (list[float] features)");
     Latest& latest = latest_of_thread();
     if (!latest.take_features(features, client_.config(), call)) return PHOTONLINK_DEVICE_INVALID_ARGUMENT;
-    if (client_.config().max_counts != 1) return refuse(call, "%s", kNeedsOneShot);
+    if (shots_ != 1) return refuse(call, "%s", kNeedsOneShot);
     qsc::Reports reports;
-    const auto result = client_.report(one_row(latest.features), latest.output(client_.config()), &reports, options());
+    const i32 status = report(latest, &reports, call);
+    if (status != PHOTONLINK_DEVICE_OK) return status;
+    latest.photons.resize(states_.modes());
+    optics::list_samples(states_, reports.state_index, reports.counts, latest.photons.data());
+    return give(call, static_cast<i64>(reports.state_index[0]));
+}
+
+i32 SessionLink::samples(photonlink_device_call& call) {
+    wire::PayloadReader reader(call.request, call.request_bytes);
+    const auto features = reader.sequence<double>();
+    const u64 wanted = reader.output();
+    if (!reader.done()) return refuse(call, "photonic_samples takes (list[float] features, list[np.int8] photons)");
+    if (shots_ == 0) return refuse(call, "photonic_samples needs a session with shots: reserve it with shots=");
+    const u64 bytes = u64{shots_} * states_.modes();
+    if (wanted != bytes || call.response_bytes != bytes)
+        return refuse(call, "%u shots of %u modes show %llu photon numbers and the list holds %llu", shots_,
+                      states_.modes(), static_cast<unsigned long long>(bytes), static_cast<unsigned long long>(wanted));
+    Latest& latest = latest_of_thread();
+    if (!latest.take_features(features, client_.config(), call)) return PHOTONLINK_DEVICE_INVALID_ARGUMENT;
+    qsc::Reports reports;
+    const i32 status = report(latest, &reports, call);
+    if (status == PHOTONLINK_DEVICE_OK)
+        optics::list_samples(states_, reports.state_index, reports.counts, static_cast<u8*>(call.response));
+    return status;
+}
+
+/// Runs the datapoint of the latest features and asks for its counts, which must be as many as there are shots.
+i32 SessionLink::report(Latest& latest, qsc::Reports* reports, photonlink_device_call& call) {
+    const auto result = client_.report(one_row(latest.features), latest.output(client_.config()), reports, options());
     if (result.status != qsc::CallStatus::Ok) return ended(result, latest, call);
-    // Where the basis has one state only, any number of shots shows it: then the answer tells.
-    if (reports.counts.size() != 1 || reports.counts[0] != 1) return refuse(call, "%s", kNeedsOneShot);
+    u64 samples = 0;
+    for (const u32 count : reports->counts) samples += count;
+    for (const u32 state : reports->state_index)
+        if (state >= states_.size()) samples = 0;
+    if (samples != shots_) return refuse(call, "the controller's samples are not those of this session");
     latest.keep_observables(client_.config());
-    const u64 state = reports.state_index[0];
-    latest.photons.resize(program_->modes);
-    states_.unrank(state, latest.photons.data());
-    return give(call, static_cast<i64>(state));
+    return PHOTONLINK_DEVICE_OK;
 }
 
 i32 SessionLink::expectation(photonlink_device_call& call) {

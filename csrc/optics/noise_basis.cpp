@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "photonlink/optics/noise_plan.hpp"
+
 namespace photonlink::optics {
 
 SectorBasis::SectorBasis(Space space, u32 modes, u32 most, bool clicks)
@@ -75,6 +77,23 @@ void SectorOrder::unrank(u64 rank, u8* state) const {
     std::size_t k = sectors_.size() - 1;
     while (k > 0 && first_[k - 1] <= rank) --k;
     sectors_[k].unrank(rank - first_[k], state);
+}
+
+SectorOrder kept_order(const ProgramSpec& spec) {
+    const NoisePlan plan = plan_noise(spec);
+    return {plan.space, spec.modes, plan.least, plan.most};
+}
+
+void list_samples(const SectorOrder& order, const std::vector<u32>& states, const std::vector<u32>& counts,
+                  u8* samples) {
+    const u64 modes = order.modes();
+    for (std::size_t i = 0; i < states.size(); ++i) {
+        if (counts[i] == 0) continue;
+        const u8* first = samples;
+        order.unrank(states[i], samples);
+        samples += modes;
+        for (u32 again = 1; again < counts[i]; ++again) samples = std::copy(first, first + modes, samples);
+    }
 }
 
 /// Patterns of `modes` modes that `clicked` clicks elsewhere leave room for.

@@ -44,8 +44,8 @@ Acquisition::Acquisition(Processor& processor, const SessionPlan& plan) : proces
 bool Acquisition::takes(Output output) const {
     if (rows_.empty()) return true;
     // Reports are asked for per batch, and are dear: plain datapoints do not share a batch with them.
-    if ((rows_.front().output == Output::Report) != (output == Output::Report)) return false;
-    const bool native = output == Output::Report || is_direct(output, nullptr);
+    if (is_reported(rows_.front().output) != is_reported(output)) return false;
+    const bool native = is_reported(output) || is_direct(output, nullptr);
     return rows() < (native ? row_limit_ : scratch_limit_);
 }
 
@@ -87,7 +87,7 @@ void Acquisition::run() {
 }
 
 void Acquisition::execute() {
-    const bool report = rows_.front().output == Output::Report;
+    const bool report = is_reported(rows_.front().output);
     bool need_scratch = false;
     for (const Row& row : rows_) need_scratch |= !report && !row.direct;
     if (need_scratch) scratch_.resize(rows() * plan_.output_size * element_bytes());
@@ -125,7 +125,20 @@ void Acquisition::check_reports() const {
                                      std::to_string(report.observables.size()) + " observables, expected " +
                                      std::to_string(plan_.output_size) + "; " + std::to_string(report.counts.size()) +
                                      " counts, expected at most " + std::to_string(most_distinct));
+        if (rows_[row].output == Output::Samples) check_samples(report);
     }
+}
+
+void Acquisition::check_samples(const optics::RowReport& report) const {
+    u64 samples = 0;
+    for (const u32 count : report.counts) samples += count;
+    if (samples != plan_.options.shots)
+        throw std::runtime_error("the processor returned " + std::to_string(samples) + " samples, expected " +
+                                 std::to_string(plan_.options.shots));
+    for (const u32 state : report.state_index)
+        if (state >= plan_.states->size())
+            throw std::runtime_error("the processor returned a sample of state " + std::to_string(state) +
+                                     ", and the program has " + std::to_string(plan_.states->size()));
 }
 
 void Acquisition::keep_time() {
@@ -160,6 +173,8 @@ void Acquisition::publish(ServedPort& port, u64 index) {
     u64 bytes = most_result_bytes(row.output, plan_);
     if (row.output == Output::Report)
         bytes = store_report(index);
+    else if (row.output == Output::Samples)
+        optics::list_samples(*plan_.states, reports_[index].state_index, reports_[index].counts, row.result);
     else if (!row.direct)
         convert(index);
     if (!row.in_segment) {

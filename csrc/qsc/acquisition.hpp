@@ -53,6 +53,7 @@ class Acquisition {
     u8* scratch_row(u64 row) { return scratch_.data() + row * plan_.output_size * element_bytes(); }
     void execute();
     void check_reports() const;
+    void check_samples(const optics::RowReport& report) const;
     void keep_time();
     u32 count_changed(u64 row);
     void convert(u64 row);

@@ -12,6 +12,8 @@ namespace {
 
 // Results up to here travel inside the slot's frame; larger ones go to memory that the caller lends.
 constexpr u64 kInlineBytes = 8192;
+// Samples have an area up to here: more would be too much memory for every slot of every client.
+constexpr u64 kMostSampleBytes = u64{1} << 20;
 constexpr u64 kDrainStepNs = 50'000;
 // Calls look up at least every 100 ms; what takes longer is a signal handler of an interpreter.
 constexpr u64 kDrainNs = 2'000'000'000;
@@ -33,8 +35,9 @@ CallResult find_bad_phase(const EncodingView& map, const Features& features) {
 
 link::Geometry remote_geometry(const ClientConfig& config, u32 slots) {
     link::Geometry geometry = client_geometry(config, slots);
-    const u64 result = largest_result(config);
-    if (result > kInlineBytes) geometry.result_bytes = link::round_up(result, kCacheLine);
+    const u64 samples = config.sample_bytes <= kMostSampleBytes ? config.sample_bytes : 0;
+    const u64 result = std::max(largest_result(config), samples);
+    if (result > geometry.slot_bytes - wire::kHeaderBytes) geometry.result_bytes = link::round_up(result, kCacheLine);
     return geometry;
 }
 

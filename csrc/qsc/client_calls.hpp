@@ -219,7 +219,13 @@ class RawCall : public ClientCall {
   public:
     RawCall(u64 key, RawRequest& request) : key_(key), request_(request) {}
 
-    void write(u64 /*row*/, u32 request_id, void* frame, link::Sink*) override {
+    u32 prepare(u32 in_flight, u64 frame_payload) override {
+        if (request_.capacity > frame_payload) staging_.allocate(1, request_.capacity);
+        return in_flight;
+    }
+
+    void write(u64 row, u32 request_id, void* frame, link::Sink* sink) override {
+        *sink = staging_.piece(row);
         const u64 arg_len = wire::kKeyBytes + request_.arg_bytes;
         wire::write_request(frame, request_.function_id, static_cast<u32>(arg_len), request_id, 0);
         u8* payload = static_cast<u8*>(wire::payload(frame));
@@ -233,11 +239,13 @@ class RawCall : public ClientCall {
         return true;
     }
 
+    std::shared_ptr<void> lent_memory() const override { return staging_.memory(); }
     bool takes_ids() const override { return wire::is_datapoint(request_.function_id); }
 
   private:
     const u64 key_;
     RawRequest& request_;
+    Staging staging_;
 };
 
 inline bool ReportCall::take(u64 row, const void* result, u64 length) {

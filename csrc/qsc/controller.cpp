@@ -152,6 +152,8 @@ SessionGrant Controller::Impl::open_session(const optics::ProgramSpec& program, 
     plan.phases = static_cast<u32>(program.phases.size());
     plan.output_size = processor_->output_size();
     plan.basis_size = processor_->basis_size();
+    plan.sample_bytes = u64{options.shots} * program.modes;
+    if (options.shots != 0) plan.states = std::make_shared<const optics::SectorOrder>(optics::kept_order(program));
     plan.max_batch = std::min<u64>(info_.max_batch, options_.max_batch);
     plan.started_ns = platform::clock_ns();
     plan.options = options;
@@ -163,7 +165,7 @@ SessionGrant Controller::Impl::open_session(const optics::ProgramSpec& program, 
     state_ = State::Configured;
     if (!supervisor_.joinable()) supervisor_ = std::thread(&Impl::supervise, this);
     changed_.notify_all();
-    return SessionGrant{plan.session, plan.key, plan.output_size, plan.basis_size};
+    return SessionGrant{plan.session, plan.key, plan.output_size, plan.basis_size, plan.sample_bytes};
 }
 
 std::optional<double> Controller::Impl::retry_after_s() const {

@@ -56,9 +56,10 @@ void LocalSession::open_port(u32 slots) {
 link::Geometry LocalSession::remote_geometry(u32 slots) const { return qsc::remote_geometry(client_config(), slots); }
 
 std::shared_ptr<DevicePort> LocalSession::open_device_port(u32 slots) const {
-    const ClientConfig config = client_config();
-    const auto owner =
-        std::make_shared<DevicePortOwner>(DevicePortOwner{link::DevicePortMemory(remote_geometry(slots)), encoding_});
+    ClientConfig config = client_config();
+    config.sample_bytes = 0;  // device code asks for none
+    const auto owner = std::make_shared<DevicePortOwner>(
+        DevicePortOwner{link::DevicePortMemory(qsc::remote_geometry(config, slots)), encoding_});
     PortAttachment attachment;
     attachment.server = owner->port.server();
     attachment.owner = owner;

@@ -1,6 +1,9 @@
 // What the dispatcher needs to know of a session; constant while it runs.
 #pragma once
 
+#include <memory>
+
+#include "photonlink/optics/noise_basis.hpp"
 #include "photonlink/qsc/session.hpp"
 
 namespace photonlink::qsc {
@@ -11,6 +14,8 @@ struct SessionPlan {
     u32 phases = 0;
     u64 output_size = 0;
     u64 basis_size = 0;
+    u64 sample_bytes = 0;                               // of a datapoint's samples: a byte for each shot and mode
+    std::shared_ptr<const optics::SectorOrder> states;  // that samples name by position; null for exact results
     u64 max_batch = 1;
     u64 started_ns = 0;
     SessionOptions options;

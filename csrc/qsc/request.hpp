@@ -8,13 +8,17 @@
 namespace photonlink::qsc {
 
 /// What a datapoint's answer is made of.
-enum class Output : u8 { Float64, Float32, Report };
+enum class Output : u8 { Float64, Float32, Report, Samples };
+
+/// Whether it is made of what the processor reports, rather than of observables alone.
+inline bool is_reported(Output output) { return output == Output::Report || output == Output::Samples; }
 
 /// Size of one phase in a datapoint's request.
 inline u32 phase_bytes_of(u32 function) { return function == wire::kInferF32 ? sizeof(float) : sizeof(double); }
 
 inline Output output_of(u32 function) {
     if (function == wire::kReport) return Output::Report;
+    if (function == wire::kSamples) return Output::Samples;
     return function == wire::kInfer ? Output::Float64 : Output::Float32;
 }
 

@@ -1048,6 +1048,7 @@ def open_device(
     device: typing.SupportsInt | typing.SupportsIndex,
     session: LocalSession,
     program: ProgramSpec,
+    shots: typing.SupportsInt | typing.SupportsIndex,
     timeout: typing.SupportsFloat | typing.SupportsIndex,
 ) -> int:
     """
@@ -1060,6 +1061,7 @@ def open_device(
     device: typing.SupportsInt | typing.SupportsIndex,
     session: ShmSession,
     program: ProgramSpec,
+    shots: typing.SupportsInt | typing.SupportsIndex,
     timeout: typing.SupportsFloat | typing.SupportsIndex,
 ) -> int:
     """
@@ -1072,6 +1074,7 @@ def open_device(
     device: typing.SupportsInt | typing.SupportsIndex,
     session: UdpSession,
     program: ProgramSpec,
+    shots: typing.SupportsInt | typing.SupportsIndex,
     timeout: typing.SupportsFloat | typing.SupportsIndex,
 ) -> int:
     """

@@ -118,6 +118,16 @@ def sample_photons(features: list[float]) -> int:
 
 @device.bind
 @cudaq.kernel
+def sample_all(features: list[float], photons: list[np.int8], count: int) -> int:
+    device.photonic_samples(features, photons)
+    checksum = 0
+    for i in range(count):
+        checksum += (i + 1) * photons[i]
+    return checksum
+
+
+@device.bind
+@cudaq.kernel
 def call_unknown() -> int:
     return unknown(1)
 

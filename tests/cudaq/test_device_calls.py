@@ -1,5 +1,6 @@
 """Device functions called from real kernels: bytes on the wire, values that come back, what they steer."""
 
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 
 import cudaq
@@ -227,6 +228,25 @@ def test_two_sessions_on_two_devices(program):
         assert cudaq.run(kernels.call_elsewhere, shots_count=1) == [1]
         assert cudaq.run(kernels.infer_one, FEATURES, 0, shots_count=1) == logged(first.infer(np.array(FEATURES))[0])
         assert second.usage.tokens == 0
+
+
+@pytest.mark.parametrize("transport", [None, "shm", "udp"])
+@pytest.mark.parametrize("shots", [1, 3000])
+def test_samples_of_many_shots(program, tmp_path, transport, shots):
+    reservoir = phl.Program.reservoir(6, 2, features=6, seed=7, readout=phl.Readout.samples(space="unbunched"))
+    with phl.reserve("sim", reservoir, shots=shots, seed=4) as session:
+        expected = session.infer(np.array([FEATURES] * 3)).reshape(3, -1)
+    checksums = (expected.astype(int) @ np.arange(1, 6 * shots + 1)).tolist()
+    with contextlib.ExitStack() as stack:
+        target = "sim"
+        if transport is not None:
+            target = stack.enter_context(ServiceProcess("--ledger", str(tmp_path / "ledger.sqlite"))).target
+        options = {} if transport is None else {"transport": transport}
+        session = stack.enter_context(phl.reserve(target, program, shots=shots, seed=4, **options))
+        stack.enter_context(device.attach(session))
+        photons = [np.int8(0)] * (6 * shots)
+        assert cudaq.run(kernels.sample_all, FEATURES, photons, 6 * shots, shots_count=3) == checksums
+        assert session.usage.tokens == 3
 
 
 @pytest.mark.parametrize(("transport", "link"), [("shm", "shared memory"), ("udp", "UDP")])

@@ -122,6 +122,15 @@ def test_wrong_features():
         run(kernels.infer_then_ask, FEATURES, 99)
 
 
+@pytest.mark.parametrize(("shots", "words"), [(None, "reserve it with shots="), (3, "3 shots of 4 modes show 12")])
+def test_samples_are_as_many_as_there_are(shots, words):
+    program = phl.Program.reservoir(4, 1, features=4)
+    with phl.reserve("sim", program, shots=shots) as session, device.attach(session):
+        with pytest.raises(ProgramError, match=words):
+            run(kernels.sample_all, FEATURES[:4], [np.int8(0)] * 11, 11)
+        assert session.usage.tokens == 0
+
+
 @pytest.mark.usefixtures("session")
 def test_a_sample_needs_one_shot():
     with pytest.raises(ProgramError, match="shots=1"):

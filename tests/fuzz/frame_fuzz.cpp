@@ -17,6 +17,8 @@ qsc::SessionPlan plan_of(u8 phases, u8 outputs) {
     qsc::SessionPlan plan;
     plan.phases = phases;
     plan.output_size = outputs;
+    plan.options.shots = outputs;
+    plan.sample_bytes = outputs;
     return plan;
 }
 

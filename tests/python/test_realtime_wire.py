@@ -3,7 +3,9 @@
 The golden bytes were taken from NVIDIA's own compiler output and reference server, not from this package.
 """
 
+import re
 import struct
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -11,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from photonlink.errors import ProgramError, ProtocolError
-from photonlink.realtime import QEC_FUNCTIONS, Request, Response, Signature, fnv1a, function_id
+from photonlink.realtime import PHOTONLINK_FUNCTIONS, QEC_FUNCTIONS, Request, Response, Signature, fnv1a, function_id
 
 NINE = np.array([1, 0, 1, 1, 0, 0, 0, 0, 1], np.bool_)
 
@@ -369,3 +371,15 @@ def test_random_bytes_are_decoded_or_refused():
         except ProtocolError:
             continue
         assert len(signature.encode_arguments(*values)) == len(data)
+
+
+def test_the_bytes_on_the_page_about_the_service():
+    page = (Path(__file__).parents[2] / "docs" / "service.md").read_text()
+    request, answer = (
+        bytes.fromhex(text) for text in re.search(r"```\nrequest(.*?)answer(.*?)```", page, re.DOTALL).groups()
+    )
+    samples = next(function for function in PHOTONLINK_FUNCTIONS if function.name == "photonlink_samples")
+    arguments = (5, [0.5, 1.5], 12)
+    assert samples.request(*arguments, request_id=7).encode() == request
+    photons = samples.decode_results(Response.decode(answer).payload, arguments)
+    assert photons.reshape(3, 4).tolist() == [[1, 0, 1, 0], [1, 0, 1, 0], [0, 1, 1, 0]]

@@ -8,21 +8,25 @@ and only the caller knows whether its function may run again.
 from __future__ import annotations
 
 import math
+import struct
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from photonlink.errors import LinkTimeout, PhotonLinkError, ProgramError, ProtocolError, ServiceError
 from photonlink.realtime.encoding import Encoding
 from photonlink.realtime.exchange import ClientCounters, Exchange, Flight
-from photonlink.realtime.frames import Response
+from photonlink.realtime.frames import HEADER_BYTES, Response
+from photonlink.realtime.known import FETCH
 from photonlink.realtime.signature import Signature
-from photonlink.realtime.status import OK, describe
+from photonlink.realtime.status import OK, PHOTONLINK, RESULT_IN_SEGMENT, describe
 from photonlink.realtime.transport import Transport, UdpTransport
 
 __all__ = ["Client", "ClientCounters", "PendingCall", "RemoteFunction"]
+
+_SEGMENT: Final = struct.Struct("<QQ")  # offset and length
 
 
 class Client:
@@ -154,6 +158,7 @@ class PendingCall:
         self._client = client
         self._arguments = arguments
         self._flight = flight
+        self._whole: bytes | None = None
 
     @property
     def request_id(self) -> int:
@@ -167,6 +172,9 @@ class PendingCall:
     def result(self, timeout: float | None = None) -> Any:
         """Wait for what the function returns.
 
+        A controller of this package keeps a result that fits no slot, and a slot with it, until it was fetched; this
+        fetches it, piece by piece.
+
         Args:
             timeout: Seconds from now; None for the client's.
 
@@ -177,14 +185,32 @@ class PendingCall:
             ProtocolError: The service refused the call, or its answer is malformed.
         """
         seconds = self._client._timeout if timeout is None else _seconds(timeout)
+        end = time.monotonic() + seconds
         response = self._client._exchange.wait(self._flight, seconds)
-        if response.status != OK:
+        payload = response.payload
+        if self.signature.statuses is PHOTONLINK and response.status == RESULT_IN_SEGMENT:
+            payload = self._whole = self._fetched(response, end) if self._whole is None else self._whole
+        elif response.status != OK:
             raise self._refusal(response)
-        return self.signature.decode_results(response.payload, self._arguments)
+        return self.signature.decode_results(payload, self._arguments)
 
     def abandon(self) -> None:
         """Wait for it no more; its answer is dropped when it comes, and it may still be executed."""
         self._client._exchange.forget(self._flight)
+
+    def _fetched(self, response: Response, end: float) -> bytes:
+        """The result that lies with the controller; pieces are as large as its answers."""
+        if len(response.payload) != _SEGMENT.size:
+            raise self._refusal(response)
+        _, length = _SEGMENT.unpack(response.payload)
+        whole = bytearray()
+        while True:
+            count = min(length - len(whole), self._flight.answer_bytes - HEADER_BYTES)
+            arguments = (self._arguments[0], self.request_id, len(whole), count)
+            piece = self._client._submit(FETCH, arguments, max(0.0, end - time.monotonic()))
+            whole += piece.result(max(0.0, end - time.monotonic())).tobytes()
+            if count == 0:
+                return bytes(whole)
 
     def _refusal(self, response: Response) -> PhotonLinkError:
         status = describe(response.status, self.signature.statuses)

@@ -41,13 +41,22 @@ class ClientCounters:
 
 
 class Flight:
-    """A request that was sent, and its answer once that is here."""
+    """A request that was sent, and its answer once that is here.
+
+    Attributes:
+        request: What was sent.
+        name: Of its function.
+        begun: When, on ``time.monotonic()``.
+        answer: The response, or why there is none.
+        answer_bytes: Size of the datagram that the response came in.
+    """
 
     def __init__(self, request: Request, name: str) -> None:
         self.request = request
         self.name = name
         self.begun = time.monotonic()
         self.answer: Response | PhotonLinkError | None = None
+        self.answer_bytes = 0
 
 
 class Exchange:
@@ -205,6 +214,7 @@ class Exchange:
             self._misfit(ProtocolError(f"request {response.request_id} was answered before an earlier one"))
         else:
             self._count("answered")
+            flight.answer_bytes = len(datagram)
             self._settle(flight, response)
 
     def _checked(self, datagram: bytes) -> Response:

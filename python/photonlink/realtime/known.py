@@ -16,7 +16,7 @@ from typing import Final
 from photonlink.realtime.signature import Signature
 from photonlink.realtime.status import PHOTONLINK, QEC_DECODER, StatusLayer
 
-__all__ = ["KNOWN_FUNCTIONS", "PHOTONLINK_FUNCTIONS", "QEC_FUNCTIONS"]
+__all__ = ["FETCH", "KNOWN_FUNCTIONS", "PHOTONLINK_FUNCTIONS", "QEC_FUNCTIONS"]
 
 
 def _functions(statuses: StatusLayer, *texts: str) -> tuple[Signature, ...]:
@@ -31,6 +31,9 @@ QEC_FUNCTIONS: Final = _functions(
 )
 """NVIDIA's QEC decoding server (cudaqx); one call carries 1 to 2**20 syndromes."""
 
+(FETCH,) = _functions(PHOTONLINK, "photonlink_fetch(i64 key, i64 id, i64 offset, out i8[] bytes)")
+"""A piece of a result that fits no slot, by the request id of its call; no bytes at its end: it has arrived."""
+
 PHOTONLINK_FUNCTIONS: Final = (
     # An echo answers with the very bytes behind the key, whatever they encode.
     Signature.parse("photonlink_echo(i64 key, u8[] data) -> u8[]", encoding="A", statuses=PHOTONLINK),
@@ -40,10 +43,11 @@ PHOTONLINK_FUNCTIONS: Final = (
         "photonlink_infer_f32(i64 key, f32[] phases, out f32[] observables)",
         "photonlink_infer_mixed(i64 key, f64[] phases, out f32[] observables)",
         "photonlink_report(i64 key, f64[] phases) -> u8[]",
+        "photonlink_samples(i64 key, f64[] phases, out i8[] photons)",
         "photonlink_status(i64 key) -> i64[8]",
         "photonlink_ping(i64 key) -> i64[4]",
-        "photonlink_fetch(i64 key, i64 id, i64 offset, out i8[] bytes)",
     ),
+    FETCH,
 )
 """This package's controller."""
 

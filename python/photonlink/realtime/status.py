@@ -28,6 +28,7 @@ __all__ = [
     "PHOTONLINK",
     "QEC_DECODER",
     "RESPONSE_TOO_LARGE",
+    "RESULT_IN_SEGMENT",
     "UNKNOWN_FUNCTION",
     "StatusLayer",
     "describe",
@@ -37,6 +38,7 @@ OK: Final = 0
 UNKNOWN_FUNCTION: Final = -1
 BAD_LENGTH: Final = -2
 RESPONSE_TOO_LARGE: Final = -4
+RESULT_IN_SEGMENT: Final = 100  # of PHOTONLINK: the payload is {offset, length}, the result is fetched in pieces
 HANDLER_RAISED: Final = 1  # what our server answers when a Python function raises anything but a Refusal
 
 _PROTOCOL: Final = {
@@ -78,7 +80,7 @@ QEC_DECODER: Final = StatusLayer(
 PHOTONLINK: Final = StatusLayer(
     "photonlink",
     {
-        100: "result lies in the segment",
+        RESULT_IN_SEGMENT: "result lies in the segment",
         101: "token budget spent",
         102: "session expired",
         103: "processor failed",

@@ -41,7 +41,7 @@ class Rig {
               std::make_shared<Encoding>(1, std::vector<u32>{0, 1}, std::vector<u32>{0}, std::vector<double>{2.0},
                                          std::vector<double>{0.0}, false),
               options, 4)) {
-        auto link = std::make_shared<SessionLink>(session->client(), session, program, timeout_ns);
+        auto link = std::make_shared<SessionLink>(session->client(), session, *program, options.shots, timeout_ns);
         const photonlink_device_link table = SessionLink::table(std::move(link));
         EXPECT_EQ(photonlink_device_open(kDevice, &table), 0);
     }
@@ -57,6 +57,15 @@ class Rig {
     static Outcome sample(double feature) {
         const auto args = payload([feature](wire::PayloadWriter& writer) { writer.sequence(&feature, 1); });
         return call(kDevice, "photonic_sample", args, sizeof(i64));
+    }
+
+    /// Of photonic_samples (features) or photonlink_samples (phases).
+    static Outcome samples(const char* function, double argument, u64 wanted) {
+        const auto args = payload([argument, wanted](wire::PayloadWriter& writer) {
+            writer.sequence(&argument, 1);
+            writer.output(wanted);
+        });
+        return call(kDevice, function, args, wanted);
     }
 
     const std::shared_ptr<optics::ProgramSpec> program = two_photons();
@@ -113,6 +122,39 @@ TEST(SessionLink, SamplesOneStateAndItsPhotons) {
     EXPECT_NEAR(together / double{kDraws}, expected, 4 * std::sqrt(expected * (1 - expected) / kDraws));
 }
 
+TEST(SessionLink, SamplesOfManyShotsAreThoseOfTheSimulator) {
+    const std::vector<std::vector<u8>> states{{2, 0}, {1, 1}, {0, 2}};
+    for (const u32 shots : {1u, 30u, 10'000u}) {  // fewer than a slot holds, and more
+        qsc::SessionOptions options;
+        options.shots = shots;
+        options.seed = 3;
+        const Rig rig(options);
+        const auto simulator = optics::Simulator::create(rig.program, optics::Precision::Float64, 1u << 28, true);
+        for (u64 id = 0; id < 6; ++id) {
+            const double feature = 0.1 + 0.2 * static_cast<double>(id);
+            const double phase = 2 * feature;
+            optics::RowReport report;
+            void* nowhere = nullptr;
+            simulator->run({1, &phase, &id, options.seed, shots, &nowhere, &report, nullptr});
+            std::vector<u8> expected;
+            for (std::size_t i = 0; i < report.counts.size(); ++i)
+                for (u32 again = 0; again < report.counts[i]; ++again)
+                    expected.insert(expected.end(), states[report.state_index[i]].begin(),
+                                    states[report.state_index[i]].end());
+            const bool by_features = id % 2 == 0;
+            const Outcome outcome = Rig::samples(by_features ? "photonic_samples" : "photonlink_samples",
+                                                 by_features ? feature : phase, 2 * shots);
+            ASSERT_EQ(outcome.status, 0) << last_error().cause;
+            EXPECT_EQ(outcome.result, expected) << shots << " shots, datapoint " << id;
+            if (by_features) {
+                EXPECT_DOUBLE_EQ(call(kDevice, "photonic_expectation", integer(1), 8).value<double>(),
+                                 report.observables[1]);
+            }
+        }
+        EXPECT_EQ(rig.session->usage().counts.tokens, 6u);
+    }
+}
+
 TEST(SessionLink, OtherFunctionsGoToTheController) {
     const Rig rig;
     EXPECT_EQ(call(kDevice, "photonlink_echo", integer(123), 8).value<i64>(), 123);
@@ -149,11 +191,27 @@ TEST(SessionLink, SaysWhatIsWrongWithArguments) {
     refused(call(kDevice, "photonic_expectation", integer(0), 8), "no datapoint yet");
     refused(call(kDevice, "photonic_photons", integer(0), 8), "no sample yet");
     refused(Rig::sample(0.1), "shots=1");
+    refused(Rig::samples("photonic_samples", 0.1, 2), "reserve it with shots=");
+    refused(call(kDevice, "photonic_samples", integer(1), 8), "photonic_samples takes");
     EXPECT_EQ(rig.session->usage().counts.tokens, 0u) << "nothing was sent";
     EXPECT_EQ(Rig::infer({0.1}).status, 0);
     refused(call(kDevice, "photonic_expectation", integer(3), 8), "observable 3 does not exist");
     refused(call(kDevice, "photonic_expectation", integer(-1), 8), "observable -1 does not exist");
     refused(call(kDevice, "photonic_expectation", integer(0), 4), "8 bytes");
+}
+
+TEST(SessionLink, SaysHowManyPhotonNumbersThereAre) {
+    qsc::SessionOptions options;
+    options.shots = 5;
+    const Rig rig(options);
+    for (const u64 wanted : {0u, 9u, 11u}) {
+        EXPECT_EQ(Rig::samples("photonic_samples", 0.1, wanted).status, PHOTONLINK_DEVICE_INVALID_ARGUMENT);
+        EXPECT_NE(std::strstr(last_error().cause, "5 shots of 2 modes show 10"), nullptr) << last_error().cause;
+    }
+    EXPECT_EQ(Rig::samples("photonic_samples", std::nan(""), 10).status, PHOTONLINK_DEVICE_INVALID_ARGUMENT);
+    EXPECT_EQ(Rig::sample(0.1).status, PHOTONLINK_DEVICE_INVALID_ARGUMENT) << "of one shot only";
+    EXPECT_EQ(rig.session->usage().counts.tokens, 0u);
+    EXPECT_EQ(Rig::samples("photonic_samples", 0.1, 10).status, 0);
 }
 
 TEST(SessionLink, GivesUpAtItsTimeoutAndRecovers) {

@@ -116,6 +116,102 @@ TEST(Requests, StatusTellsTheSession) {
     EXPECT_EQ(words[6], static_cast<i64>(ClockMode::Virtual));
 }
 
+/// Of the test processor: all but one of `shots` photon pairs in modes 0 and 2, the last in 1 and 2.
+std::vector<u8> expected_samples(u32 shots) {
+    std::vector<u8> photons;
+    for (u32 shot = 0; shot + 1 < shots; ++shot) photons.insert(photons.end(), {1, 0, 1, 0});
+    photons.insert(photons.end(), {0, 1, 1, 0});
+    return photons;
+}
+
+SessionOptions with_shots(u32 shots) {
+    SessionOptions options;
+    options.shots = shots;
+    return options;
+}
+
+TEST(Requests, SamplesAreListedShotByShot) {
+    Bench bench({}, with_shots(6));
+    std::vector<u8> payload;  // written out: key, count, phases, photon numbers wanted
+    for (const u64 word : {bench.grant.key, u64{4}, u64{0}, u64{0x3ff0000000000000}, u64{0}, u64{0}, u64{24}})
+        put(payload, word);
+    const Answer answer = bench.caller.call(wire::kSamples, payload, 0);
+    ASSERT_EQ(answer.status(), wire::Status::Ok);
+    EXPECT_EQ(answer.payload, expected_samples(6));
+    const Counts counts = bench.controller.usage(bench.grant.session).counts;
+    EXPECT_EQ(counts.tokens, 1u);
+    EXPECT_EQ(counts.shots, 6u);
+    EXPECT_EQ(counts.kept_samples, 6u);
+    EXPECT_EQ(counts.quantum_ns, 20'060'000) << "as any datapoint: phases, and six samples at 100 kHz";
+}
+
+TEST(Requests, SamplesBeyondTheSlotLieInTheResultArea) {
+    const std::vector<double> phases = {1, 2, 3, 4};
+    for (const u32 shots : {26u, 27u, 500u, 501u}) {  // 24 + 26 * 4 = 128, and 500 * 4 = 2000
+        Bench bench({}, with_shots(shots), {}, link::Geometry{4, 128, 2048});
+        const Answer answer =
+            bench.caller.call(wire::kSamples, infer_payload<double>(bench.grant.key, phases, 4 * shots), 0);
+        EXPECT_EQ(answer.status(), shots > 26 ? wire::Status::ResultInSegment : wire::Status::Ok);
+        EXPECT_EQ(answer.payload, expected_samples(shots));
+        Bench small({}, with_shots(shots), {}, link::Geometry{4, 128, 0});
+        const Answer none =
+            small.caller.call(wire::kSamples, infer_payload<double>(small.grant.key, phases, 4 * shots), 0);
+        EXPECT_EQ(none.status(), shots > 26 ? wire::Status::ResponseTooLarge : wire::Status::Ok);
+        EXPECT_EQ(small.controller.usage(small.grant.session).counts.tokens, shots > 26 ? 0u : 1u);
+    }
+}
+
+TEST(Requests, SamplesOfAnotherNumberAreRefused) {
+    const std::vector<double> phases = {1, 2, 3, 4};
+    for (const u32 shots : {0u, 6u}) {
+        Bench bench({}, with_shots(shots));
+        const u64 key = bench.grant.key;
+        const auto status = [&](const std::vector<u8>& payload, u64 id) {
+            return bench.caller.call(wire::kSamples, payload, id).status();
+        };
+        u64 id = 0;
+        for (const u64 count : {u64{0}, u64{3}, u64{4}, u64{23}, u64{25}, ~u64{0}})
+            EXPECT_EQ(status(infer_payload<double>(key, phases, count), ++id), wire::Status::BadLength) << count;
+        EXPECT_EQ(status(report_payload(key, phases), ++id), wire::Status::BadLength);
+        EXPECT_EQ(status(infer_payload<double>(key ^ 1, phases, 24), ++id), wire::Status::BadKey);
+        EXPECT_EQ(status(infer_payload<double>(key, {1, 2, 3}, 24), ++id), wire::Status::BadLength);
+        EXPECT_EQ(status(infer_payload<double>(key, {1, 2, std::nan(""), 4}, 24), ++id),
+                  shots == 0 ? wire::Status::BadLength : wire::Status::InvalidPhase);
+        EXPECT_TRUE(bench.record->ids().empty());
+    }
+}
+
+/// Changes what the test processor reports.
+class Liar : public TestProcessor {
+  public:
+    Liar(std::shared_ptr<Record> record, std::function<void(optics::RowReport&)> lie)
+        : TestProcessor(std::move(record)), lie_(std::move(lie)) {}
+    void run(const optics::SimulationBatch& batch) override {
+        TestProcessor::run(batch);
+        for (std::size_t row = 0; row < batch.rows; ++row) lie_(batch.reports[row]);
+    }
+
+  private:
+    const std::function<void(optics::RowReport&)> lie_;
+};
+
+TEST(Requests, SamplesThatThereCannotBeAreNotPassedOn) {
+    const std::vector<std::function<void(optics::RowReport&)>> lies = {
+        [](optics::RowReport& report) { ++report.counts[0]; }, [](optics::RowReport& report) { --report.counts[0]; },
+        [](optics::RowReport& report) { report.state_index[1] = 6; },  // 2 photons in 4 modes: 6 states
+        [](optics::RowReport& report) { report.state_index[1] = ~u32{0}; }};
+    for (const auto& lie : lies) {
+        Controller controller(std::make_unique<Liar>(std::make_shared<Record>(ProcessorSettings{}), lie));
+        const SessionGrant grant = controller.reserve(test_program(), with_shots(6));
+        Caller caller;
+        controller.attach(grant.session, caller.attachment());
+        const Answer answer = caller.call(wire::kSamples, infer_payload<double>(grant.key, {1, 2, 3, 4}, 24), 0);
+        EXPECT_EQ(answer.status(), wire::Status::ProcessorFailed);
+        EXPECT_EQ(controller.usage(grant.session).counts.tokens, 1u) << "it was executed";
+        EXPECT_NE(controller.status().cause.find("sample"), std::string::npos) << controller.status().cause;
+    }
+}
+
 TEST(Requests, LargeResultsLieInTheResultArea) {
     ProcessorSettings settings;
     settings.outputs = 200;
@@ -248,15 +344,15 @@ TEST(Requests, MalformedOnesAreRefusedAndNothingIsExecuted) {
 TEST(Requests, RandomBytesNeverExecuteAnythingAndLoseNoSlot) {
     Bench bench;
     std::mt19937_64 random(20261122);
-    const u32 functions[] = {
-        wire::kEcho, wire::kInfer, wire::kInferF32, wire::kInferMixed, wire::kReport, wire::kStatus, 1};
+    const u32 functions[] = {wire::kEcho,   wire::kInfer,   wire::kInferF32, wire::kInferMixed,
+                             wire::kReport, wire::kSamples, wire::kStatus,   1};
     for (u64 i = 0; i < 3000; ++i) {
         std::vector<u8> payload(random() % 200);
         for (u8& byte : payload) byte = static_cast<u8>(random());
         const u32 magic = random() % 8 == 0 ? static_cast<u32>(random()) : wire::kRequestMagic;
         const u32 arg_len = random() % 4 == 0 ? static_cast<u32>(random()) : static_cast<u32>(payload.size());
         const Answer answer =
-            bench.caller.collect(bench.caller.submit_raw(magic, functions[random() % 7], arg_len, payload, random()));
+            bench.caller.collect(bench.caller.submit_raw(magic, functions[random() % 8], arg_len, payload, random()));
         ASSERT_EQ(answer.link, link::LinkStatus::Ok);
         ASSERT_LT(answer.header.status, 0);
     }

@@ -22,10 +22,10 @@ Reply fetch(RawClient& client, u64 key, u32 id, u64 offset, u64 count) {
     return client.call(wire::kFetch, fetch_payload(key, id, offset, count), id);
 }
 
-std::vector<double> fetch_all(RawClient& client, u64 key, u32 id) {
+std::vector<u8> fetch_bytes(RawClient& client, u64 key, u32 id, u64 total) {
     std::vector<u8> bytes;
-    while (bytes.size() < kResultBytes) {
-        const u64 count = std::min(kPiece, kResultBytes - bytes.size());
+    while (bytes.size() < total) {
+        const u64 count = std::min(kPiece, total - bytes.size());
         const Reply piece = fetch(client, key, id, bytes.size(), count);
         EXPECT_EQ(piece.status(), Status::Ok);
         EXPECT_EQ(piece.header.result_len, count);
@@ -33,6 +33,11 @@ std::vector<double> fetch_all(RawClient& client, u64 key, u32 id) {
         if (part.empty()) break;
         bytes.insert(bytes.end(), part.begin(), part.end());
     }
+    return bytes;
+}
+
+std::vector<double> fetch_all(RawClient& client, u64 key, u32 id) {
+    const std::vector<u8> bytes = fetch_bytes(client, key, id, kResultBytes);
     std::vector<double> values(kOutputs);
     std::memcpy(values.data(), bytes.data(), std::min<std::size_t>(bytes.size(), kResultBytes));
     return values;
@@ -91,6 +96,37 @@ TEST(UdpResults, FetchesBeyondTheResultAreRefused) {
     RawClient other(bench.gateway->port());
     EXPECT_EQ(fetch(other, key, 0, 0, 8).status(), Status::Stale) << "results are their own client's";
     EXPECT_EQ(fetch_all(client, key, 0), bench.expected(0));
+}
+
+TEST(UdpResults, SamplesAreExecutedOnceAndFetchedLikeAnyResult) {
+    constexpr u32 kShots = 300;
+    constexpr u64 kSampleBytes = 4 * kShots;  // five pieces and a rest
+    qsc::SessionOptions options;
+    options.shots = kShots;
+    UdpBench bench({}, options, {2, 256, link::round_up(kSampleBytes, kCacheLine)});
+    RawClient client(bench.gateway->port());
+    const u64 key = bench.grant.key;
+    const auto ask = [&](u32 id, u64 stamp) {
+        return client.call(wire::kSamples, infer_payload<double>(key, UdpBench::phases(id), kSampleBytes), id, stamp);
+    };
+    std::vector<u8> expected;  // as the test processor reports: state 1, and state 3 once
+    for (u32 shot = 1; shot < kShots; ++shot) expected.insert(expected.end(), {1, 0, 1, 0});
+    expected.insert(expected.end(), {0, 1, 1, 0});
+    for (u32 id = 0; id < 5; ++id) {
+        for (u64 stamp = 1; stamp < 4; ++stamp) {
+            const Reply reply = ask(id, stamp);
+            EXPECT_EQ(reply.status(), Status::ResultInSegment);
+            EXPECT_EQ(reply.values<u64>(), (std::vector<u64>{0, kSampleBytes}));
+            EXPECT_EQ(reply.header.ptp_timestamp, stamp);
+        }
+        EXPECT_EQ(fetch_bytes(client, key, id, kSampleBytes), expected);
+        EXPECT_EQ(client.call(wire::kInfer, bench.infer(UdpBench::phases(id)), id).status(), Status::IdReused);
+        EXPECT_EQ(fetch(client, key, id, kSampleBytes, 0).status(), Status::Ok);
+        EXPECT_EQ(ask(id, 9).status(), Status::ResultInSegment) << "that it was, and not the samples once more";
+        EXPECT_EQ(fetch(client, key, id, 0, 8).status(), Status::Stale);
+    }
+    EXPECT_EQ(bench.tokens(), 5u);
+    EXPECT_EQ(bench.gateway->counts().repeated, 5u * 3);
 }
 
 }  // namespace

@@ -34,11 +34,13 @@ static_assert(kInfer == 0x6b44a824u);
 static_assert(kInferF32 == 0x34e1c8d0u);
 static_assert(kInferMixed == 0xd9a20aa4u);
 static_assert(kReport == 0x6d774faeu);
+static_assert(kSamples == 0x777905afu);
 static_assert(kStatus == 0xe125dc06u);
 
 static_assert(is_wire_name("photonlink_echo") && is_wire_name("photonlink_infer") &&
               is_wire_name("photonlink_infer_f32") && is_wire_name("photonlink_infer_mixed") &&
-              is_wire_name("photonlink_report") && is_wire_name("photonlink_status"));
+              is_wire_name("photonlink_report") && is_wire_name("photonlink_samples") &&
+              is_wire_name("photonlink_status"));
 static_assert(!is_wire_name("caf\xc3\xa9") && !is_wire_name("") && !is_wire_name("two words"));
 
 static_assert(offsetof(RequestHeader, arg_len) == 8 && offsetof(RequestHeader, ptp_timestamp) == 16);

@@ -53,6 +53,7 @@ class SectorOrder {
 
     /// States of all sectors; saturates.
     u64 size() const { return saturating_add(first_.front(), sectors_.front().size()); }
+    u32 modes() const { return modes_; }
     u64 rank(const u8* state) const;
     /// Writes modes occupation numbers; `rank` is below size().
     void unrank(u64 rank, u8* state) const;
@@ -63,6 +64,13 @@ class SectorOrder {
     std::vector<Basis> sectors_;  // by photons - least
     std::vector<u64> first_;      // rank of the first state of each
 };
+
+/// The states that a program's samples can show. Requires check_noise().
+SectorOrder kept_order(const ProgramSpec& spec);
+
+/// Sparse counts as a list of samples: for each i, counts[i] times the state at states[i], below order.size().
+void list_samples(const SectorOrder& order, const std::vector<u32>& states, const std::vector<u32>& counts,
+                  u8* samples);
 
 /// Patterns of `least` to `most` clicks in descending lexicographic order.
 class ClickOrder {

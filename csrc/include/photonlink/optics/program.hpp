@@ -25,7 +25,7 @@ enum class ReadoutKind : u8 {
     Correlators,         // <n_i n_j>, i < j in lexicographic order
     ClickPatterns,       // threshold detectors: probability of each pattern of clicked modes
     ClickProbabilities,  // threshold detectors: probability that detector i clicks
-    Samples,             // Fock states; travel as sparse counts only
+    Samples,             // Fock states: no observables, only what was detected
 };
 
 enum class Grouping : u8 {

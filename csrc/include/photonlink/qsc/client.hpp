@@ -86,6 +86,8 @@ struct ClientConfig {
     u64 first_id = 0;
     u64 output_size = 0;
     u64 max_counts = 0;  // most distinct states in one report: min(shots, basis size)
+    /// Of a datapoint's samples, where the port is for callers that may ask for them.
+    u64 sample_bytes = 0;
     optics::Precision precision = optics::Precision::Float64;
     EncodingView encoding{};
 };
@@ -93,7 +95,8 @@ struct ClientConfig {
 /// Smallest slot that holds every request of such a session and its results where they are small.
 link::Geometry client_geometry(const ClientConfig& config, u32 slots);
 
-/// client_geometry() for a caller whose memory the server cannot reach: large results get an area in the port.
+/// client_geometry() for a caller whose memory the server cannot reach: large results get an area in the port, samples
+/// too if a datapoint has a megabyte of them at most (of more, photonlink_report gives the counts).
 link::Geometry remote_geometry(const ClientConfig& config, u32 slots);
 
 class ClientCall;  // qsc/client_calls.hpp: internal

@@ -29,7 +29,9 @@ inline ClientConfig client_config(u64 key, const SessionTerms& terms, const Enco
 inline ClientConfig client_config(const SessionGrant& grant, const SessionOptions& options,
                                   const EncodingView& encoding) {
     const u64 most_counts = std::min<u64>(options.shots, grant.basis_size);
-    return client_config(grant.key, {grant.output_size, most_counts, options.precision}, encoding);
+    ClientConfig config = client_config(grant.key, {grant.output_size, most_counts, options.precision}, encoding);
+    config.sample_bytes = grant.sample_bytes;
+    return config;
 }
 
 }  // namespace photonlink::qsc

@@ -6,7 +6,11 @@
 //   photonlink_infer_f32(i64 key, f32[] phases, out f32[] observables)           the same in single precision
 //   photonlink_infer_mixed(i64 key, f64[] phases, out f32[] observables)         exact phases, small results
 //   photonlink_report  (i64 key, f64[] phases)         -> report (below)         datapoint with counts and errors
+//   photonlink_samples (i64 key, f64[] phases, out i8[] photons)                 datapoint: what its shots detected
 //   photonlink_status  (i64 key)                       -> i64[8] (StatusWord)
+//
+// The samples of a datapoint are shots x modes photon numbers, sorted by state: their order carries no information, and
+// photonlink_report has the same as counts. A session without shots has none, and refuses photonlink_samples.
 //
 // Phases are the physical phases in radians, in the order of ProgramSpec::phases; features never cross the link.
 #pragma once
@@ -20,11 +24,13 @@ inline constexpr u32 kInfer = function_id("photonlink_infer");
 inline constexpr u32 kInferF32 = function_id("photonlink_infer_f32");
 inline constexpr u32 kInferMixed = function_id("photonlink_infer_mixed");
 inline constexpr u32 kReport = function_id("photonlink_report");
+inline constexpr u32 kSamples = function_id("photonlink_samples");
 inline constexpr u32 kStatus = function_id("photonlink_status");
 
 /// True for the functions that execute a datapoint.
 PHL_HD constexpr bool is_datapoint(u32 function) {
-    return function == kInfer || function == kInferF32 || function == kInferMixed || function == kReport;
+    return function == kInfer || function == kInferF32 || function == kInferMixed || function == kReport ||
+           function == kSamples;
 }
 
 inline constexpr u32 kKeyBytes = 8;

@@ -11,6 +11,7 @@ of CUDA-Q that execute compiled code (``qpp-cpu``, ``stim``, ``density-matrix-cp
 ``photonic_expectation(k)``                observable k of this thread's latest datapoint; costs no round trip
 ``photonic_sample(features)``              one datapoint of a session with ``shots=1``: position of its state
 ``photonic_photons(mode)``                 photons that the latest sample showed in a mode
+``photonic_samples(features, photons)``    one datapoint with ``shots=``: photons of each shot in each mode
 ``photonlink_echo(value)``                 the value, from the controller
 =========================================  ====================================================================
 
@@ -67,6 +68,7 @@ __all__ = [
     "photonic_infer",
     "photonic_photons",
     "photonic_sample",
+    "photonic_samples",
     "photonlink_echo",
 ]
 
@@ -116,5 +118,6 @@ _failures.install(_compiler.runtime)
 photonic_infer = function("photonic_infer(f64[] features, out f64[] observables)")
 photonic_expectation = function("photonic_expectation(i64 index) -> f64")
 photonic_sample = function("photonic_sample(f64[] features) -> i64")
+photonic_samples = function("photonic_samples(f64[] features, out i8[] photons)")
 photonic_photons = function("photonic_photons(i64 mode) -> i64")
 photonlink_echo = function("photonlink_echo(i64 value) -> i64")

@@ -96,7 +96,9 @@ def _attach_session(session: Session, device: int, timeout: float | None) -> Att
     native: Any = session._core_session
     if not isinstance(native, _core.LocalSession):
         native = native.native  # of a controller service
-    opened = _core.open_device(_library.open_function(), device, native, session.program.spec, seconds)
+    opened = _core.open_device(
+        _library.open_function(), device, native, session.program.spec, session.shots or 0, seconds
+    )
     _library.check_opened(device, opened)
     _failures.remember(device, session._context)
     return Attachment(device, f"session on {session.info.target!r}")
