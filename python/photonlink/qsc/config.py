@@ -152,6 +152,8 @@ class ServiceConfig:
             "max_photons": (1, 2**24),
             "ledger_records": (1, 65536),
         }
+        if self.memory_limit is not None:
+            limits["memory_limit"] = (0, 2**63)
         for name, (least, most) in limits.items():
             if not least <= getattr(self, name) <= most:
                 raise ServiceError(f"{name} is {getattr(self, name)}, expected {least} to {most}")

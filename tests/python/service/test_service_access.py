@@ -66,6 +66,13 @@ def test_addresses_beyond_this_machine_need_a_token(host, tmp_path):
     assert not ServiceConfig(ledger=tmp_path / "l", host=host, token=TOKEN).loopback
 
 
+@pytest.mark.parametrize("option", ["port", "slots", "queue", "memory_limit", "drain"])
+def test_numbers_that_make_no_sense_are_refused(option, tmp_path, capsys):
+    command = ["qsc", "serve", f"--{option.replace('_', '-')}=-1", "--ledger", str(tmp_path / "l")]
+    assert main(command) == 1
+    assert f"{option} is -1" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("content", [b"", b"short", b"two words that are long enough", b"\xff" * 40])
 def test_bad_token_files_are_refused(content, tmp_path, capsys):
     file = tmp_path / "token"
