@@ -1,6 +1,6 @@
 """The client against a server that does, datagram by datagram, what a test says.
 
-docs/realtime.md lists what NVIDIA's own tests imply for a client (C1 to C10), with the names of these tests.
+service/test_realtime_conformance.py has what NVIDIA's own tests imply for every client.
 """
 
 import contextlib
@@ -16,59 +16,10 @@ import pytest
 from photonlink.errors import LinkClosed, LinkTimeout, ProgramError, ProtocolError, ServiceError
 from photonlink.realtime import QEC_FUNCTIONS, Client, ClientCounters, MemoryTransport, Request, Response, Service
 from photonlink.realtime.transport import sent_within
+from scripted_peer import Script, answer, nothing, say
 
 SLOT = 64
 ADD = "addThem(i32, i32) -> i32"
-
-
-class Script:
-    """A raw socket with a thread: for the n-th request it sends the datagrams that the n-th step makes of it."""
-
-    def __init__(self, *steps):
-        self.requests = []
-        self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._socket.bind(("127.0.0.1", 0))
-        self._socket.settimeout(10)
-        self._steps = steps
-        self._thread = threading.Thread(target=self._run)
-
-    @property
-    def address(self):
-        return f"127.0.0.1:{self._socket.getsockname()[1]}"
-
-    def _run(self):
-        with contextlib.suppress(TimeoutError):
-            for step in self._steps:
-                data, source = self._socket.recvfrom(65536)
-                self.requests.append(data)
-                for datagram in step(Request.decode(data)):
-                    self._socket.sendto(datagram, source)
-
-    def finish(self):
-        self._thread.join(30)
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.finish()
-        self._socket.close()
-
-
-def answer(request, value=None, *, status=0, request_id=None, slot=SLOT, time=None):
-    payload = int(value).to_bytes(4, "little", signed=True) if value is not None else b""
-    request_id = request.request_id if request_id is None else request_id
-    time = request.ptp_timestamp if time is None else time
-    return Response(status, request_id, payload, time).encode().ljust(slot, b"\xee")
-
-
-def say(*values):
-    return lambda request: [answer(request, value) for value in values]
-
-
-def nothing(_request):
-    return []
 
 
 def connected(script, **options):
@@ -98,46 +49,6 @@ def test_timestamps_are_sent_and_must_come_back():
         assert client.counters.stale == 1
 
 
-def test_answers_in_any_order_find_their_calls():
-    held = []
-
-    def hold(request):
-        held.append(request)
-        return []
-
-    def release(request):
-        held.append(request)
-        return [answer(one, 10 * one.request_id) for one in reversed(held)]
-
-    with Script(hold, hold, hold, release) as script, connected(script) as client:
-        calls = [client.function(ADD).submit(0, 0) for _ in range(4)]
-        assert [call.result() for call in calls] == [10, 20, 30, 40]
-        assert calls[0].result() == 10  # again
-        assert client.counters == ClientCounters(sent=4, answered=4)
-
-
-def test_late_duplicated_and_foreign_answers_are_dropped():
-    first = []
-
-    def late(request):
-        first.append(request)
-        return []
-
-    def second(request):
-        foreign = answer(request, 6, request_id=999)
-        return [answer(first[0], 1), foreign, answer(request, 2), answer(request, 3)]
-
-    with Script(late, second, say(4)) as script, connected(script) as client:
-        call = client.function(ADD)
-        with pytest.raises(LinkTimeout, match=r"addThem \(request 1\)") as timeout:
-            call(0, 0, timeout=0.05)
-        assert timeout.value.request_id == 1
-        assert timeout.value.elapsed >= 0.05
-        assert call(0, 0) == 2
-        assert call(0, 0) == 4
-        assert client.counters == ClientCounters(sent=3, answered=2, stale=3)
-
-
 def test_a_late_answer_may_still_be_waited_for():
     gate = threading.Event()
 
@@ -153,28 +64,6 @@ def test_a_late_answer_may_still_be_waited_for():
         gate.set()
         assert call.result() == 7
         assert call.done()
-
-
-@pytest.mark.parametrize(
-    ("spoil", "complaint"),
-    [
-        (lambda frame: b"\0" + frame[1:], "magic"),
-        (lambda frame: b"RQUC" + frame[4:], "the magic of a request"),
-        (lambda frame: frame[:26], "announces 4 payload bytes and 2"),
-        (lambda frame: frame[:8] + b"\xff\xff\xff\xff" + frame[12:], "announces 4294967295"),
-        (lambda frame: frame.ljust(SLOT + 1, b"\0"), "sent 65 bytes into a slot of 64"),
-        (lambda frame: frame.ljust(60000, b"\0"), "slot_bytes=60000"),
-    ],
-)
-def test_malformed_answers_fail_their_call_and_no_other(spoil, complaint):
-    with Script(lambda request: [spoil(answer(request, 1))], say(2)) as script, connected(script) as client:
-        call = client.function(ADD)
-        with pytest.raises(ProtocolError, match=complaint) as error:
-            call(0, 0)
-        assert error.value.request_id == 1
-        assert error.value.target == script.address
-        assert call(0, 0) == 2
-        assert client.counters.malformed == 1
 
 
 @pytest.mark.parametrize("junk", [b"", b"x", bytes(23), bytes(64), b"\xff" * 60000])
@@ -209,16 +98,6 @@ def test_statuses_are_named_with_their_layer():
             client.function(ADD)(0, 0)
         with pytest.raises(ProtocolError, match="protocol status -99"):
             client.function(ADD)(0, 0)
-
-
-def test_what_does_not_fit_is_refused_before_anything_is_sent():
-    with Script(say(1)) as script, connected(script) as client:
-        with pytest.raises(ProgramError, match=r"a frame of 65 bytes does not fit a slot of 64"):
-            client.function("f(i8[])")(np.zeros(33, np.int8))
-        with pytest.raises(ProgramError, match="argument 1"):
-            client.function(ADD)(0, 2**31)
-        assert client.counters.sent == 0
-        assert client.function(ADD)(0, 0) == 1
 
 
 def test_calls_in_flight_are_limited():
