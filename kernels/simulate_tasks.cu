@@ -12,7 +12,7 @@ using optics::gpu::TaskKind;
 template <class Real, TaskKind Kind>
 __global__ void __launch_bounds__(kTaskThreads) task_kernel(optics::gpu::Job<Real> job, Task task) {
     const u64 first = u64{blockIdx.x} * blockDim.x + threadIdx.x;
-    optics::gpu::run_task(job, Task{Kind, task.photons, task.states}, first, u64{gridDim.x} * blockDim.x);
+    optics::gpu::run_task(job, Task{Kind, task.photons, task.first, task.states}, first, u64{gridDim.x} * blockDim.x);
 }
 
 /// Calls `body(kernel)` with the kernel of the task.
@@ -23,6 +23,8 @@ cudaError_t with_kernel(TaskKind kind, const Body& body) {
             return body(task_kernel<Real, TaskKind::Level>);
         case TaskKind::Store:
             return body(task_kernel<Real, TaskKind::Store>);
+        case TaskKind::Occupy:
+            return body(task_kernel<Real, TaskKind::Occupy>);
         case TaskKind::Leaves:
             return body(task_kernel<Real, TaskKind::Leaves>);
         case TaskKind::Branches:

@@ -73,7 +73,7 @@ class EngineOf final : public TiledEngine<Real> {
 template <class Real>
 EngineOf<Real>::EngineOf(const SimulatorConfig& config, const SimulatorSizes& sizes, int multiprocessors)
     : TiledEngine<Real>(config, sizes.tile_rows),
-      plan_(program_, config.precision, config.shots),
+      plan_(program_, config.precision, config.shots, sizes.tile_states),
       sizes_(sizes),
       multiprocessors_(static_cast<u32>(multiprocessors)),
       vjp_bytes_(config.memory_limit - sizes.bytes) {
@@ -126,12 +126,16 @@ u64 predict_simulator_bytes(const optics::ProgramSpec& program, optics::Precisio
 SimulatorSizes plan_sizes(const SimulatorConfig& config, u64 cache_bytes) {
     constexpr u64 kMostScratch = u64{1} << 29;  // more rows at a time than this holds would not be faster
     constexpr u64 kMostSmall = 4096, kMostLarge = 64, kFewestLarge = 8;
+    constexpr u64 kFewestStates = 4096;  // fewer take less memory than other things
     optics::gpu::check_gpu_program(config.program, config.shots);
-    const Plan plan(config.program, config.precision, config.shots);
+    u64 tile_states = optics::gpu::kTileStates;
+    Plan plan(config.program, config.precision, config.shots, tile_states);
+    while (bytes_of(plan, 1) > config.memory_limit && plan.divisible() && tile_states > kFewestStates)
+        plan = Plan(config.program, config.precision, config.shots, tile_states /= 2);
     if (bytes_of(plan, 1) > config.memory_limit) refuse_memory(plan, config.memory_limit);
     const u64 row = plan.row_bytes();
     const u64 fitting = (config.memory_limit - bytes_of(plan, 0)) / row;
-    SimulatorSizes sizes{0, 1, is_small(plan)};
+    SimulatorSizes sizes{0, 1, tile_states, is_small(plan) && !plan.tiled()};
     // The levels of a large space stay in the second-level cache, if enough rows do to share the reading of tables.
     const u64 wanted = sizes.by_rows ? std::clamp<u64>(kMostScratch / row, 1, kMostSmall)
                                      : std::clamp<u64>(cache_bytes / 2 / row, kFewestLarge, kMostLarge);

@@ -30,9 +30,10 @@ struct SimulatedBatch {
 
 /// Sizes that follow from a config and a device.
 struct SimulatorSizes {
-    u64 bytes;      // of device memory
-    u32 tile_rows;  // rows at a time
-    bool by_rows;   // each block takes rows of its own through all tasks; else all share every task
+    u64 bytes;        // of device memory
+    u32 tile_rows;    // rows at a time
+    u64 tile_states;  // states at a time, at most; see Plan
+    bool by_rows;     // each block takes rows of its own through all tasks; else all share every task
 };
 
 /// Throws optics::ProgramError, naming the bytes, if not even one row fits the limit. `cache_bytes`: of the device.

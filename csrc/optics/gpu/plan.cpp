@@ -56,63 +56,90 @@ void check_gpu_program(const ProgramSpec& spec, u32 shots) {
                            " modes has more states than the 2^32 that a simulation can number; use fewer of both");
 }
 
-Plan::Plan(const ProgramSpec& program, Precision real, u32 kept_samples)
+Plan::Plan(const ProgramSpec& program, Precision real, u32 kept_samples, u64 most_states)
     : spec(&program),
       precision(real),
       shots(kept_samples),
       closed_form(kept_samples == 0 && has_closed_form(program)),
       post_selected(program.readout.space != Space::Fock),
       states(state_count(program.readout.space, program.modes, program.photons())) {
-    plan_readout();
+    plan_readout(most_states);
     if (!closed_form) plan_tasks();
 }
 
-void Plan::plan_readout() {
+void Plan::plan_readout(u64 most_states) {
     readout.gather = gather_of(spec->readout);
     readout.clicks = spec->readout.kind == ReadoutKind::ClickProbabilities;
     readout.outputs = static_cast<u32>(output_size(*spec));
     readout.states = states;
     readout.bucket = (states + readout.outputs - 1) / std::max<u64>(readout.outputs, 1);
-    readout.parts = closed_form ? 0 : 1;
+    readout.tile_states = readout.gather == Gather::Occupation && shots == 0 ? std::min(states, most_states) : states;
+    readout.parts = closed_form || readout.gather == Gather::States ? 0 : 1;
     if (readout.gather == Gather::LexGroups || readout.gather == Gather::ModGroups)
         readout.parts = parts_of(readout.outputs, readout.bucket);
     if (readout.gather == Gather::Occupation && !closed_form) readout.parts = parts_of(readout.outputs, states);
 }
 
-void Plan::add_masses() {
-    for (const TaskKind kind : {TaskKind::Leaves, TaskKind::Branches, TaskKind::RunUp}) tasks.push_back({kind, 0, 0});
+void Plan::add(TaskKind kind, StateTile tile) {
+    tasks.push_back({kind, 0, static_cast<u32>(tile.first), static_cast<u32>(tile.states)});
+}
+
+/// What becomes of the last level where its probabilities are stored only to be summed up.
+void Plan::add_tiles() {
+    for (u64 first = 0; first < states; first += readout.tile_states) {
+        const StateTile tile{first, std::min(readout.tile_states, states - first)};
+        add(TaskKind::Store, tile);
+        if (tiled()) add(TaskKind::Occupy, tile);
+        if (weighed) add(TaskKind::Leaves, tile);
+        add(TaskKind::Parts, tile);
+    }
+}
+
+/// What becomes of the leaves.
+void Plan::add_sums() {
+    add(TaskKind::Branches);
+    add(TaskKind::RunUp);
 }
 
 void Plan::plan_tasks() {
     const bool single = readout.gather == Gather::States;
-    const auto add = [this](TaskKind kind) { tasks.push_back({kind, 0, 0}); };
     for (u32 k = 1; k < spec->photons(); ++k)
-        tasks.push_back({TaskKind::Level, k, static_cast<u32>(state_count(spec->readout.space, spec->modes, k))});
+        tasks.push_back({TaskKind::Level, k, 0, static_cast<u32>(state_count(spec->readout.space, spec->modes, k))});
     stored_in_results = single && shots == 0;
     stored = shots > 0 || readout.gather == Gather::Occupation;
     source = shots > 0 ? Source::Counts : stored ? Source::Distribution : Source::Sweep;
     sum_totals = !stored && !single;
-    if (stored || stored_in_results) add(TaskKind::Store);
-    if (!sum_totals && (post_selected || shots > 0)) add_masses();
+    weighed = post_selected || shots > 0;
+    const StateTile all{0, states};
+    if (source == Source::Distribution) {
+        add_tiles();
+    } else {
+        if (stored || stored_in_results) add(TaskKind::Store, all);
+        if (weighed && !sum_totals) add(TaskKind::Leaves, all);
+    }
+    if (weighed && !sum_totals) add_sums();
     if (shots > 0) {
         add(TaskKind::ClearCounts);
         add(TaskKind::Draw);
     }
-    if (!single) {
-        add(TaskKind::Parts);
-        add(TaskKind::Totals);
+    if (!single && source != Source::Distribution) add(TaskKind::Parts, all);
+    if (!single) add(TaskKind::Totals);
+    if (weighed && sum_totals) {
+        add(TaskKind::Leaves, {0, readout.outputs});
+        add_sums();
     }
-    if (sum_totals && post_selected) add_masses();
-    if (!single || shots > 0 || post_selected) add(TaskKind::Publish);
+    if (!single || weighed) add(TaskKind::Publish);
 }
 
-u64 Plan::masses() const { return sum_totals ? readout.outputs : states; }
+u64 Plan::masses() const { return !weighed ? 0 : sum_totals ? readout.outputs : states; }
+
+u64 Plan::occupation_bytes() const { return saturating_mul(readout.tile_states, spec->modes); }
 
 u64 Plan::readout_bytes() const {
     if (readout.gather == Gather::Lists)
         return saturating_add(saturating_mul(states, sizeof(u32)), (readout.outputs + u64{1}) * sizeof(u32));
     if (readout.gather != Gather::Occupation) return 0;
-    return saturating_add(readout.outputs * sizeof(OutputModes), closed_form ? 0 : saturating_mul(states, spec->modes));
+    return saturating_add(readout.outputs * sizeof(OutputModes), closed_form ? 0 : occupation_bytes());
 }
 
 u64 Plan::table_bytes() const {
@@ -132,11 +159,12 @@ u64 Plan::row_bytes() const {
     if (closed_form) return composing;
     const u64 value = spec->interference ? 2 * real : real;
     const u64 levels = saturating_add(level_buffer_states(*spec, 0), level_buffer_states(*spec, 1));
-    const u64 outputs = saturating_mul(readout.outputs, (readout.parts + u64{1}) * sizeof(double));
+    const u64 sums =
+        readout.parts == 0 ? 0 : saturating_mul(readout.outputs, (readout.parts + u64{1}) * sizeof(double));
     return sum_of({composing, saturating_mul(levels, value), elements * value, spec->modes * real,
                    (Masses::leaf_count(masses()) + Masses::branch_count(masses())) * sizeof(double),
-                   stored ? saturating_mul(states, real) : 0, shots > 0 ? saturating_mul(states, sizeof(u32)) : 0,
-                   outputs});
+                   stored ? saturating_mul(readout.tile_states, real) : 0,
+                   shots > 0 ? saturating_mul(states, sizeof(u32)) : 0, sums});
 }
 
 CircuitTables::CircuitTables(const ProgramSpec& spec) : inputs(spec) {
@@ -173,7 +201,8 @@ std::vector<OutputModes> output_modes(const ProgramSpec& spec) {
 ReadoutTables::ReadoutTables(const ProgramSpec& spec, const Readout& readout) {
     if (readout.gather == Gather::Occupation) modes = output_modes(spec);
     const bool lists = readout.gather == Gather::Lists;
-    const bool occupied = readout.gather == Gather::Occupation && readout.parts > 0;
+    const bool occupied =
+        readout.gather == Gather::Occupation && readout.tile_states == readout.states && readout.parts > 0;
     if (!lists && !occupied) return;
     std::vector<u32> pattern;
     if (occupied) occupation.resize(readout.states * spec.modes);

@@ -137,6 +137,31 @@ TEST_F(CudaSimulator, ALargeSpaceIsComputedTaskByTask) {
     problem.expect_results();
 }
 
+TEST_F(CudaSimulator, ADatapointThatDoesNotFitComesInTilesOfStatesAndTheSameBits) {
+    constexpr u64 kStates = 12870;
+    Problem problem(random_program(16, {1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0}, 1,
+                                   {ReadoutKind::Correlators, Space::Unbunched}, 5),
+                    2, 3);
+    const SimulatorConfig config = problem.config();
+    const u64 one = predict_simulator_bytes(config.program, config.precision, 0, 1);
+    EXPECT_GE(plan_sizes(problem.config(one), 0).tile_states, kStates);
+    const SimulatorSizes sizes = plan_sizes(problem.config(one - 1), 0);
+    EXPECT_LT(sizes.tile_states, kStates);
+    EXPECT_LT(sizes.bytes, one);
+    const UserStream stream;
+    Simulator whole(config);
+    whole.infer(problem.batch(), stream);
+    ASSERT_TRUE(whole.synchronize(stream, kPatience));
+    problem.expect_results();
+    const std::vector<double> expected = problem.out, kept = problem.kept;
+    Simulator tiled(problem.config(one - 1));
+    EXPECT_EQ(tiled.memory_bytes(), sizes.bytes);
+    tiled.infer(problem.batch(), stream);
+    ASSERT_TRUE(tiled.synchronize(stream, kPatience));
+    EXPECT_EQ(problem.out, expected);
+    EXPECT_EQ(problem.kept, kept);
+}
+
 TEST_F(CudaSimulator, AReplayedGraphDrawsNewSamples) {
     Problem& problem = *keep(new Problem(small_program(), 2, 3));
     SimulatorConfig config = problem.config();

@@ -35,6 +35,7 @@ struct CallOptions {
     u32 shots = 0;
     u64 seed = 0;
     u64 first_id = 0;
+    u64 tile_states = kTileStates;
 };
 
 /// What a call leaves.
@@ -53,7 +54,7 @@ class ThreadedSimulator {
     ThreadedSimulator(const ProgramSpec& spec, u32 tile_rows, const CallOptions& options)
         : spec_(spec),
           encoding_(identity_encoding(static_cast<u32>(spec.phases.size()))),
-          plan_(spec_, kPrecision<Real>, options.shots),
+          plan_(spec_, kPrecision<Real>, options.shots, options.tile_states),
           tile_rows_(tile_rows) {
         simulation_.encoding = encoding_.view();
         simulation_.circuit = upload_circuit(spec_, memory_);
@@ -101,6 +102,10 @@ class ThreadedSimulator {
         if (device::take_failure(&simulation_.mailbox->latch, &failure)) answer.failure = failure;
         return answer;
     }
+
+    /// Bytes that everything takes, and that were predicted.
+    u64 bytes() const { return memory_.bytes(); }
+    u64 predicted_bytes() const { return plan_.table_bytes() + tile_rows_ * plan_.row_bytes(); }
 
   private:
     void run_tile(const device::Simulation<Real>& tile, const device::Features<double>& features,

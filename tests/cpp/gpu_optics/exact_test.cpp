@@ -18,6 +18,8 @@ struct Case {
 const std::vector<u32> kBunched = {1, 0, 2, 0, 1, 0, 0};
 const std::vector<u32> kSingle = {1, 0, 1, 1, 0, 0, 1, 0};
 const std::vector<u32> kPairs = {1, 0, 0, 1, 1, 0, 0, 1};
+const std::vector<u32> kSix = {1, 0, 1, 1, 0, 0, 1, 0, 1, 1, 0, 0};
+const std::vector<u32> kEightPairs = {1, 0, 0, 1, 1, 0, 0, 1, 1, 0, 1, 0, 0, 1, 1, 0};
 
 const Case kCases[] = {
     {"fock", kBunched, {ReadoutKind::Probabilities, Space::Fock}},
@@ -56,13 +58,14 @@ ProgramSpec program_of(const Case& test_case, u32 layers = 2) {
 class GpuExact : public ::testing::TestWithParam<Case> {};
 
 template <class Real>
-void compare(const ProgramSpec& spec, u64 rows, const Geometry& geometry, double tolerance) {
+void compare(const ProgramSpec& spec, u64 rows, const Geometry& geometry, double tolerance,
+             u64 tile_states = kTileStates) {
     const std::vector<double> phases = random_phases(spec, rows, 3);
     std::vector<RowReport> reports(rows);
     RunOptions options;
     options.reports = reports.data();
     const std::vector<double> expected = run<double>(spec, phases, rows, options);
-    const Answer<Real> found = run_threads<Real>(spec, phases, rows, geometry);
+    const Answer<Real> found = run_threads<Real>(spec, phases, rows, geometry, {0, 0, 0, tile_states});
     ASSERT_EQ(found.out.size(), expected.size());
     double largest = 0;
     for (const double value : expected) largest = std::max(largest, std::abs(value));
@@ -88,6 +91,17 @@ TEST_P(GpuExact, AgreesWithTheCpuInSinglePrecision) {
     compare<float>(program_of(GetParam(), 0), 1, {1, 1, 0}, 1e-5);
 }
 
+TEST_P(GpuExact, MemoryIsAsPredicted) {
+    constexpr u64 kSmallThings = 512;  // mailbox and words
+    for (const u64 tile_states : {u64{kLeaf}, kTileStates}) {
+        const CallOptions options{0, 0, 0, tile_states};
+        const ThreadedSimulator<float> one(program_of(GetParam()), 1, options), six(program_of(GetParam()), 6, options);
+        EXPECT_EQ(six.bytes() - one.bytes(), six.predicted_bytes() - one.predicted_bytes());
+        EXPECT_LE(one.bytes(),
+                  one.predicted_bytes() + kSmallThings);  // suffixes are taken to have parents in all modes
+    }
+}
+
 INSTANTIATE_TEST_SUITE_P(Programs, GpuExact, ::testing::ValuesIn(kCases),
                          [](const auto& named) { return named.param.name; });
 
@@ -107,6 +121,42 @@ TEST(GpuExactBits, NeitherBatchNorLaunchChangesABit) {
         expect_same(13, {3, 7, 0, 3});
         expect_same(kRows, {2, kRows, 9});
         expect_same(1, {4, 1, 1});
+    }
+}
+
+/// Readouts whose probabilities are stored only to be summed up, with more states than a tile need hold.
+const Case kTiled[] = {
+    {"modes_unbunched", kSix, {ReadoutKind::ModeExpectations, Space::Unbunched}},
+    {"correlators_unbunched", kSix, {ReadoutKind::Correlators, Space::Unbunched}},
+    {"correlators_unbunched_distinguishable", kSix, {ReadoutKind::Correlators, Space::Unbunched}, false},
+    {"correlators_dual_rail", kEightPairs, {ReadoutKind::Correlators, Space::DualRail}},
+    {"clicks_fock_many", {9, 0, 8}, {ReadoutKind::ClickProbabilities, Space::Fock}},
+};
+
+template <class Real>
+void expect_same_in_tiles(const Case& test_case) {
+    constexpr u64 kRows = 5;
+    const ProgramSpec spec = program_of(test_case);
+    const std::vector<double> phases = random_phases(spec, kRows, 9);
+    const Answer<Real> whole = run_threads<Real>(spec, phases, kRows, {1, kRows, 0, 1});
+    const auto expect_same = [&](u64 tile_states, const Geometry& geometry) {
+        const Answer<Real> found = run_threads<Real>(spec, phases, kRows, geometry, {0, 0, 0, tile_states});
+        EXPECT_EQ(found.out, whole.out) << test_case.name << ", " << tile_states << " states at a time";
+        EXPECT_EQ(found.kept, whole.kept) << test_case.name;
+    };
+    expect_same(kLeaf, {3, 2, 0, 2});
+    expect_same(2 * kLeaf, {32, kRows, 0, 1});
+    expect_same(3 * kLeaf, {1, 1, 0, 1});
+}
+
+TEST(GpuExactBits, TilesOfStatesChangeNoBit) {
+    for (const Case& test_case : kTiled) {
+        const ProgramSpec spec = program_of(test_case);
+        ASSERT_TRUE(Plan(spec, Precision::Float32, 0, 2 * kLeaf).tiled()) << test_case.name;
+        ASSERT_FALSE(Plan(spec, Precision::Float32, 0).tiled()) << test_case.name;
+        compare<double>(spec, 3, {3, 2, 0}, 1e-12, kLeaf);
+        expect_same_in_tiles<float>(test_case);
+        expect_same_in_tiles<double>(test_case);
     }
 }
 

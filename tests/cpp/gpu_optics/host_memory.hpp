@@ -17,6 +17,7 @@ class HostMemory {
         auto values = std::shared_ptr<T[]>(new T[std::max<u64>(count, 1)]());
         T* const place = values.get();
         kept_.push_back(std::move(values));
+        bytes_ += count * sizeof(T);
         return place;
     }
     template <class T>
@@ -26,8 +27,12 @@ class HostMemory {
         return place;
     }
 
+    /// Of everything that was taken.
+    u64 bytes() const { return bytes_; }
+
   private:
     std::vector<std::shared_ptr<void>> kept_;
+    u64 bytes_ = 0;
 };
 
 }  // namespace photonlink::optics::gpu::test

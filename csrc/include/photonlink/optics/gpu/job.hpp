@@ -10,13 +10,14 @@ namespace photonlink::optics::gpu {
 
 enum class TaskKind : u8 {
     Level,        // the values of level `photons`
-    Store,        // the last level into the distribution
-    Leaves,       // of what the masses sum up
+    Store,        // a tile of the last level into the distribution
+    Occupy,       // a tile's occupations
+    Leaves,       // of what the masses sum up, or of a tile of it
     Branches,     //
     RunUp,        //
     ClearCounts,  //
     Draw,         //
-    Parts,        // of the outputs' sums
+    Parts,        // of the outputs' sums, or what a tile adds to them
     Totals,       // the outputs, before their scale
     Publish,      // the outputs
 };
@@ -24,21 +25,24 @@ enum class TaskKind : u8 {
 struct Task {
     TaskKind kind;
     u32 photons;  // of TaskKind::Level
-    u32 states;   // of that level
+    u32 first;    // of the tile
+    u32 states;   // of that level, or of the tile
+
+    PHL_HD StateTile tile() const { return {first, states}; }
 };
 
 /// What the readout sums up.
 enum class Source : u8 { Sweep, Distribution, Counts };
 
-/// A number per state and row.
+/// A number per row and state of a tile.
 template <class Real>
 struct Distribution {
     Real* values;
     i64 state_stride;
     i64 row_stride;
 
-    PHL_HD Real& at(u64 state, u32 row) const {
-        return values[static_cast<i64>(state) * state_stride + static_cast<i64>(row) * row_stride];
+    PHL_HD Real& at(u64 place, u32 row) const {
+        return values[static_cast<i64>(place) * state_stride + static_cast<i64>(row) * row_stride];
     }
 };
 
@@ -68,6 +72,7 @@ struct Job {
     u64 first_row;       // in the call, of row 0
     bool stored_in_results;
     Distribution<Real> distribution;
+    u8* occupied;  // [mode][state of the tile], of all rows: what the readout looks at, or null where that is a table
     Masses masses;
     u32* counts;
     double* partial;
@@ -77,11 +82,12 @@ struct Job {
 
 namespace detail {
 
-/// The states of the last level, or where they were stored.
+/// The states of the last level, or where those of the tile from `first` on were stored.
 template <class Real>
 struct StoredMass {
     Distribution<Real> distribution;
-    PHL_HD Real operator()(u64 state, u32 row) const { return distribution.at(state, row); }
+    u64 first;
+    PHL_HD Real operator()(u64 state, u32 row) const { return distribution.at(state - first, row); }
 };
 
 template <class Real>
@@ -101,30 +107,44 @@ struct RowsInnermost {
 }  // namespace detail
 
 template <class Real>
-PHL_HD void store_distribution(const Job<Real>& job, u64 first, u64 stride) {
+PHL_HD void store_distribution(const Job<Real>& job, const StateTile& tile, u64 first, u64 stride) {
     const LevelTable last = job.sweep.levels[job.sweep.photons];
-    for (Pairs at(first, stride, job.sweep.rows); at.state < last.states; at.next())
-        job.distribution.at(at.state, at.row) = probability(job.sweep, last, static_cast<u32>(at.state), at.row);
+    for (Pairs at(first, stride, job.sweep.rows); at.state < tile.states; at.next())
+        job.distribution.at(at.state, at.row) =
+            probability(job.sweep, last, static_cast<u32>(tile.first + at.state), at.row);
+}
+
+/// Which modes hold photons, of every state of a tile.
+template <class Real>
+PHL_HD void occupy(const Job<Real>& job, const StateTile& tile, u64 first, u64 stride) {
+    const LevelTable last = job.sweep.levels[job.sweep.photons];
+    for (u64 i = first; i < tile.states; i += stride) {
+        u8* const occupied = job.occupied + i;
+        for (u32 mode = 0; mode < job.sweep.modes; ++mode) occupied[mode * job.readout.tile_states] = 0;
+        const OccupiedModes modes(last, locate(last, static_cast<u32>(tile.first + i)));
+        for (u32 k = 0; k < modes.count(); ++k) occupied[modes[k] * job.readout.tile_states] = 1;
+    }
 }
 
 template <class Real>
-PHL_HD void sum_job_leaves(const Job<Real>& job, u64 first, u64 stride) {
+PHL_HD void sum_job_leaves(const Job<Real>& job, const StateTile& tile, u64 first, u64 stride) {
     if (job.sum_totals)
-        sum_leaves(job.masses, detail::RowsInnermost<double>{job.totals, job.sweep.rows}, first, stride);
+        sum_leaves(job.masses, tile, detail::RowsInnermost<double>{job.totals, job.sweep.rows}, first, stride);
     else
-        sum_leaves(job.masses, detail::StoredMass<Real>{job.distribution}, first, stride);
+        sum_leaves(job.masses, tile, detail::StoredMass<Real>{job.distribution, tile.first}, first, stride);
 }
 
 template <class Real>
-PHL_HD void sum_job_parts(const Job<Real>& job, u64 first, u64 stride) {
+PHL_HD void sum_job_parts(const Job<Real>& job, const StateTile& tile, u64 first, u64 stride) {
     const u32 rows = job.sweep.rows;
     if (job.source == Source::Sweep)
-        sum_parts(job.readout, rows, job.partial,
+        sum_parts(job.readout, rows, job.partial, tile,
                   detail::SweptMass<Real>{job.sweep, job.sweep.levels[job.sweep.photons]}, first, stride);
     else if (job.source == Source::Distribution)
-        sum_parts(job.readout, rows, job.partial, detail::StoredMass<Real>{job.distribution}, first, stride);
+        sum_parts(job.readout, rows, job.partial, tile, detail::StoredMass<Real>{job.distribution, tile.first}, first,
+                  stride);
     else
-        sum_parts(job.readout, rows, job.partial, detail::RowsInnermost<u32>{job.counts, rows}, first, stride);
+        sum_parts(job.readout, rows, job.partial, tile, detail::RowsInnermost<u32>{job.counts, rows}, first, stride);
 }
 
 template <class Real>
@@ -178,9 +198,11 @@ PHL_HD void run_task(const Job<Real>& job, const Task& task, u64 first, u64 stri
         case TaskKind::Level:
             return run_level(job.sweep, task.photons, first, stride);
         case TaskKind::Store:
-            return store_distribution(job, first, stride);
+            return store_distribution(job, task.tile(), first, stride);
+        case TaskKind::Occupy:
+            return occupy(job, task.tile(), first, stride);
         case TaskKind::Leaves:
-            return sum_job_leaves(job, first, stride);
+            return sum_job_leaves(job, task.tile(), first, stride);
         case TaskKind::Branches:
             return sum_branches(job.masses, first, stride);
         case TaskKind::RunUp:
@@ -188,10 +210,10 @@ PHL_HD void run_task(const Job<Real>& job, const Task& task, u64 first, u64 stri
         case TaskKind::ClearCounts:
             return clear_counts(job, first, stride);
         case TaskKind::Draw:
-            return draw_shots(job.masses, detail::StoredMass<Real>{job.distribution}, job.seed,
+            return draw_shots(job.masses, detail::StoredMass<Real>{job.distribution, 0}, job.seed,
                               *job.next_id + job.first_row, job.shots, job.counts, first, stride);
         case TaskKind::Parts:
-            return sum_job_parts(job, first, stride);
+            return sum_job_parts(job, task.tile(), first, stride);
         case TaskKind::Totals:
             return add_parts(job.readout, job.sweep.rows, job.partial, job.totals, first, stride);
         case TaskKind::Publish:
@@ -223,7 +245,8 @@ PHL_HD void skip_rows(Sweep<Real>& sweep, u64 skipped) {
 
 }  // namespace detail
 
-/// The job of rows first_row to first_row + rows - 1 of a tile, with their share of its scratch.
+/// The job of rows first_row to first_row + rows - 1 of a tile, with their share of its scratch; occupations are
+/// everybody's, so that jobs with TaskKind::Occupy are for groups that share every task.
 template <class Real>
 PHL_HD Job<Real> slice(Job<Real> job, u32 first_row, u32 rows) {
     detail::skip_rows(job.sweep, first_row);
@@ -238,7 +261,7 @@ PHL_HD Job<Real> slice(Job<Real> job, u32 first_row, u32 rows) {
     job.results.out += static_cast<i64>(first_row) * job.results.stride;
     detail::skip(job.results.kept_fractions, first_row, 1);
     detail::skip(job.results.statuses, first_row, 1);
-    detail::skip(job.distribution.values, first_row, job.readout.states);
+    detail::skip(job.distribution.values, first_row, job.readout.tile_states);
     if (job.stored_in_results)
         job.distribution = {job.results.out, 1, job.results.stride};
     else
@@ -252,12 +275,14 @@ PHL_HD u64 task_items(const Job<Real>& job, const Task& task) {
     const u64 rows = job.sweep.rows;
     switch (task.kind) {
         case TaskKind::Level:
-            return task.states * rows;
         case TaskKind::Store:
+            return task.states * rows;
+        case TaskKind::Occupy:
+            return task.states;
         case TaskKind::ClearCounts:
             return job.readout.states * rows;
         case TaskKind::Leaves:
-            return Masses::leaf_count(job.masses.values) * rows;
+            return Masses::leaf_count(task.states) * rows;
         case TaskKind::Branches:
             return Masses::branch_count(job.masses.values) * rows;
         case TaskKind::RunUp:

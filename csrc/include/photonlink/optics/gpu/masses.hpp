@@ -22,15 +22,16 @@ struct Masses {
     PHL_HD double total(u32 row) const { return branches[(branch_count(values) - 1) * rows + row]; }
 };
 
+/// The leaves of a tile, which begins with one.
 template <class Value>
-PHL_HD void sum_leaves(const Masses& masses, const Value& value, u64 first, u64 stride) {
-    const u64 leaves = Masses::leaf_count(masses.values);
+PHL_HD void sum_leaves(const Masses& masses, const StateTile& tile, const Value& value, u64 first, u64 stride) {
+    const u64 leaves = Masses::leaf_count(tile.states), skipped = tile.first / kLeaf;
     for (Pairs at(first, stride, masses.rows); at.state < leaves; at.next()) {
-        const u64 begin = at.state * kLeaf;
+        const u64 leaf = skipped + at.state, begin = leaf * kLeaf;
         const u64 end = begin + kLeaf < masses.values ? begin + kLeaf : masses.values;
         double sum = 0;
         for (u64 i = begin; i < end; ++i) sum += static_cast<double>(value(i, at.row));
-        masses.leaves[at.state * masses.rows + at.row] = sum;
+        masses.leaves[leaf * masses.rows + at.row] = sum;
     }
 }
 

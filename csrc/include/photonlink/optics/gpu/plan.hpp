@@ -12,13 +12,25 @@
 
 namespace photonlink::optics::gpu {
 
+/// Probabilities that are kept at a time where nobody wants them all: they stay in the second-level cache. Estimated.
+inline constexpr u64 kTileStates = u64{1} << 18;
+
 /// Of a program without noise of its sources, which check_gpu_program() has let pass.
 struct Plan {
-    Plan(const ProgramSpec& program, Precision precision, u32 shots);
+    /// `most_states`: of a tile of states, a multiple of kLeaf.
+    Plan(const ProgramSpec& program, Precision precision, u32 shots, u64 most_states = kTileStates);
+
+    /// True if the states of the last level may come in more than one tile, and if they do.
+    bool divisible() const { return source == Source::Distribution; }
+    bool tiled() const { return divisible() && readout.tile_states < states; }
 
     /// Bytes of everything that rows share, and of a row's share of the scratch. Saturate.
     u64 table_bytes() const;
     u64 row_bytes() const;
+    /// Bytes of the occupations of a tile, or of all states.
+    u64 occupation_bytes() const;
+    /// Numbers that the masses sum up.
+    u64 masses() const;
 
     const ProgramSpec* spec;
     Precision precision;
@@ -26,7 +38,8 @@ struct Plan {
     bool closed_form;
     bool post_selected;
     bool stored_in_results = false;
-    bool stored = false;  // a distribution in memory of its own
+    bool stored = false;   // a distribution in memory of its own
+    bool weighed = false;  // masses are summed up
     bool sum_totals = false;
     Source source = Source::Sweep;
     u64 states;
@@ -34,10 +47,11 @@ struct Plan {
     std::vector<Task> tasks;
 
   private:
-    void plan_readout();
+    void plan_readout(u64 most_states);
     void plan_tasks();
-    void add_masses();
-    u64 masses() const;
+    void add(TaskKind kind, StateTile tile = {0, 0});
+    void add_tiles();
+    void add_sums();
     u64 readout_bytes() const;
 };
 
@@ -142,13 +156,14 @@ Job<Real> take_job(const Plan& plan, u32 rows, Memory& memory) {
     job.sum_totals = plan.sum_totals;
     job.stored_in_results = plan.stored_in_results;
     job.least_kept = least_kept<Real>(spec, plan.states);
-    job.masses.values = plan.sum_totals ? plan.readout.outputs : plan.states;
+    job.masses.values = plan.masses();
     job.masses.leaves = memory.template take<double>(Masses::leaf_count(job.masses.values) * rows);
     job.masses.branches = memory.template take<double>(Masses::branch_count(job.masses.values) * rows);
-    if (plan.stored) job.distribution.values = memory.template take<Real>(plan.states * rows);
+    if (plan.stored) job.distribution.values = memory.template take<Real>(plan.readout.tile_states * rows);
+    if (plan.tiled()) job.readout.occupation = job.occupied = memory.template take<u8>(plan.occupation_bytes());
     if (plan.shots > 0) job.counts = memory.template take<u32>(plan.states * rows);
     job.partial = memory.template take<double>(u64{plan.readout.outputs} * plan.readout.parts * rows);
-    job.totals = memory.template take<double>(u64{plan.readout.outputs} * rows);
+    if (plan.readout.parts > 0) job.totals = memory.template take<double>(u64{plan.readout.outputs} * rows);
     return job;
 }
 

@@ -49,6 +49,12 @@ struct Pairs {
     }
 };
 
+/// Consecutive states of the last level that are worked on at a time.
+struct StateTile {
+    u64 first;
+    u64 states;
+};
+
 /// A state's block, and its place there.
 struct Place {
     u32 block;
@@ -80,6 +86,27 @@ PHL_HD void visit_parents(const LevelTable& level, const Place& place, const Vis
     for (u32 e = suffix.begin[place.offset]; e < end; ++e)
         visit(suffix.entries[e].mode, block.parent + suffix.entries[e].parent);
 }
+
+/// The modes of the state at `place` that hold photons, in ascending order: those through which it has parents.
+class OccupiedModes {
+  public:
+    PHL_HD OccupiedModes(const LevelTable& level, const Place& place) {
+        const SlosBlock& block = level.view.blocks[place.block];
+        const SuffixView& suffix = level.view.suffixes[block.suffix];
+        prefix_ = level.view.entries + block.entry;
+        prefix_count_ = block.entries;
+        suffix_ = suffix.entries + suffix.begin[place.offset];
+        count_ = prefix_count_ + suffix.begin[place.offset + 1] - suffix.begin[place.offset];
+    }
+    PHL_HD u32 count() const { return count_; }
+    PHL_HD u32 operator[](u32 k) const { return k < prefix_count_ ? prefix_[k].mode : suffix_[k - prefix_count_].mode; }
+
+  private:
+    const SlosEntry* prefix_;
+    const SlosEntry* suffix_;
+    u32 prefix_count_;
+    u32 count_;
+};
 
 /// Product of the factorials of the occupation numbers of a state of the last level.
 PHL_HD double factorials(const LevelTable& level, const Place& place) {

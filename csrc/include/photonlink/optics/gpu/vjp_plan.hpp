@@ -66,6 +66,7 @@ VjpJob<Real> take_vjp_job(const VjpPlan& plan, const LevelTable* levels, const R
     job.readout.pairs = spec.readout.kind == ReadoutKind::Correlators;
     job.sweep.interference = spec.interference;
     if (plan.closed_form) return job;
+    job.readout.last = levels + spec.photons();
     const PhotonOrder order(InputColumns(spec).occupation);
     const u64 reals = spec.interference ? 2 : 1, columns = occupied_modes(spec), modes = spec.modes;
     job.children =

@@ -12,6 +12,7 @@ template <class Real>
 struct VjpReadout {
     Readout readout;
     bool pairs;              // of Gather::Occupation and closed forms: correlators
+    const LevelTable* last;  // level
     const u32* output_of;    // per state, of Gather::Lists
     const Real* cotangents;  // rows x outputs
     bool renormalised;
@@ -19,17 +20,16 @@ struct VjpReadout {
     double* moments;    // [2][row]: the space's probability, and the sum of probability * state_cotangent()
 };
 
-/// What a state adds to sum(cotangent * mode-wise output) per unit of its probability.
+/// What a state adds to sum(cotangent * mode-wise output) per unit of its probability. Readouts that are not closed
+/// forms ask which modes hold photons, not how many: those through which the state has parents.
 template <class Real>
 PHL_HD double occupation_cotangent(const VjpReadout<Real>& at, u32 modes, const Real* cotangents, u64 state) {
-    const Readout& readout = at.readout;
+    const OccupiedModes occupied(*at.last, locate(*at.last, static_cast<u32>(state)));
     double sum = 0;
-    for (u32 i = 0; i < modes; ++i) {
-        const double factor = occupation_of(readout, i, state);
-        if (factor == 0) continue;
-        if (!at.pairs) sum += factor * static_cast<double>(cotangents[i]);
-        for (u32 j = i + 1; at.pairs && j < modes; ++j)
-            sum += factor * occupation_of(readout, j, state) * pair_cotangent(cotangents, modes, i, j);
+    for (u32 i = 0; i < occupied.count(); ++i) {
+        if (!at.pairs) sum += static_cast<double>(cotangents[occupied[i]]);
+        for (u32 j = i + 1; at.pairs && j < occupied.count(); ++j)
+            sum += pair_cotangent(cotangents, modes, occupied[i], occupied[j]);
     }
     return sum;
 }
