@@ -9,12 +9,6 @@
 namespace photonlink::optics {
 namespace {
 
-/// Long blocks amortise table reads and weights, but parents inside a suffix cost a table read each. Four to eight
-/// measured alike.
-constexpr u32 kSuffixModes = 6;
-
-u32 suffix_modes(u32 modes) { return std::min(modes, kSuffixModes + modes % 2); }  // dual-rail pairs stay whole
-
 double factorials(const u8* state, u32 modes) {
     double product = 1;
     for (u32 i = 0; i < modes; ++i)
@@ -34,8 +28,7 @@ struct LevelSize {
     u64 entries = 0;
 };
 
-LevelSize level_size(Space space, u32 modes, u32 photons) {
-    const u32 suffix = suffix_modes(modes);
+LevelSize level_size(Space space, u32 modes, u32 photons, u32 suffix) {
     const u32 prefix = modes - suffix;
     LevelSize size;
     for (u32 j = 0; j <= photons; ++j) {  // photons in the prefix
@@ -48,6 +41,30 @@ LevelSize level_size(Space space, u32 modes, u32 photons) {
         size.entries = saturating_add(size.entries, parents);
     }
     return size;
+}
+
+u64 table_bytes(Space space, u32 modes, u32 photons, u32 suffix) {
+    const u64 per_suffix = sizeof(u32) + 2 * sizeof(double) + suffix * sizeof(SlosEntry);
+    u64 bytes = 0;
+    for (u32 k = 0; k <= photons; ++k) {
+        const LevelSize size = level_size(space, modes, k, suffix);
+        const u64 per_block = sizeof(SlosBlock) + (k == photons ? 2 * sizeof(double) : 0);
+        bytes = saturating_add(bytes, saturating_mul(size.blocks, per_block));
+        bytes = saturating_add(bytes, saturating_mul(size.entries, sizeof(SlosEntry)));
+        bytes = saturating_add(bytes, saturating_mul(state_count(space, suffix, k), per_suffix));
+    }
+    return bytes;
+}
+
+/// With longer suffixes there are fewer blocks, and more states in the tables of suffixes; sweeps measured alike with
+/// six to twelve modes. Hence the number that takes least memory. Dual-rail pairs stay whole.
+u32 suffix_modes(Space space, u32 modes, u32 photons) {
+    constexpr u32 kFewest = 6;
+    u32 suffix = std::min(modes, kFewest + modes % 2);
+    while (suffix + 2 <= modes &&
+           table_bytes(space, modes, photons, suffix + 2) < table_bytes(space, modes, photons, suffix))
+        suffix += 2;
+    return suffix;
 }
 
 }  // namespace
@@ -71,34 +88,27 @@ std::shared_ptr<const SlosTables> SlosTables::shared(Space space, u32 modes, u32
 }
 
 u64 SlosTables::largest_block(Space space, u32 modes, u32 photons) {
+    const u32 suffix = suffix_modes(space, modes, photons);
     u64 largest = 1;
-    for (u32 k = 0; k <= photons; ++k) largest = std::max(largest, state_count(space, suffix_modes(modes), k));
+    for (u32 k = 0; k <= photons; ++k) largest = std::max(largest, state_count(space, suffix, k));
     return largest;
 }
 
 bool SlosTables::can_number(Space space, u32 modes, u32 photons) {
     constexpr u64 kLimit = u64{1} << 32;
+    const u32 suffix = suffix_modes(space, modes, photons);
     for (u32 k = 0; k <= photons; ++k)
-        if (state_count(space, modes, k) >= kLimit || level_size(space, modes, k).entries >= kLimit) return false;
+        if (state_count(space, modes, k) >= kLimit || level_size(space, modes, k, suffix).entries >= kLimit)
+            return false;
     return true;
 }
 
 u64 SlosTables::predict_bytes(Space space, u32 modes, u32 photons) {
-    const u32 suffix = suffix_modes(modes);
-    u64 bytes = 0;
-    for (u32 k = 0; k <= photons; ++k) {
-        const LevelSize size = level_size(space, modes, k);
-        const u64 per_block = sizeof(SlosBlock) + (k == photons ? 2 * sizeof(double) : 0);
-        const u64 per_suffix = sizeof(u32) + 2 * sizeof(double) + suffix * sizeof(SlosEntry);
-        bytes = saturating_add(bytes, saturating_mul(size.blocks, per_block));
-        bytes = saturating_add(bytes, saturating_mul(size.entries, sizeof(SlosEntry)));
-        bytes = saturating_add(bytes, saturating_mul(state_count(space, suffix, k), per_suffix));
-    }
-    return bytes;
+    return table_bytes(space, modes, photons, suffix_modes(space, modes, photons));
 }
 
 SlosTables::SlosTables(Space space, u32 modes, u32 photons)
-    : space_(space), modes_(modes), suffix_modes_(suffix_modes(modes)), suffixes_(photons + 1u) {
+    : space_(space), modes_(modes), suffix_modes_(suffix_modes(space, modes, photons)), suffixes_(photons + 1u) {
     build_suffixes();
     levels_.emplace_back();
     for (u32 k = 1; k <= photons; ++k) levels_.push_back(build_level(k));
@@ -138,7 +148,7 @@ void SlosTables::build_suffixes() {
 
 SlosTables::Level SlosTables::build_level(u32 photons) const {
     Level level;
-    const LevelSize size = level_size(space_, modes_, photons);
+    const LevelSize size = level_size(space_, modes_, photons, suffix_modes_);
     level.blocks.reserve(size.blocks);
     level.entries.reserve(size.entries);
     const u32 prefix_modes = modes_ - suffix_modes_;

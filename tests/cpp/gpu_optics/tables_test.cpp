@@ -52,6 +52,22 @@ TEST(GpuTables, EveryStateFindsItsParents) {
     check_levels(Space::Unbunched, 13, 5);
     check_levels(Space::Unbunched, 4, 4);
     check_levels(Space::DualRail, 12, 6);
+    check_levels(Space::Unbunched, 17, 6);  // of nine modes in the suffix
+}
+
+TEST(GpuTables, TablesAreSmallBesideTheLevelsOfLargeSpaces) {
+    constexpr u64 kAmplitude = 2 * sizeof(float);
+    const auto expect_small = [](Space space, u32 modes, u32 photons) {
+        EXPECT_LT(SlosTables::predict_bytes(space, modes, photons),
+                  state_count(space, modes, photons - 1) * kAmplitude / 2)
+            << photons << " photons in " << modes << " modes";
+    };
+    expect_small(Space::Fock, 24, 12);
+    expect_small(Space::Unbunched, 20, 10);
+    expect_small(Space::Unbunched, 24, 12);
+    expect_small(Space::Unbunched, 32, 16);
+    const SlosTables tables(Space::Unbunched, 20, 10);
+    EXPECT_EQ(tables.states(10), 184756u);
 }
 
 TEST(GpuTables, PairsAreDealtOutOnceEach) {
