@@ -41,9 +41,13 @@ link::Geometry remote_geometry(const ClientConfig& config, u32 slots) {
     return geometry;
 }
 
+u64 largest_request(const ClientConfig& config) {
+    return std::max(wire::infer_arg_len(config.encoding.phases, sizeof(double)),
+                    wire::report_arg_len(config.encoding.phases));
+}
+
 link::Geometry client_geometry(const ClientConfig& config, u32 slots) {
-    const u64 request = std::max(wire::infer_arg_len(config.encoding.phases, sizeof(double)),
-                                 wire::report_arg_len(config.encoding.phases));
+    const u64 request = largest_request(config);
     const u64 result = largest_result(config);
     link::Geometry geometry;
     geometry.slots = slots;

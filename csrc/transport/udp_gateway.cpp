@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "udp_carrier.hpp"
+#include "gateway_carrier.hpp"
 #include "udp_clients.hpp"
 #include "udp_tags.hpp"
 
@@ -48,7 +48,7 @@ class UdpGateway::Impl {
           socket_(bind_udp(checked_address(options))),
           port_(ntohs(local_address(socket_.get()).sin_port)),
           wake_(make_event()),
-          carrier_(std::make_shared<UdpCarrier>([this] { return turn(); })),
+          carrier_(std::make_shared<GatewayCarrier>([this] { return turn(); })),
           outbox_(socket_.get()),
           clients_(controller_, options, outbox_, repeated_),
           in_(wire::kMaxDatagramBytes + 1) {
@@ -64,7 +64,7 @@ class UdpGateway::Impl {
         const u64 one = 1;
         static_cast<void>(!::write(wake_.get(), &one, sizeof one));
         thread_.join();
-        const UdpCarrier::Hold hold(*carrier_);
+        const GatewayCarrier::Hold hold(*carrier_);
         clients_.harvest();
         carrier_->let_go();
     }
@@ -86,7 +86,7 @@ class UdpGateway::Impl {
         if (tagged_ && geometry.slot_bytes > wire::kMaxDatagramBytes - wire::kTagBytes)
             throw std::invalid_argument("a slot of " + std::to_string(geometry.slot_bytes) +
                                         " bytes and a tag fit no datagram: use shared memory");
-        const UdpCarrier::Hold hold(*carrier_);
+        const GatewayCarrier::Hold hold(*carrier_);
         controller_->carry(grant.session, [carrier = carrier_] { return carrier->dispatch(); });
         if (tagged_) tags_ = UdpTags();  // first: no session without its secrets, should there be no randomness
         clients_.open(grant, geometry, first_range);
@@ -105,13 +105,13 @@ class UdpGateway::Impl {
         UdpIdle idle;
         while (!stopping_.load(std::memory_order_relaxed)) {
             if (carrier_->is_dispatched()) {
-                await_datagram(-1, wake_.get(), UdpCarrier::kAwayNs);
+                await_datagram(-1, wake_.get(), GatewayCarrier::kAwayNs);
                 continue;
             }
             bool worked = false;
             bool owed = false;
             {
-                const UdpCarrier::Hold hold(*carrier_);
+                const GatewayCarrier::Hold hold(*carrier_);
                 worked = turn();
                 owed = clients_.busy();
             }
@@ -189,7 +189,7 @@ class UdpGateway::Impl {
         if (wire::is_known_to_datagrams(header.function_id)) refusal = peer->accept(header, in_.data());
         if (!refusal) return;
         count_up(refused_);
-        peer->answer(wire::response_to(header, *refusal, 0), nullptr);
+        peer->answer(0, wire::response_to(header, *refusal, 0), nullptr);
     }
 
     void join(const wire::RequestHeader& header) {
@@ -224,7 +224,7 @@ class UdpGateway::Impl {
     const u16 port_;
     const link::ParentOnlyFd wake_;
 
-    const std::shared_ptr<UdpCarrier> carrier_;
+    const std::shared_ptr<GatewayCarrier> carrier_;
 
     // Of whoever has a turn or a Hold.
     UdpOutbox outbox_;

@@ -92,6 +92,9 @@ struct ClientConfig {
     EncodingView encoding{};
 };
 
+/// Payload bytes of the largest request that such a client sends.
+u64 largest_request(const ClientConfig& config);
+
 /// Smallest slot that holds every request of such a session and its results where they are small.
 link::Geometry client_geometry(const ClientConfig& config, u32 slots);
 

@@ -1,5 +1,5 @@
 // The sets of ids behind "executed once", against a set that remembers everything.
-#include "udp_window.hpp"
+#include "request_window.hpp"
 
 #include <gtest/gtest.h>
 
@@ -35,13 +35,13 @@ TEST(IdRanges, ForgetNothingWhenThereAreTooMany) {
     EXPECT_FALSE(ranges.contains(4'000'000'000));
 }
 
-TEST(UdpWindow, FindsTheLatestAndKnowsTheIdsOfAllBefore) {
+TEST(RequestWindow, FindsTheLatestAndKnowsTheIdsOfAllBefore) {
     std::mt19937_64 random(4);
-    UdpWindow window(32, 256);
+    RequestWindow window(32, 256);
     std::vector<u64> order;
     for (u64 i = 0; i < 500; ++i) {
         const u64 id = (random() % 8) << 33 | i;  // buckets are shared
-        window.take(id).stage = UdpRecord::Stage::Done;
+        window.take(id).stage = RequestRecord::Stage::Done;
         order.push_back(id);
         for (u64 j = 0; j <= i; ++j) {
             const bool recent = j + 32 > i;

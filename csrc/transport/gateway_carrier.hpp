@@ -1,4 +1,4 @@
-// Who has a gateway's socket. While a session is served its dispatcher does, between its other work: then no second
+// Who works for a gateway. While a session is served its dispatcher does, between its other work: then no second
 // thread stands between a datagram and its answer. While the dispatcher is away, in an acquisition or because there is
 // no session, the gateway's own thread does. The dispatcher may outlive the gateway. Private to transport/.
 #pragma once
@@ -12,13 +12,13 @@
 
 namespace photonlink::transport {
 
-class UdpCarrier {
+class GatewayCarrier {
   public:
     /// A dispatcher that had no turn for so long is away.
     static constexpr u64 kAwayNs = 3'000'000;
 
     /// `turn` receives and answers; true if it did anything.
-    explicit UdpCarrier(std::function<bool()> turn) : turn_(std::move(turn)) {}
+    explicit GatewayCarrier(std::function<bool()> turn) : turn_(std::move(turn)) {}
 
     /// The dispatcher's turn; nothing while somebody else is at it or wants to be.
     bool dispatch() {
@@ -39,7 +39,7 @@ class UdpCarrier {
     /// Held by everybody else while they touch the gateway.
     class Hold {
       public:
-        explicit Hold(UdpCarrier& carrier) : carrier_(carrier) {
+        explicit Hold(GatewayCarrier& carrier) : carrier_(carrier) {
             carrier_.wanted_.fetch_add(1, std::memory_order_relaxed);  // or the dispatcher would hardly ever let go
             carrier_.mutex_.lock();
             carrier_.wanted_.fetch_sub(1, std::memory_order_relaxed);
@@ -49,7 +49,7 @@ class UdpCarrier {
         Hold& operator=(const Hold&) = delete;
 
       private:
-        UdpCarrier& carrier_;
+        GatewayCarrier& carrier_;
     };
 
     /// The gateway ends: the dispatcher has no more turns. Call it under a Hold.

@@ -10,7 +10,7 @@
 namespace photonlink::transport {
 
 /// A request from its arrival until its place is needed for another.
-struct UdpRecord {
+struct RequestRecord {
     enum class Stage : u8 {
         Free,
         Waiting,    // for a slot; `frame` holds the request
@@ -22,6 +22,7 @@ struct UdpRecord {
     Stage stage = Stage::Free;
     bool fetched = false;  // Held: its last byte was sent once
     u32 next = 0;          // in its bucket
+    u32 place = 0;         // where the transport has it from
     u64 id = 0;
     u64 hash = 0;
     wire::RequestHeader header{};
@@ -85,9 +86,9 @@ class IdRanges {
 };
 
 /// The latest requests in order of arrival, found by id.
-class UdpWindow {
+class RequestWindow {
   public:
-    UdpWindow(u32 records, u32 frame_bytes)
+    RequestWindow(u32 records, u32 frame_bytes)
         : memory_(link::Mapping::anonymous(u64{records} * frame_bytes)), records_(records), forgotten_(kMostRanges) {
         u32 buckets = 1;
         while (buckets < records) buckets *= 2;
@@ -96,7 +97,7 @@ class UdpWindow {
     }
 
     /// The request that came under `id`, if it is still remembered.
-    UdpRecord* find(u64 id) {
+    RequestRecord* find(u64 id) {
         for (u32 at = buckets_[bucket(id)]; at != kNone; at = records_[at].next)
             if (records_[at].id == id) return &records_[at];
         return nullptr;
@@ -106,12 +107,12 @@ class UdpWindow {
     bool is_below(u64 id) const { return forgotten_.contains(id); }
 
     /// The place of the next request, which still holds the oldest one.
-    UdpRecord& oldest() { return records_[next_]; }
+    RequestRecord& oldest() { return records_[next_]; }
 
     /// Puts a new request into that place. The oldest must be free or done; it is forgotten.
-    UdpRecord& take(u64 id) {
-        UdpRecord& record = records_[next_];
-        if (record.stage != UdpRecord::Stage::Free) {
+    RequestRecord& take(u64 id) {
+        RequestRecord& record = records_[next_];
+        if (record.stage != RequestRecord::Stage::Free) {
             unlink(next_);
             forgotten_.add(record.id);
         }
@@ -125,7 +126,7 @@ class UdpWindow {
     /// Calls `visit` for every record.
     template <class Visit>
     void each(Visit visit) {
-        for (UdpRecord& record : records_) visit(record);
+        for (RequestRecord& record : records_) visit(record);
     }
 
   private:
@@ -141,7 +142,7 @@ class UdpWindow {
     }
 
     link::Mapping memory_;  // touched as it is used
-    std::vector<UdpRecord> records_;
+    std::vector<RequestRecord> records_;
     std::vector<u32> buckets_;
     IdRanges forgotten_;
     u32 next_ = 0;

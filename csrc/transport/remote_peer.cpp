@@ -1,4 +1,4 @@
-#include "udp_peer.hpp"
+#include "remote_peer.hpp"
 
 #include <cstring>
 
@@ -31,12 +31,8 @@ u64 hash_of(const wire::RequestHeader& header, const u8* frame) {
 
 }  // namespace
 
-UdpPeer::UdpPeer(const sockaddr_in& address, const std::optional<wire::TagKey>& tag_key, UdpOutbox& outbox,
-                 const link::Geometry& geometry, u64 silence_ns, std::atomic<u64>& repeated)
-    : address_(address),
-      tag_key_(tag_key),
-      outbox_(outbox),
-      silence_ns_(silence_ns),
+RemotePeer::RemotePeer(const link::Geometry& geometry, u64 silence_ns, std::atomic<u64>& repeated)
+    : silence_ns_(silence_ns),
       repeated_(repeated),
       port_(geometry),
       client_(port_.client()),
@@ -48,7 +44,7 @@ UdpPeer::UdpPeer(const sockaddr_in& address, const std::optional<wire::TagKey>& 
     in_flight_.reserve(geometry.slots);
 }
 
-qsc::PortAttachment UdpPeer::attachment(const std::shared_ptr<UdpPeer>& peer, u64 first_id) {
+qsc::PortAttachment RemotePeer::attachment(const std::shared_ptr<RemotePeer>& peer, u64 first_id) {
     qsc::PortAttachment attachment;
     attachment.server = peer->port_.server();
     attachment.owner = peer;
@@ -58,48 +54,53 @@ qsc::PortAttachment UdpPeer::attachment(const std::shared_ptr<UdpPeer>& peer, u6
 }
 
 // Relaxed, here and where they are stored: a time carries nothing with it.
-bool UdpPeer::alive() const {
+bool RemotePeer::alive() const {
     if (!pings_.load(std::memory_order_relaxed)) return true;
     const u64 heard_ns = heard_ns_.load(std::memory_order_relaxed);
     const u64 now = platform::clock_ns();
     return now < heard_ns || now - heard_ns < silence_ns_;
 }
 
-std::optional<wire::Status> UdpPeer::accept(const wire::RequestHeader& header, const u8* frame) {
+std::optional<wire::Status> RemotePeer::accept(const wire::RequestHeader& header, const u8* frame, u32 place) {
     heard_ns_.store(platform::clock_ns(), std::memory_order_relaxed);
-    if (header.function_id == wire::kPing) return ping(header);
-    if (header.function_id == wire::kFetch) return fetch(header, frame);
-    if (wire::is_datapoint(header.function_id)) return accept_datapoint(header, frame);
-    return start(calls_, calls_seen_, 0, header, frame);
+    if (header.function_id == wire::kPing) return ping(header, place);
+    if (header.function_id == wire::kFetch) return fetch(header, frame, place);
+    if (wire::is_datapoint(header.function_id)) return accept_datapoint(header, frame, place);
+    return start(calls_, calls_seen_, 0, header, frame, place);
 }
 
-std::optional<wire::Status> UdpPeer::accept_datapoint(const wire::RequestHeader& header, const u8* frame) {
+std::optional<wire::Status> RemotePeer::accept_datapoint(const wire::RequestHeader& header, const u8* frame,
+                                                         u32 place) {
     const u64 id = wire::unwrap_id(header.request_id, newest_id_);
     const u64 hash = hash_of(header, frame);
-    if (UdpRecord* record = datapoints_.find(id)) return repeat(*record, header, hash);
+    if (RequestRecord* record = datapoints_.find(id)) return repeat(*record, header, hash, place);
     if (datapoints_.is_below(id)) return wire::Status::Stale;
-    return start(datapoints_, id, hash, header, frame);
+    return start(datapoints_, id, hash, header, frame, place);
 }
 
-std::optional<wire::Status> UdpPeer::repeat(UdpRecord& record, const wire::RequestHeader& header, u64 hash) {
+std::optional<wire::Status> RemotePeer::repeat(RequestRecord& record, const wire::RequestHeader& header, u64 hash,
+                                               u32 place) {
     if (record.hash != hash) return wire::Status::IdReused;
     count_up(repeated_);
     if (record.stage == Stage::Done || record.stage == Stage::Held) {
         wire::ResponseHeader answered;
         std::memcpy(&answered, record.frame, sizeof answered);
         answered.ptp_timestamp = header.ptp_timestamp;  // that of the datagram which is answered
-        answer(answered, wire::payload(record.frame));
+        answer(place, answered, wire::payload(record.frame));
+    } else {
+        await_answer(place, record.place);
     }
     return std::nullopt;
 }
 
-/// Hands a new request to the controller, or keeps it until a slot is free. A client that has more under way than is
-/// remembered hears nothing, as if the datagram had been lost.
-std::optional<wire::Status> UdpPeer::start(UdpWindow& window, u64 id, u64 hash, const wire::RequestHeader& header,
-                                           const u8* frame) {
+void RemotePeer::await_answer(u32, u32) {}
+
+/// Hands a new request to the controller, or keeps it until a slot is free.
+std::optional<wire::Status> RemotePeer::start(RequestWindow& window, u64 id, u64 hash,
+                                              const wire::RequestHeader& header, const u8* frame, u32 place) {
     if (close_reason() != 0) return wire::Status::SessionExpired;
-    if (!vacate(window.oldest())) return std::nullopt;
-    UdpRecord& record = window.take(id);
+    if (!vacate(window.oldest())) return overload();
+    RequestRecord& record = window.take(id);
     if (&window == &datapoints_) {
         newest_id_ = std::max(newest_id_, id);
     } else {
@@ -107,6 +108,7 @@ std::optional<wire::Status> UdpPeer::start(UdpWindow& window, u64 id, u64 hash, 
     }
     record.hash = hash;
     record.header = header;
+    record.place = place;
     record.result_bytes = 0;
     if (waiting_count_ == 0 && submit(record, frame)) return std::nullopt;
     std::memcpy(record.frame, frame, wire::kHeaderBytes + u64{header.arg_len});
@@ -115,12 +117,12 @@ std::optional<wire::Status> UdpPeer::start(UdpWindow& window, u64 id, u64 hash, 
     return std::nullopt;
 }
 
-bool UdpPeer::vacate(UdpRecord& record) {
+bool RemotePeer::vacate(RequestRecord& record) {
     if (record.stage == Stage::Held && record.fetched) drop_result(record);
     return record.stage == Stage::Free || record.stage == Stage::Done;
 }
 
-bool UdpPeer::submit(UdpRecord& record, const u8* frame) {
+bool RemotePeer::submit(RequestRecord& record, const u8* frame) {
     link::LinkStatus claimed = client_.try_claim(&record.ticket);
     if (claimed == link::LinkStatus::Full && recycle_held()) claimed = client_.try_claim(&record.ticket);
     if (claimed != link::LinkStatus::Ok) return false;
@@ -133,9 +135,9 @@ bool UdpPeer::submit(UdpRecord& record, const u8* frame) {
 
 /// Frees the slot of a result that was fetched to its end, for clients that do not say when they have it. Those that do
 /// never have as many results unfetched as there are slots.
-bool UdpPeer::recycle_held() {
+bool RemotePeer::recycle_held() {
     bool freed = false;
-    datapoints_.each([this, &freed](UdpRecord& record) {
+    datapoints_.each([this, &freed](RequestRecord& record) {
         if (freed || record.stage != Stage::Held || !record.fetched) return;
         drop_result(record);
         freed = true;
@@ -143,10 +145,10 @@ bool UdpPeer::recycle_held() {
     return freed;
 }
 
-bool UdpPeer::harvest() {
+bool RemotePeer::harvest() {
     bool worked = false;
     for (std::size_t i = 0; i < in_flight_.size();) {
-        UdpRecord& record = *in_flight_[i];
+        RequestRecord& record = *in_flight_[i];
         if (!client_.settled(record.ticket)) {
             ++i;
             continue;
@@ -164,7 +166,7 @@ bool UdpPeer::harvest() {
 }
 
 /// Keeps the answer and sends it.
-void UdpPeer::finish(UdpRecord& record) {
+void RemotePeer::finish(RequestRecord& record) {
     const void* frame = client_.response_frame(record.ticket);
     wire::ResponseHeader header;
     wire::parse_response(frame, stride_, &header);  // our own dispatcher's: sound
@@ -180,26 +182,27 @@ void UdpPeer::finish(UdpRecord& record) {
         client_.release(record.ticket);
         record.stage = Stage::Done;
     }
-    answer(header, wire::payload(record.frame));
+    answer(record.place, header, wire::payload(record.frame));
 }
 
-void UdpPeer::drop_result(UdpRecord& record) {
+void RemotePeer::drop_result(RequestRecord& record) {
     client_.release(record.ticket);
     record.stage = Stage::Done;
 }
 
-std::optional<wire::Status> UdpPeer::fetch(const wire::RequestHeader& header, const u8* frame) {
+std::optional<wire::Status> RemotePeer::fetch(const wire::RequestHeader& header, const u8* frame, u32 place) {
     wire::FetchArgs args;
     if (header.arg_len != sizeof args) return wire::Status::BadLength;
     std::memcpy(&args, wire::payload(frame), sizeof args);
-    UdpRecord* record = datapoints_.find(wire::unwrap_id(static_cast<u32>(args.id), newest_id_));
+    RequestRecord* record = datapoints_.find(wire::unwrap_id(static_cast<u32>(args.id), newest_id_));
     if (record == nullptr) return wire::Status::Stale;
     if (args.offset > record->result_bytes || args.count > record->result_bytes - args.offset ||
         args.count > stride_ - wire::kHeaderBytes)
         return wire::Status::BadLength;
     const bool end = args.offset == record->result_bytes;
     if (record->stage != Stage::Held && !(end && record->stage == Stage::Done)) return wire::Status::Stale;
-    answer(wire::response_to(header, wire::Status::Ok, static_cast<u32>(args.count)), record->result + args.offset);
+    answer(place, wire::response_to(header, wire::Status::Ok, static_cast<u32>(args.count)),
+           record->result + args.offset);
     if (record->stage != Stage::Held) return std::nullopt;
     if (end)
         drop_result(*record);
@@ -208,7 +211,7 @@ std::optional<wire::Status> UdpPeer::fetch(const wire::RequestHeader& header, co
     return std::nullopt;
 }
 
-std::optional<wire::Status> UdpPeer::ping(const wire::RequestHeader& header) {
+std::optional<wire::Status> RemotePeer::ping(const wire::RequestHeader& header, u32 place) {
     using wire::PingWord;
     if (header.arg_len != wire::kKeyBytes) return wire::Status::BadLength;
     pings_.store(true, std::memory_order_relaxed);
@@ -216,15 +219,8 @@ std::optional<wire::Status> UdpPeer::ping(const wire::RequestHeader& header) {
     words[static_cast<u32>(PingWord::EndReason)] = close_reason();
     words[static_cast<u32>(PingWord::Serving)] = close_reason() == 0 ? 1 : 0;
     words[static_cast<u32>(PingWord::Heartbeat)] = client_.server_heartbeat();
-    answer(wire::response_to(header, wire::Status::Ok, sizeof words), words);
+    answer(place, wire::response_to(header, wire::Status::Ok, sizeof words), words);
     return std::nullopt;
-}
-
-void UdpPeer::answer(const wire::ResponseHeader& header, const void* result) {
-    if (tag_key_)
-        outbox_.send_tagged(address_, header, result, *tag_key_);
-    else
-        outbox_.send(address_, header, result, stride_);
 }
 
 }  // namespace photonlink::transport
