@@ -63,15 +63,18 @@ void bind_simulator(py::module_& module) {
         .def(
             "infer",
             [](Simulator& simulator, u64 features, u32 feature_bytes, i64 feature_stride, u64 out, i64 out_stride,
-               u64 statuses, u64 kept_fractions, u64 rows, u64 stream) {
+               u64 statuses, u64 kept_fractions, u64 rows, u64 stream, u64 shot_states) {
                 simulator.infer({{pointer<const void>(features), feature_bytes, feature_stride, pointer<void>(out),
                                   out_stride, pointer<u32>(statuses), rows},
-                                 pointer<double>(kept_fractions)},
+                                 pointer<double>(kept_fractions),
+                                 pointer<u32>(shot_states)},
                                 stream_of(stream));
             },
             "features"_a, "feature_bytes"_a, "feature_stride"_a, "out"_a, "out_stride"_a, "statuses"_a,
-            "kept_fractions"_a, "rows"_a, "stream"_a, ReleaseGil(),
-            "Any number of rows; strides in elements, 0 for no statuses (u32) or kept fractions (float64).")
+            "kept_fractions"_a, "rows"_a, "stream"_a, "shot_states"_a = 0, ReleaseGil(),
+            "Any number of rows; strides in elements, 0 for no statuses (u32), kept fractions (float64) or basis "
+            "states "
+            "of shots (u32, rows x shots without gaps).")
         .def(
             "vjp",
             [](Simulator& simulator, u64 features, u32 feature_bytes, i64 feature_stride, u64 cotangents, u64 values,

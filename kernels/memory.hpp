@@ -73,6 +73,9 @@ class Event {
     cudaEvent_t event_ = nullptr;
 };
 
+/// What the alignment of an arena's pieces adds to those of a simulator, at most.
+inline constexpr u64 kAlignmentBytes = 16 * 1024;
+
 /// Zeroed device memory in small pieces that live as long as their arena. Its own stream does the zeroing, so that the
 /// streams of the caller, which may be under capture, see nothing of it.
 class Arena {

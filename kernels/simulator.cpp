@@ -90,8 +90,10 @@ void Simulator::infer(const SimulatedBatch& batch, cudaStream_t stream) {
     const auto lock = locked();
     SimulatorEngine& engine = open_engine();
     require_batch(batch.rows, observable_bytes());
-    require(aligned(batch.kept_fractions, sizeof(double)),
-            "kept fractions must be aligned to the size of their elements");
+    require(aligned(batch.kept_fractions, sizeof(double)) && aligned(batch.shot_states, sizeof(u32)),
+            "kept fractions and states of shots must be aligned to the size of their elements");
+    require(batch.shot_states == nullptr || config_.shots > 0,
+            "states of shots were asked for, and this simulator's results are exact; use shots");
     if (batch.rows.rows > 0) enqueue(stream, [&] { engine.infer(batch, stream); });
 }
 

@@ -31,7 +31,8 @@ class Simulator {
     u64 memory_bytes() const { return sizes_.bytes; }
     u32 tile_rows() const { return sizes_.tile_rows; }
     u32 observable_bytes() const;
-    const char* sampler() const { return "inverse_cdf"; }
+    /// As optics::Simulator::sampler().
+    const char* sampler() const { return sizes_.by_shots ? "clifford_clifford_2017" : "inverse_cdf"; }
 
     /// Any number of rows. Rows that cannot be executed become NaN, and the first of them a failure.
     void infer(const SimulatedBatch& batch, cudaStream_t stream);

@@ -7,6 +7,8 @@
 #include "photonlink/optics/basis.hpp"
 #include "photonlink/optics/gpu/plan.hpp"
 #include "photonlink/optics/simulator.hpp"
+#include "photonlink/optics/slos_tables.hpp"
+#include "shots_engine.hpp"
 #include "tiled_engine.hpp"
 
 namespace photonlink::cuda {
@@ -18,9 +20,6 @@ using optics::gpu::Plan;
 /// Parents of a datapoint up to which one block has its values faster than the launches of all levels take. Estimated,
 /// as are the constants of plan_sizes().
 constexpr u64 kParentsOfSmallSpace = u64{1} << 19;
-
-/// Each array is 256-aligned.
-constexpr u64 kAlignmentBytes = 16 * 1024;
 
 bool is_small(const Plan& plan) {
     const optics::ProgramSpec& spec = *plan.spec;
@@ -44,6 +43,16 @@ u64 bytes_of(const Plan& plan, u64 rows) {
                        optics::space_name(spec.readout.space) + " space), but the limit is " + std::to_string(limit) +
                        " bytes; use fewer photons or modes, a smaller space, exact mode expectations or correlators in "
                        "the fock space (which need no distribution), raise the limit, or use target 'sim'");
+}
+
+bool can_number(const optics::ProgramSpec& spec) {
+    return optics::SlosTables::can_number(spec.readout.space, spec.modes, spec.photons());
+}
+
+/// Whether the distribution of a row fits; samples of one that does not are drawn without it, as on the CPU.
+bool is_enumerable(const SimulatorConfig& config) {
+    return can_number(config.program) &&
+           bytes_of(Plan(config.program, config.precision, config.shots), 1) <= config.memory_limit;
 }
 
 /// Computes distributions, or closed forms.
@@ -94,6 +103,7 @@ void EngineOf<Real>::vjp(const VjpBatch& batch, cudaStream_t stream) {
         const RawFeatures& features = batch.features;
         this->infer({{features.values, features.bytes, features.stride, batch.values, static_cast<i64>(this->outputs()),
                       nullptr, batch.rows},
+                     nullptr,
                      nullptr},
                     stream);
     }
@@ -119,14 +129,21 @@ u32 EngineOf<Real>::rows_per_block(u32 rows) const {
 }  // namespace
 
 u64 predict_simulator_bytes(const optics::ProgramSpec& program, optics::Precision precision, u32 shots, u64 rows) {
-    optics::gpu::check_gpu_program(program, shots);
-    return bytes_of(Plan(program, precision, shots), rows);
+    optics::gpu::check_noiseless(program);
+    u64 enumerated = optics::kSaturated;
+    if (shots == 0 || can_number(program)) {
+        optics::gpu::check_gpu_program(program, shots);
+        enumerated = bytes_of(Plan(program, precision, shots), rows);
+    }
+    return shots == 0 ? enumerated : std::min(enumerated, predict_shot_bytes(program, shots, rows));
 }
 
 SimulatorSizes plan_sizes(const SimulatorConfig& config, u64 cache_bytes) {
     constexpr u64 kMostScratch = u64{1} << 29;  // more rows at a time than this holds would not be faster
     constexpr u64 kMostSmall = 4096, kMostLarge = 64, kFewestLarge = 8;
     constexpr u64 kFewestStates = 4096;  // fewer take less memory than other things
+    optics::gpu::check_noiseless(config.program);
+    if (config.shots > 0 && !is_enumerable(config)) return plan_shot_sizes(config);
     optics::gpu::check_gpu_program(config.program, config.shots);
     u64 tile_states = optics::gpu::kTileStates;
     Plan plan(config.program, config.precision, config.shots, tile_states);
@@ -135,7 +152,7 @@ SimulatorSizes plan_sizes(const SimulatorConfig& config, u64 cache_bytes) {
     if (bytes_of(plan, 1) > config.memory_limit) refuse_memory(plan, config.memory_limit);
     const u64 row = plan.row_bytes();
     const u64 fitting = (config.memory_limit - bytes_of(plan, 0)) / row;
-    SimulatorSizes sizes{0, 1, tile_states, is_small(plan) && !plan.tiled()};
+    SimulatorSizes sizes{0, 1, tile_states, is_small(plan) && !plan.tiled(), false};
     // The levels of a large space stay in the second-level cache, if enough rows do to share the reading of tables.
     const u64 wanted = sizes.by_rows ? std::clamp<u64>(kMostScratch / row, 1, kMostSmall)
                                      : std::clamp<u64>(cache_bytes / 2 / row, kFewestLarge, kMostLarge);
@@ -146,6 +163,7 @@ SimulatorSizes plan_sizes(const SimulatorConfig& config, u64 cache_bytes) {
 
 std::unique_ptr<SimulatorEngine> SimulatorEngine::create(const SimulatorConfig& config, const SimulatorSizes& sizes,
                                                          int multiprocessors) {
+    if (sizes.by_shots) return create_shots_engine(config, sizes, multiprocessors);
     if (config.precision == optics::Precision::Float32)
         return std::make_unique<EngineOf<float>>(config, sizes, multiprocessors);
     return std::make_unique<EngineOf<double>>(config, sizes, multiprocessors);

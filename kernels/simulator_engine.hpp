@@ -26,6 +26,7 @@ struct SimulatorConfig {
 struct SimulatedBatch {
     RawBatch rows;
     double* kept_fractions;  // per row, or null
+    u32* shot_states;        // shots per row without gaps: the basis state of each; or null
 };
 
 /// Sizes that follow from a config and a device.
@@ -34,12 +35,14 @@ struct SimulatorSizes {
     u32 tile_rows;    // rows at a time
     u64 tile_states;  // states at a time, at most; see Plan
     bool by_rows;     // each block takes rows of its own through all tasks; else all share every task
+    bool by_shots;    // draws shots without a distribution
 };
 
-/// Throws optics::ProgramError, naming the bytes, if not even one row fits the limit. `cache_bytes`: of the device.
+/// Samples whose distribution does not fit are drawn without it. Throws optics::ProgramError, naming the bytes, if not
+/// even one row fits the limit. `cache_bytes`: of the device.
 SimulatorSizes plan_sizes(const SimulatorConfig& config, u64 cache_bytes);
 
-/// Bytes of device memory for tiles of `rows` rows. Throws optics::ProgramError.
+/// Bytes of device memory for tiles of `rows` rows, of whatever way takes fewer. Throws optics::ProgramError.
 u64 predict_simulator_bytes(const optics::ProgramSpec& program, optics::Precision precision, u32 shots, u64 rows);
 
 class SimulatorEngine {

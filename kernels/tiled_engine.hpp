@@ -75,6 +75,7 @@ device::Simulation<Real> TiledEngine<Real>::tile_of(const SimulatedBatch& batch,
     tile.job.results.out = static_cast<Real*>(batch.rows.out) + static_cast<i64>(first) * batch.rows.out_stride;
     tile.job.results.stride = batch.rows.out_stride;
     if (batch.kept_fractions != nullptr) tile.job.results.kept_fractions = batch.kept_fractions + first;
+    if (batch.shot_states != nullptr) tile.job.results.states = batch.shot_states + first * tile.job.shots;
     if (batch.rows.statuses != nullptr) tile.caller_statuses = batch.rows.statuses + first;
     return device::slice(tile, 0, rows);
 }

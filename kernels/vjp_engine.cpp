@@ -7,9 +7,6 @@ namespace {
 
 constexpr const char* kWhat = "launch a kernel of the simulator's derivatives";
 
-/// Each array is 256-aligned.
-constexpr u64 kAlignmentBytes = 16 * 1024;
-
 template <class Real>
 constexpr optics::Precision kPrecision = sizeof(Real) == sizeof(float) ? optics::Precision::Float32
                                                                        : optics::Precision::Float64;

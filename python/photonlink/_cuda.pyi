@@ -204,9 +204,10 @@ class Simulator:
         kept_fractions: typing.SupportsInt | typing.SupportsIndex,
         rows: typing.SupportsInt | typing.SupportsIndex,
         stream: typing.SupportsInt | typing.SupportsIndex,
+        shot_states: typing.SupportsInt | typing.SupportsIndex = 0,
     ) -> None:
         """
-        Any number of rows; strides in elements, 0 for no statuses (u32) or kept fractions (float64).
+        Any number of rows; strides in elements, 0 for no statuses (u32), kept fractions (float64) or basis states of shots (u32, rows x shots without gaps).
         """
     def set_interferometers(self, matrices: typing.Annotated[numpy.typing.ArrayLike, numpy.complex128]) -> None:
         """

@@ -25,6 +25,8 @@ Gather gather_of(const ReadoutSpec& readout) {
         case ReadoutKind::Probabilities:
             if (readout.grouping == Grouping::None) return Gather::States;
             return readout.grouping == Grouping::Lex ? Gather::LexGroups : Gather::ModGroups;
+        case ReadoutKind::Samples:
+            return Gather::States;  // without outputs
         case ReadoutKind::ClickPatterns:
             return readout.space == Space::Fock ? Gather::Lists : Gather::States;
         default:
@@ -40,15 +42,17 @@ u64 sum_of(std::initializer_list<u64> terms) {
 
 }  // namespace
 
-void check_gpu_program(const ProgramSpec& spec, u32 shots) {
+void check_noiseless(const ProgramSpec& spec) {
     check_spec(spec);
     if (is_noisy(spec))
         throw ProgramError(
             "the GPU simulator executes programs without noise, and this one has some; use target 'sim'");
-    if (spec.readout.kind == ReadoutKind::Samples)
-        throw ProgramError(
-            "a samples readout has no fixed size, which results in GPU memory need; use another readout "
-            "with shots, or target 'sim'");
+}
+
+void check_gpu_program(const ProgramSpec& spec, u32 shots) {
+    check_noiseless(spec);
+    if (shots == 0 && spec.readout.kind == ReadoutKind::Samples)
+        throw ProgramError("a samples readout has no exact result; ask for shots");
     if (shots == 0 && has_closed_form(spec)) return;
     if (!SlosTables::can_number(spec.readout.space, spec.modes, spec.photons()))
         throw ProgramError("the " + std::string(space_name(spec.readout.space)) + " space of " +
@@ -62,6 +66,7 @@ Plan::Plan(const ProgramSpec& program, Precision real, u32 kept_samples, u64 mos
       shots(kept_samples),
       closed_form(kept_samples == 0 && has_closed_form(program)),
       post_selected(program.readout.space != Space::Fock),
+      counted(kept_samples > 0 && program.readout.kind != ReadoutKind::Samples),
       states(state_count(program.readout.space, program.modes, program.photons())) {
     plan_readout(most_states);
     if (!closed_form) plan_tasks();
@@ -118,10 +123,8 @@ void Plan::plan_tasks() {
         if (weighed && !sum_totals) add(TaskKind::Leaves, all);
     }
     if (weighed && !sum_totals) add_sums();
-    if (shots > 0) {
-        add(TaskKind::ClearCounts);
-        add(TaskKind::Draw);
-    }
+    if (counted) add(TaskKind::ClearCounts);
+    if (shots > 0) add(TaskKind::Draw);
     if (!single && source != Source::Distribution) add(TaskKind::Parts, all);
     if (!single) add(TaskKind::Totals);
     if (weighed && sum_totals) {
@@ -164,7 +167,7 @@ u64 Plan::row_bytes() const {
     return sum_of({composing, saturating_mul(levels, value), elements * value, spec->modes * real,
                    (Masses::leaf_count(masses()) + Masses::branch_count(masses())) * sizeof(double),
                    stored ? saturating_mul(readout.tile_states, real) : 0,
-                   shots > 0 ? saturating_mul(states, sizeof(u32)) : 0, sums});
+                   counted ? saturating_mul(states, sizeof(u32)) : 0, sums});
 }
 
 CircuitTables::CircuitTables(const ProgramSpec& spec) : inputs(spec) {

@@ -3,7 +3,6 @@
 #include <string>
 
 #include "photonlink/optics/basis.hpp"
-#include "photonlink/optics/noise_simulator.hpp"
 #include "photonlink/optics/simulator.hpp"
 
 namespace photonlink::optics::gpu {
@@ -16,10 +15,7 @@ bool has_outputs(const ProgramSpec& spec) { return spec.readout.kind != ReadoutK
 }  // namespace
 
 void check_shot_program(const ProgramSpec& spec) {
-    check_spec(spec);
-    if (is_noisy(spec))
-        throw ProgramError(
-            "the GPU simulator executes programs without noise, and this one has some; use target 'sim'");
+    check_noiseless(spec);
     const u64 states = state_count(spec.readout.space, spec.modes, spec.photons());
     if (states > kMostStates)
         throw ProgramError("samples of " + std::to_string(spec.photons()) + " photons in " +

@@ -42,7 +42,8 @@ struct Problem {
         const i64 phases = static_cast<i64>(spec.phases.size());
         return {{features.data(), sizeof(double), phases, out.data(), static_cast<i64>(optics::output_size(spec)),
                  statuses.data(), rows},
-                kept.data()};
+                kept.data(),
+                nullptr};
     }
     void expect_results() const {
         const std::vector<double> expected = run<double>(spec, features, rows);
@@ -250,7 +251,6 @@ TEST_F(CudaSimulator, WhatCannotBeSimulatedIsRefusedBeforeAnythingIsAllocated) {
     refused(config, "noise");
     config = problem.config();
     config.program.readout = {ReadoutKind::Samples, Space::Fock};
-    config.shots = 10;
     refused(config, "samples readout");
     EXPECT_EQ(fake::live(), before);
     Simulator simulator(problem.config());

@@ -59,8 +59,12 @@ Shots draw(const ProgramSpec& spec, const std::vector<double>& phases, u32 rows,
     job.next_id = &kFirstId;
     job.seed = kSeed;
     job.states = result.states.data();
-    const Results<double> results{result.out.data(), job.readout.outputs, result.kept.data(), result.statuses.data(),
-                                  kNothingKept};
+    Results<double> results{};
+    results.out = result.out.data();
+    results.stride = job.readout.outputs;
+    results.kept_fractions = result.kept.data();
+    results.statuses = result.statuses.data();
+    results.nothing_kept = kNothingKept;
     std::vector<Complex64*> rooms;
     for (u32 g = 0; g < crew.groups; ++g)
         rooms.push_back(memory.take<Complex64>(ShotRoom::bytes(spec.modes, spec.photons()) / sizeof(Complex64) + 1));

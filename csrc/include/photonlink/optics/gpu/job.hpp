@@ -54,6 +54,7 @@ struct Results {
     double* kept_fractions;  // per row, or null
     u32* statuses;           // per row; those of rows of which nothing can be kept become `nothing_kept`
     u32 nothing_kept;
+    u32* states;  // of each shot, [row][shot], or null; those of rows that fail are not written
 };
 
 /// Everything that the tasks of a tile work on. Scratch is [..][row]: the share of `n` rows has n times the length of
@@ -176,19 +177,26 @@ PHL_HD void report_row(const Job<Real>& job, u32 row, double kept) {
     if (job.shots > 0 && kept == 0) job.results.statuses[row] = job.results.nothing_kept;
 }
 
+/// Numbers per row that publish() takes care of: a row without outputs still has what was kept.
+template <class Real>
+PHL_HD u64 published(const Job<Real>& job) {
+    return job.readout.outputs > 0 ? job.readout.outputs : 1;
+}
+
 template <class Real>
 PHL_HD void publish(const Job<Real>& job, u64 first, u64 stride) {
     const bool single = job.readout.gather == Gather::States;
     const u32 rows = job.sweep.rows;
-    for (Pairs at(first, stride, rows); at.state < job.readout.outputs; at.next()) {
+    for (Pairs at(first, stride, rows); at.state < published(job); at.next()) {
         const double kept = kept_fraction(job, at.row);
+        if (at.state == 0) report_row(job, at.row, kept);
+        if (job.readout.outputs == 0) continue;
         const u64 index = at.state * rows + at.row;
         const double value = !single         ? job.totals[index]
                              : job.shots > 0 ? static_cast<double>(job.counts[index])
                                              : static_cast<double>(job.distribution.at(at.state, at.row));
         job.results.out[static_cast<i64>(at.row) * job.results.stride + static_cast<i64>(at.state)] =
             static_cast<Real>(value * output_scale(job, kept));
-        if (at.state == 0) report_row(job, at.row, kept);
     }
 }
 
@@ -211,7 +219,8 @@ PHL_HD void run_task(const Job<Real>& job, const Task& task, u64 first, u64 stri
             return clear_counts(job, first, stride);
         case TaskKind::Draw:
             return draw_shots(job.masses, detail::StoredMass<Real>{job.distribution, 0}, job.seed,
-                              *job.next_id + job.first_row, job.shots, job.counts, first, stride);
+                              *job.next_id + job.first_row, job.shots, Draws{job.counts, job.results.states}, first,
+                              stride);
         case TaskKind::Parts:
             return sum_job_parts(job, task.tile(), first, stride);
         case TaskKind::Totals:
@@ -261,6 +270,7 @@ PHL_HD Job<Real> slice(Job<Real> job, u32 first_row, u32 rows) {
     job.results.out += static_cast<i64>(first_row) * job.results.stride;
     detail::skip(job.results.kept_fractions, first_row, 1);
     detail::skip(job.results.statuses, first_row, 1);
+    detail::skip(job.results.states, first_row, job.shots);
     detail::skip(job.distribution.values, first_row, job.readout.tile_states);
     if (job.stored_in_results)
         job.distribution = {job.results.out, 1, job.results.stride};
@@ -292,8 +302,9 @@ PHL_HD u64 task_items(const Job<Real>& job, const Task& task) {
         case TaskKind::Parts:
             return u64{job.readout.outputs} * job.readout.parts * rows;
         case TaskKind::Totals:
-        case TaskKind::Publish:
             return job.readout.outputs * rows;
+        case TaskKind::Publish:
+            return published(job) * rows;
     }
     return rows;
 }

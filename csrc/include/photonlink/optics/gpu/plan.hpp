@@ -40,6 +40,7 @@ struct Plan {
     bool stored_in_results = false;
     bool stored = false;   // a distribution in memory of its own
     bool weighed = false;  // masses are summed up
+    bool counted;          // how often each state was drawn
     bool sum_totals = false;
     Source source = Source::Sweep;
     u64 states;
@@ -55,7 +56,10 @@ struct Plan {
     u64 readout_bytes() const;
 };
 
-/// Throws ProgramError for what only other targets simulate.
+/// Throws ProgramError unless check_spec() lets the program pass and it is without noise.
+void check_noiseless(const ProgramSpec& spec);
+
+/// Throws ProgramError for what only other targets simulate by its distribution, or a closed form.
 void check_gpu_program(const ProgramSpec& spec, u32 shots);
 
 /// The arrays of a readout, before they are uploaded.
@@ -161,7 +165,7 @@ Job<Real> take_job(const Plan& plan, u32 rows, Memory& memory) {
     job.masses.branches = memory.template take<double>(Masses::branch_count(job.masses.values) * rows);
     if (plan.stored) job.distribution.values = memory.template take<Real>(plan.readout.tile_states * rows);
     if (plan.tiled()) job.readout.occupation = job.occupied = memory.template take<u8>(plan.occupation_bytes());
-    if (plan.shots > 0) job.counts = memory.template take<u32>(plan.states * rows);
+    if (plan.counted) job.counts = memory.template take<u32>(plan.states * rows);
     job.partial = memory.template take<double>(u64{plan.readout.outputs} * plan.readout.parts * rows);
     if (plan.readout.parts > 0) job.totals = memory.template take<double>(u64{plan.readout.outputs} * rows);
     return job;

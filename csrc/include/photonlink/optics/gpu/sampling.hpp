@@ -52,10 +52,16 @@ PHL_HD u64 find_state(const Masses& masses, const Value& value, u32 row, double 
     return last_possible(value, end - 1, row);  // the mass was rounded up to the total
 }
 
-/// Counts `shots` draws of every row into `counts`, [state][row], which are zero. Rows without a mass get none.
-/// `first_id` is the id of row 0.
+/// Where draws go, either of them or both: how often each state was drawn, [state][row], which is zero before; and the
+/// state of each draw, [row][shot]. Null for what nobody asks for.
+struct Draws {
+    u32* counts;
+    u32* states;
+};
+
+/// Draws `shots` states of every row. Rows without a mass get none. `first_id` is the id of row 0.
 template <class Value>
-PHL_HD void draw_shots(const Masses& masses, const Value& value, u64 seed, u64 first_id, u32 shots, u32* counts,
+PHL_HD void draw_shots(const Masses& masses, const Value& value, u64 seed, u64 first_id, u32 shots, const Draws& draws,
                        u64 first, u64 stride) {
     const u64 pairs = (u64{shots} + 1) / 2;
     for (Pairs at(first, stride, masses.rows); at.state < pairs; at.next()) {
@@ -66,7 +72,9 @@ PHL_HD void draw_shots(const Masses& masses, const Value& value, u64 seed, u64 f
         sampling_uniforms(seed, first_id + at.row, pair, uniforms);
         for (u32 i = 0; i < 2 && 2 * pair + i < shots; ++i) {
             const u64 state = find_state(masses, value, at.row, uniforms[i] * total);
-            platform::fetch_add_relaxed_domain(counts + state * masses.rows + at.row, 1u);
+            if (draws.counts != nullptr)
+                platform::fetch_add_relaxed_domain(draws.counts + state * masses.rows + at.row, 1u);
+            if (draws.states != nullptr) draws.states[u64{at.row} * shots + 2 * pair + i] = static_cast<u32>(state);
         }
     }
 }

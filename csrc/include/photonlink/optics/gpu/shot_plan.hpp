@@ -23,7 +23,7 @@ struct ShotPlan {
     Readout readout{};  // without its arrays; a samples readout has no outputs
 };
 
-/// Throws ProgramError for what only other targets sample so, and for states too many to be numbered.
+/// Throws ProgramError as check_noiseless() does, and for states or outputs too many to be numbered.
 void check_shot_program(const ProgramSpec& spec);
 
 /// The arrays that shots look things up in, before they are uploaded.
@@ -50,9 +50,9 @@ ShotJob take_shots(const ShotPlan& plan, u32 rows, Memory& memory) {
     job.clicks_ahead = upload_all(memory, arrays.clicks_ahead);
     job.rows = rows;
     job.shots = plan.shots;
-    job.totals = memory.template take<u64>((plan.readout.outputs + u64{2}) * rows);
-    job.attempts = job.totals + u64{plan.readout.outputs} * rows;
+    job.attempts = memory.template take<u64>((plan.readout.outputs + u64{2}) * rows);
     job.given_up = job.attempts + rows;
+    job.totals = job.given_up + rows;
     return job;
 }
 

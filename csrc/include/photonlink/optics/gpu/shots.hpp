@@ -21,9 +21,9 @@ struct ShotJob {
     const u64* next_id;         // id of the first row of the call
     u64 first_row;              // in the call, of row 0
     const Complex64* composed;  // twice a row's columns per row; a row that went wrong is NaN
-    u64* totals;                // outputs per row, which are zero before
-    u64* attempts;              // per row, likewise
-    u64* given_up;              // per row, likewise; becomes 1
+    u64* attempts;              // per row; these three lie behind one another and are zero before
+    u64* given_up;              // per row; becomes 1
+    u64* totals;                // outputs per row
     u32* states;                // shots per row: the basis state of each; or null
 
     PHL_HD const Complex64* columns_of(u32 row) const {
