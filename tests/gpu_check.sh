@@ -76,7 +76,8 @@ sanitizer() {
 benchmark() { "$python" -m photonlink.cli bench link --device --json >"$work/benchmark.json"; }
 host_benchmark() { "$python" -m photonlink.cli bench link --json >"$work/host_benchmark.json"; }
 simulator_benchmark() { "$python" "$here/benchmarks/optics/gpu.py" --json "$work/simulator_benchmark.json"; }
-export -f build tests sanitizer benchmark host_benchmark simulator_benchmark
+shots_benchmark() { "$python" "$here/benchmarks/optics/gpu_shots.py" --json "$work/shots_benchmark.json"; }
+export -f build tests sanitizer benchmark host_benchmark simulator_benchmark shots_benchmark
 export here work python
 
 write_report() {
@@ -132,6 +133,7 @@ found = {
     "benchmark": measured("benchmark"),
     "host_benchmark": measured("host_benchmark"),
     "simulator_benchmark": measured("simulator_benchmark"),
+    "shots_benchmark": measured("shots_benchmark"),
 }
 report.parent.mkdir(parents=True, exist_ok=True)
 report.write_text(json.dumps(found, indent=1) + "\n")
@@ -162,6 +164,7 @@ step tests 240 bash -c 'tests -q --durations=10 --junitxml="$work/tests.xml"'
 step benchmark 60 bash -c benchmark
 step host_benchmark 30 bash -c host_benchmark
 step simulator_benchmark 120 bash -c simulator_benchmark
+step shots_benchmark 120 bash -c shots_benchmark
 if command -v compute-sanitizer >/dev/null; then
     step sanitizer 120 bash -c sanitizer
 else

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photonlink import _core, _options
+from photonlink.cuda._shots import count_states, standard_errors
 from photonlink.cuda._simulator import DeviceSimulator
 from photonlink.cuda._simulator_calls import SimulatorCalls, refused_link
 from photonlink.errors import ProgramError, SessionClosed
@@ -25,9 +26,6 @@ PROCESSOR = "cuda-slos"
 
 # What a launch may take beyond what one slow CPU core would.
 _SLACK_SECONDS = 30.0
-
-# Single precision tells counts apart up to here.
-_FLOAT32_SHOTS = 2**22
 
 
 @dataclass(frozen=True)
@@ -108,44 +106,28 @@ class OnDevice:
 
     def report(self, x: NDArray[Any], y: NDArray[Any], limits: Limits) -> tuple[Any, ...]:
         """As a native report: how it ended, and the columns of an InferInfo."""
-        self._require_counts()
-        kept = self._run(x, y, limits)
+        states = np.empty((len(x), self._shots), np.uint32)
+        kept = self._run(x, y, limits, states)
         phases = self._program.encode(np.asarray(x, np.float64))
         changed = np.full(len(x), phases.shape[1], np.uint32)  # the host does not know what came before the first
         changed[1:] = np.count_nonzero(phases[1:] != phases[:-1], axis=1)
+        counts = count_states(states)
+        sparse = counts.begins, counts.index, counts.count
         if not self._shots:
-            nothing = np.empty(0, np.uint32)
-            begins = np.zeros(len(x) + 1, np.int64)
-            return Done(), kept, np.empty((len(x), 0)), np.zeros(len(x)), changed, begins, nothing, nothing
-        counts = np.rint(np.multiply(y, self._shots, dtype=np.float64)).astype(np.uint32)
-        frequencies = counts / self._shots
-        errors = np.sqrt(frequencies * (1.0 - frequencies) / self._shots)
-        rows, index = np.nonzero(counts)
-        begins = np.searchsorted(rows, np.arange(len(x) + 1))
+            return Done(), kept, np.empty((len(x), 0)), np.zeros(len(x)), changed, *sparse
+        frequencies = np.rint(np.multiply(y, self._shots, dtype=np.float64)) / self._shots
+        errors = standard_errors(self._program, frequencies, counts, self._shots)
         quantum_ns = np.full(len(x), self._datapoint_seconds * 1e9)
-        return Done(), kept, errors, quantum_ns, changed, begins, index.astype(np.uint32), counts[rows, index]
+        return Done(), kept, errors, quantum_ns, changed, *sparse
 
-    def _require_counts(self) -> None:
-        readout = self._program.readout
-        ungrouped = readout.kind == "samples" or (readout.kind == "probabilities" and readout.grouping_name == "none")
-        if self._shots and not ungrouped:
-            raise ProgramError(
-                f"return_info needs the counts behind every result, and {self.simulator.target!r} keeps none of this "
-                f"readout ({readout.kind}, grouping {readout.grouping_name}): leave it away, configure Readout.probs() "
-                "without a grouping, or reserve 'sim'",
-                target=self.simulator.target,
-            )
-        if self._shots > _FLOAT32_SHOTS and self.simulator.precision == "float32":
-            raise ProgramError(
-                f"counts of {self._shots} shots do not fit into float32 frequencies (up to {_FLOAT32_SHOTS} do): "
-                "reserve with precision='float64'",
-                target=self.simulator.target,
-            )
-
-    def _run(self, x: NDArray[Any], y: NDArray[Any], limits: Limits) -> NDArray[np.float64]:
-        """Kept fractions (B,) of a call whose results are in `y`."""
+    def _run(
+        self, x: NDArray[Any], y: NDArray[Any], limits: Limits, states: NDArray[np.uint32] | None = None
+    ) -> NDArray[np.float64]:
+        """Kept fractions (B,) of a call whose results are in `y`, and its shots in `states` (B, shots)."""
         self._require_finite(x)
         kept = np.empty(len(x))
+        if states is None:
+            states = np.empty((len(x), 0), np.uint32)
         began = time.monotonic()
 
         def seconds(rows: int) -> float:
@@ -156,7 +138,7 @@ class OnDevice:
         def given_up() -> bool:
             return self._stopped.is_set() or limits.cancelled()
 
-        if not self.calls.run(x, y, kept, seconds, given_up):
+        if not self.calls.run(x, y, kept, states, seconds, given_up):
             if limits.cancelled():
                 raise CancelledError
             raise SessionClosed(

@@ -29,7 +29,7 @@ class DeviceSimulator:
     Threads may share it. Launches on different streams take turns on the device: they share its memory.
 
     Args:
-        program: Without noise. A samples readout is computed as the probabilities that its samples are counted in.
+        program: Without noise. A samples readout has no outputs: what it returns are the states of its shots.
         device: Number of the device.
         precision: "float64" or "float32".
         seed: Of the sampling.
@@ -57,9 +57,8 @@ class DeviceSimulator:
         _refuse_noise(program, target)
         properties = _part.device(device)
         readout = program.readout
-        sampled = readout.kind == "samples"
         encoding = program.encoder.view()
-        self.context = Context(target, program.features, lambda: _no_samples(program))
+        self.context = Context(target, program.features, lambda: _no_samples(program, self.sampler))
         self.target, self.device, self.precision = target, device, precision
         self.compute_capability = str(properties["compute_capability"])
         try:
@@ -71,10 +70,10 @@ class DeviceSimulator:
                     interferometers=np.ascontiguousarray(program.interferometers),
                     phase_layers=np.asarray(program.phase_layers, np.uint32),
                     phase_modes=np.asarray(program.phase_modes, np.uint32),
-                    kind="probabilities" if sampled else readout.kind,
+                    kind=readout.kind,
                     space=readout.space,
-                    grouping="none" if sampled else readout.grouping_name,
-                    groups=0 if sampled else readout.groups,
+                    grouping=readout.grouping_name,
+                    groups=readout.groups,
                     interference=program.interference,
                     precision=precision,
                     encoding=encoding.address,
@@ -96,10 +95,12 @@ class DeviceSimulator:
 
     # ---- launches
 
-    def infer(self, batch: tuple[int, ...], kept_fractions: int, rows: int, stream: int) -> None:
-        """Launch `rows` datapoints: addresses and strides as ``Arguments.batch`` has them, 0 for no kept fractions."""
+    def infer(self, batch: tuple[int, ...], kept_fractions: int, rows: int, stream: int, shot_states: int = 0) -> None:
+        """Launch `rows` datapoints: addresses and strides as ``Arguments.batch`` has them, 0 for no kept fractions or
+        no states of shots (uint32, rows x shots).
+        """  # noqa: D205
         with self._lock, guarded(self.target):
-            self._open().infer(*batch, kept_fractions, rows, stream)
+            self._open().infer(*batch, kept_fractions, rows, stream, shot_states)
 
     def vjp(self, arrays: tuple[int, ...], rows: int, stream: int) -> None:
         """Launch values and derivatives of `rows` datapoints: features, bytes of one and stride, then cotangents,
@@ -168,5 +169,10 @@ def _refuse_noise(program: Program, target: str) -> None:
         )
 
 
-def _no_samples(program: Program) -> str:
+def _no_samples(program: Program, sampler: str) -> str:
+    if sampler != "inverse_cdf":
+        return (
+            f"a sample of it was given up after thousands of events outside the {program.readout.space} space; change "
+            "the phases, use the fock space, or raise memory_limit so that the distribution of the space itself fits"
+        )
     return f"no sample of it could be kept; its phases put no probability into the {program.readout.space} space"

@@ -91,6 +91,7 @@ class SimulatorCalls:
         x: NDArray[Any],
         y: NDArray[Any],
         kept: NDArray[np.float64],
+        states: NDArray[np.uint32],
         seconds: Callable[[int], float],
         given_up: Callable[[], bool],
     ) -> bool:
@@ -100,6 +101,7 @@ class SimulatorCalls:
             x: (B, F) features, finite, float32 or float64.
             y: (B, O) results.
             kept: (B,) receives the kept fractions.
+            states: (B, shots) receives the basis state of every shot; (B, 0) if nobody asks.
             seconds: How long a launch of so many rows may take.
             given_up: Whether the caller has lost interest.
 
@@ -112,10 +114,11 @@ class SimulatorCalls:
         """
         self.check()
         with self._host_lock:
-            step = Staging.rows_at_once(x, y)
+            step = Staging.rows_at_once(x, y, states)
             for first in range(0, len(x), step):
                 rows = slice(first, first + step)
-                if not self._staged(x[rows], y[rows], kept[rows], first, len(x), seconds, given_up):
+                piece = x[rows], y[rows], kept[rows], states[rows]
+                if not self._staged(*piece, first, len(x), seconds, given_up):
                     return False
         return True
 
@@ -124,6 +127,7 @@ class SimulatorCalls:
         x: NDArray[Any],
         y: NDArray[Any],
         kept: NDArray[np.float64],
+        states: NDArray[np.uint32],
         first: int,
         rows: int,
         seconds: Callable[[int], float],
@@ -132,7 +136,7 @@ class SimulatorCalls:
         staging, self._staging = self._staging, None  # not ours any more if the device is still at work on it
         if staging is None:
             staging = Staging(self._simulator)
-        staging.send(x, y)
+        staging.send(x, y, states)
         began = time.monotonic()
         try:
             if not staging.wait(seconds(len(x)), given_up):
@@ -140,7 +144,7 @@ class SimulatorCalls:
         except LinkTimeout:
             elapsed = time.monotonic() - began
             raise self._host_failure(_core.CallStatus.TIMEOUT, first, rows, None, elapsed) from None
-        statuses = staging.receive(y, kept)
+        statuses = staging.receive(y, kept, states)
         self._staging = staging
         if statuses.any():
             raise self._failed_row(statuses, first, rows)

@@ -23,23 +23,23 @@ _kept: list[Any] = []
 
 
 class Staging:
-    """Room for one piece of a call, the same on both sides: results, kept fractions, statuses, and then features."""
+    """Room for one piece of a call, the same on both sides: results, kept fractions, statuses, shots, then features."""
 
     def __init__(self, simulator: DeviceSimulator) -> None:
         self._simulator = simulator
         self._native: Any = None
-        self._ends: list[int] = []  # where each of the four ends, padding included
+        self._ends: list[int] = []  # where each of the five ends, padding included
 
     @staticmethod
-    def rows_at_once(x: NDArray[Any], y: NDArray[Any]) -> int:
+    def rows_at_once(x: NDArray[Any], y: NDArray[Any], states: NDArray[np.uint32]) -> int:
         """Rows that one piece may hold; at least one."""
-        return max(1, _PIECE_BYTES // sum(_row_bytes(x, y)))
+        return max(1, _PIECE_BYTES // sum(_row_bytes(x, y, states)))
 
-    def send(self, x: NDArray[Any], y: NDArray[Any]) -> None:
-        """Upload features, launch, and have the rest come back; `y` only says how large results are."""
-        sizes = [_padded(len(x) * size) for size in _row_bytes(x, y)]
+    def send(self, x: NDArray[Any], y: NDArray[Any], states: NDArray[np.uint32]) -> None:
+        """Upload features, launch, and have the rest come back; `y` and `states` only say how large that is."""
+        sizes = [_padded(len(x) * size) for size in _row_bytes(x, y, states)]
         self._ends = np.cumsum(sizes).tolist()
-        kept, statuses, features, end = self._ends
+        kept, statuses, shots, features, end = self._ends
         with guarded(self._simulator.target):
             if self._native is None or self._native.nbytes < end:
                 self._native = None  # first let go of what there is
@@ -48,7 +48,8 @@ class Staging:
             self._native.upload(features, end - features)
             at = self._native.address
             batch = (at + features, x.itemsize, x.shape[1], at, y.shape[1], at + statuses)
-            self._simulator.infer(batch, at + kept, len(x), self._native.stream)
+            shot_states = at + shots if states.size else 0
+            self._simulator.infer(batch, at + kept, len(x), self._native.stream, shot_states)
             self._native.download(0, features)
 
     def wait(self, seconds: float, given_up: Callable[[], bool]) -> bool:
@@ -62,11 +63,12 @@ class Staging:
                 _kept.append(self._native)
         return done
 
-    def receive(self, y: NDArray[Any], kept: NDArray[np.float64]) -> NDArray[np.uint32]:
-        """Results and kept fractions into the caller's arrays; returns the statuses (rows,)."""
-        first_kept, first_status, _, _ = self._ends
+    def receive(self, y: NDArray[Any], kept: NDArray[np.float64], states: NDArray[np.uint32]) -> NDArray[np.uint32]:
+        """Results, kept fractions and states into the caller's arrays; returns the statuses (rows,)."""
+        first_kept, first_status, first_state, _, _ = self._ends
         y[...] = self._part(0, y)
         kept[...] = self._part(first_kept, kept)
+        states[...] = self._part(first_state, states)
         return self._part(first_status, np.empty(len(y), np.uint32))
 
     def _part(self, first: int, like: NDArray[Any]) -> NDArray[Any]:
@@ -75,9 +77,9 @@ class Staging:
         return array
 
 
-def _row_bytes(x: NDArray[Any], y: NDArray[Any]) -> tuple[int, int, int, int]:
-    """Bytes per row of results, kept fractions, statuses and features."""
-    return y.shape[1] * y.itemsize, 8, 4, x.shape[1] * x.itemsize
+def _row_bytes(x: NDArray[Any], y: NDArray[Any], states: NDArray[np.uint32]) -> tuple[int, ...]:
+    """Bytes per row of results, kept fractions, statuses, states of shots and features."""
+    return y.shape[1] * y.itemsize, 8, 4, states.shape[1] * 4, x.shape[1] * x.itemsize
 
 
 def _padded(size: int) -> int:

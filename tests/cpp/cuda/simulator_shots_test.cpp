@@ -20,7 +20,7 @@ using optics::ReadoutSpec;
 using optics::Space;
 
 constexpr u64 kSeed = 9;
-constexpr u32 kShots = 60;
+constexpr u32 kShots = 15;
 constexpr const char* kByDistribution = "inverse_cdf";
 constexpr const char* kWithoutDistribution = "clifford_clifford_2017";
 
@@ -127,7 +127,7 @@ TEST_F(CudaShots, EveryReadoutHandsOutTheStatesBehindIt) {
     const UserStream stream;
     for (const ReadoutSpec& readout : kReadouts) {
         SCOPED_TRACE(&readout - kReadouts);
-        Problem problem(program(readout), 5, 3);
+        Problem problem(program(readout), 3, 3);
         for (const bool distribution : {true, false}) {
             Simulator simulator(problem.config(distribution ? kGiB : problem.tight()));
             const char* const sampler = distribution ? kByDistribution : kWithoutDistribution;
@@ -137,7 +137,7 @@ TEST_F(CudaShots, EveryReadoutHandsOutTheStatesBehindIt) {
             simulator.infer(problem.batch(), stream);
             ASSERT_TRUE(simulator.synchronize(stream, kPatience));
             problem.expect_results(sampler);
-            EXPECT_EQ(simulator.executed(), 5u);
+            EXPECT_EQ(simulator.executed(), 3u);
         }
     }
 }

@@ -56,6 +56,8 @@ def encoding_at(address: int) -> _core.Encoding:
 def at(address: int, shape: tuple[int, ...], dtype: Any, stride: int | None = None) -> np.ndarray:
     """The array at `address`, whose rows lie `stride` elements apart."""
     dtype = np.dtype(dtype)
+    if 0 in shape:
+        return np.empty(shape, dtype)
     width = shape[-1]
     step = width if stride is None else stride
     length = (shape[0] - 1) * step + width if len(shape) == 2 else width
@@ -143,15 +145,19 @@ def simulating(state: str = "ok") -> Any:
             kept_fractions: int,
             rows: int,
             stream: int,
+            shot_states: int = 0,
         ) -> None:
             self._note(stream)
             x = at(features, (rows, self._encoding.features), f"f{feature_bytes}", feature_stride)
             y = at(out, (rows, self.output_size), self._precision, out_stride)
             states = at(statuses, (rows,), np.uint32) if statuses else np.empty(rows, np.uint32)
             kept = at(kept_fractions, (rows,), np.float64) if kept_fractions else np.empty(rows)
-            launch(lambda: self._compute(x, y, states, kept))
+            shots = at(shot_states, (rows, self.shots), np.uint32) if shot_states else None
+            launch(lambda: self._compute(x, y, states, kept, shots))
 
-        def _compute(self, x: np.ndarray, y: np.ndarray, states: np.ndarray, kept: np.ndarray) -> None:
+        def _compute(
+            self, x: np.ndarray, y: np.ndarray, states: np.ndarray, kept: np.ndarray, shots: np.ndarray | None
+        ) -> None:
             for row in range(len(x)):
                 number, self._next_id = self._next_id, self._next_id + 1
                 states[row], wire = 0, 0
@@ -163,6 +169,8 @@ def simulating(state: str = "ok") -> Any:
                     try:
                         value, report = self._core.run_report(phases, ids, self.seed, self.shots)
                         y[row], kept[row] = value[0], report["kept_fraction"][0]
+                        if shots is not None:  # a device leaves them in the order in which they were drawn
+                            shots[row] = np.repeat(*report["counts"][0])[::-1]
                     except RuntimeError:  # nothing can be kept
                         states[row], wire = REFUSED, PROCESSOR_FAILED
                 if states[row]:

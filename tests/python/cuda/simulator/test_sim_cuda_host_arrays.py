@@ -27,7 +27,7 @@ def test_host_arrays_go_there_and_back(double, session, program, x, dtype):
 
 
 def test_large_calls_go_in_pieces(monkeypatch, double, session, program, x):
-    monkeypatch.setattr(_staging, "_PIECE_BYTES", 5 * (WIDTH * 8 + SIZE * 8 + 12))
+    monkeypatch.setattr(_staging, "_PIECE_BYTES", 5 * (WIDTH * 8 + SIZE * 8 + 12 + 50 * 4))
     y, info = session.infer(x, return_info=True)
     assert np.array_equal(y, program.simulate(x, shots=50, seed=5))
     assert len(double.simulators[0].streams) == -(-len(x) // 5)
@@ -42,13 +42,26 @@ def test_no_rows(double, session):
 
 
 @pytest.mark.parametrize(
-    "readout", [phl.Readout.probs("fock"), phl.Readout.probs("unbunched"), phl.Readout.samples("unbunched")]
+    "readout",
+    [
+        phl.Readout.probs("fock"),
+        phl.Readout.probs("unbunched"),
+        phl.Readout.probs("unbunched", phl.LexGrouping(4)),
+        phl.Readout.probs("fock", phl.ModGrouping(3)),
+        phl.Readout.mode_expectations("fock"),
+        phl.Readout.correlators("unbunched"),
+        phl.Readout.click_patterns("fock"),
+        phl.Readout.click_probabilities(),
+        phl.Readout.samples("unbunched"),
+    ],
+    ids=lambda readout: f"{readout.kind}-{readout.space}-{readout.grouping_name}",
 )
-def test_reports_are_those_of_the_cpu(program, x, readout):
+@pytest.mark.parametrize("precision", ["float64", "float32"])
+def test_reports_are_those_of_the_cpu(program, x, readout, precision):
     asked = program.replace(readout=readout)
-    with phl.reserve("sim", asked, shots=40, seed=2) as reference:
+    with phl.reserve("sim", asked, shots=40, seed=2, precision=precision) as reference:
         expected, known = reference.infer(x, return_info=True)
-    with phl.reserve("sim:cuda", asked, shots=40, seed=2) as session:
+    with phl.reserve("sim:cuda", asked, shots=40, seed=2, precision=precision) as session:
         found, info = session.infer(x, return_info=True)
         assert session.usage.kept_samples == 40 * len(x)
     assert np.array_equal(found, expected)
@@ -74,18 +87,11 @@ def test_exact_reports(program, x):
     assert info.counts is info.standard_errors is info.quantum_seconds is None
 
 
-def test_reports_that_would_need_counts_are_refused(program, x):
-    grouped = program.replace(readout=phl.Readout.probs("unbunched", phl.LexGrouping(4)))
-    for asked in (grouped, program.replace(readout=phl.Readout.mode_expectations("fock"))):
-        with phl.reserve("sim:cuda", asked, shots=10) as session:
-            with pytest.raises(ProgramError, match="counts behind every result"):
-                session.infer(x, return_info=True)
-            assert session.infer(x).shape == (len(x), asked.output_size)
-    with (
-        phl.reserve("sim:cuda", program, shots=2**22 + 1, precision="float32") as session,
-        pytest.raises(ProgramError, match="float64"),
-    ):
-        session.infer(x[:1], return_info=True)
+def test_single_precision_counts_as_many_shots_as_one_likes(program, x):
+    """Frequencies of so many shots run together in float32; their counts do not."""
+    with phl.reserve("sim:cuda", program, shots=2**22 + 1, precision="float32") as session:
+        _, info = session.infer(x[:1], return_info=True)
+    assert info.counts[0].count.sum() == 2**22 + 1
 
 
 def test_features_that_are_not_finite_are_named_before_anything_is_sent(double, session, program, x):
@@ -116,7 +122,7 @@ def test_a_failure_of_another_call_is_not_lost(double, session, x):
         simulator.left = Failure(BAD_FEATURE, row=77, id=77)  # of a device call at the same time
 
     simulator.infer = infer
-    simulator._compute = lambda _x, _y, states, _kept: states.fill(REFUSED)
+    simulator._compute = lambda _x, _y, states, _kept, _shots: states.fill(REFUSED)
     with pytest.raises(phl.errors.PhotonLinkError):
         session.infer(x)
     with pytest.raises(ProgramError, match="row 77"):

@@ -87,4 +87,4 @@ def test_addresses_are_those_of_the_arrays(double, session):
     double.simulators[0].infer = lambda *arguments: seen.append(arguments)
     x, out = arrays()
     session.infer(x, out=out, stream=6)
-    assert seen == [(address(x), 8, WIDTH, address(out), SIZE, 0, 0, 4, 6)]
+    assert seen == [(address(x), 8, WIDTH, address(out), SIZE, 0, 0, 4, 6, 0)]
