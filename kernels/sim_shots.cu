@@ -12,7 +12,7 @@ using optics::gpu::ShotRoom;
 /// A warp is a block of its own, so that the shared memory of a block is that of one shot. `Width` bounds the photons:
 /// what a thread keeps of so many columns stays in registers.
 template <u32 Width>
-__global__ void __launch_bounds__(kGroupThreads) shots_kernel(ShotJob job) {
+__global__ void __launch_bounds__(kGroupThreads, 1) shots_kernel(ShotJob job) {
     extern __shared__ optics::gpu::Complex64 room[];
     optics::gpu::draw_tile<Width>(WarpGroup(), job, ShotRoom(room, job.tables.modes, job.tables.photons), blockIdx.x,
                                   gridDim.x);
