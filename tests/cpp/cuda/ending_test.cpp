@@ -15,7 +15,8 @@ TEST_F(CudaLink, ClosingThePortEndsKernelsAndCloseWaitsForThem) {
         const UserStream stream;
         DoubleRows rows(7, kOutputs, 1);
         link->infer(raw(rows), kPatience, stream);
-        EXPECT_FALSE(link->close(1e-3));  // the kernel waits for answers: nothing may be freed
+        EXPECT_FALSE(link->synchronize(stream, 1e-3));  // the kernel waits for answers
+        EXPECT_FALSE(link->close(1e-3));                // nothing may be freed
         EXPECT_THROW(link->infer(raw(rows), kPatience, stream), CudaError);
         port.close();
         EXPECT_TRUE(link->close(kPatience));
@@ -36,7 +37,6 @@ TEST_F(CudaLink, TheKernelLimitEndsAKernelThatNobodyAnswers) {
     const UserStream stream;
     DoubleRows rows(5, kOutputs, 1);
     link->infer(raw(rows), kPatience, stream);
-    EXPECT_FALSE(link->synchronize(stream, 1e-3));
     ASSERT_TRUE(link->synchronize(stream, kPatience));
     rows.expect_all(CallStatus::Timeout);
     EXPECT_EQ(link->take_failure()->status, CallStatus::Timeout);

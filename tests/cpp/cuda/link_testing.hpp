@@ -15,7 +15,7 @@ using link::testing::patience;
 using DoubleRows = Rows<double, double>;
 
 inline constexpr u64 kOutputs = 5;
-inline constexpr double kPatience = 60.0;  // seconds; only something broken takes as long
+inline constexpr double kPatience = 240.0;  // seconds; only something broken takes as long
 
 /// Stays for good where a test leaves something that a kernel might still touch: else it would count as leaked.
 template <class T>

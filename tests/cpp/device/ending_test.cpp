@@ -41,7 +41,7 @@ TEST(Ending, SilenceBecomesTimeoutAndTheSlotsComeBack) {
         const Server server(port, std::ref(mute));
         LaunchWords words{};
         Rows<float, double> rows(9, 5, 1);
-        run_infer(port.link(), rows.batch(), grid, &words, 50 * kMillisecond);
+        run_infer(port.link(), rows.batch(), grid, &words, 10'000 * kMillisecond);
         rows.expect_all(CallStatus::Timeout);
         const u32 abandoned =
             port.slots_in_use();  // all four, unless the machine is so busy that the time was too short

@@ -217,11 +217,11 @@ TEST(SessionLink, SaysHowManyPhotonNumbersThereAre) {
 TEST(SessionLink, GivesUpAtItsTimeoutAndRecovers) {
     qsc::DispatcherOptions dispatcher;
     dispatcher.faults.mute_from = 1;
-    const Rig rig({}, dispatcher, kSecond / 20);
+    const Rig rig({}, dispatcher, 2 * kSecond);
     EXPECT_EQ(Rig::infer({0.1}).status, 0);
     EXPECT_EQ(Rig::infer({0.1}).status, PHOTONLINK_DEVICE_TIMEOUT);
     EXPECT_EQ(last_error().call_status, static_cast<u32>(CallStatus::Timeout));
-    EXPECT_GE(last_error().elapsed_ns, kSecond / 20);
+    EXPECT_GE(last_error().elapsed_ns, 2 * kSecond);
     EXPECT_EQ(call(kDevice, "photonlink_echo", integer(1), 8).value<i64>(), 1) << "the link is not blocked";
 }
 

@@ -17,7 +17,7 @@
 namespace photonlink::link::testing {
 
 /// Far beyond any scheduling hiccup: only a broken link reaches it.
-inline constexpr u64 kPatienceNs = 60'000'000'000;
+inline constexpr u64 kPatienceNs = 240'000'000'000;
 inline u64 patience() { return platform::clock_ns() + kPatienceNs; }
 
 /// Gives the core away early: tests have more threads than the machine has cores.

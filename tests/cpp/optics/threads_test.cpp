@@ -7,11 +7,11 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
-#include <filesystem>
 #include <limits>
 #include <numeric>
 #include <thread>
 
+#include "../qsc/waiting.hpp"
 #include "photonlink/optics/thread_pool.hpp"
 #include "programs.hpp"
 
@@ -19,11 +19,6 @@ namespace photonlink::optics {
 namespace {
 
 using namespace test;
-
-std::size_t running_threads() {
-    const auto tasks = std::filesystem::directory_iterator("/proc/self/task");
-    return static_cast<std::size_t>(std::distance(begin(tasks), end(tasks)));
-}
 
 std::vector<u32> spread(u32 modes, u32 photons) {
     std::vector<u32> input(modes);
@@ -115,20 +110,17 @@ TEST(Threads, EveryWayOfComputingGivesTheSameBits) {
 }
 
 TEST(Threads, StartOnlyWhenTheyPayAndEndWithTheSimulator) {
-    // ThreadSanitizer starts a thread of its own with the first one of a process.
-    std::thread([] {}).join();
-    const std::size_t before = running_threads();
+    const std::size_t before = qsc::test::threads_at_rest();
     const ProgramSpec spec = random_program(12, spread(12, 6), 1, {ReadoutKind::Probabilities, Space::Fock}, 1);
     const std::vector<double> phases = random_phases(spec, 256, 2);
     {
         const auto simulator = with_threads<float>(spec, 4);
         run<float>(*simulator, phases.data(), 1);
-        EXPECT_EQ(running_threads(), before);
+        EXPECT_EQ(qsc::test::thread_count(), before);
         run<float>(*simulator, phases.data(), 256);
-        EXPECT_EQ(running_threads(), before + 3);
+        EXPECT_EQ(qsc::test::thread_count(), before + 3);
     }
-    for (u32 wait = 0; wait < 1000 && running_threads() > before; ++wait) usleep(1000);
-    EXPECT_EQ(running_threads(), before);
+    qsc::test::expect_threads(before);
 }
 
 /// Phase noise and an ideal source's loss are executed by the noiseless simulator, which keeps to what was asked for.

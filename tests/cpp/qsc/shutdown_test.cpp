@@ -34,8 +34,9 @@ TEST(Shutdown, DoesNotWaitForAProcessorThatNeverComesBack) {
         EXPECT_EQ(caller.client().server_close_reason(), static_cast<u64>(EndReason::ProcessorHung));
         EXPECT_FALSE(controller.shutdown()) << "and says so again";
         EXPECT_THROW(controller.reserve(test_program(), {}), ControllerFailed);
-    }  // the destructor does not wait either
-    EXPECT_EQ(thread_count(), before + 1) << "only the hung one is left";
+        // The destructor does not wait either, and only the hung thread is left.
+    }
+    expect_threads(before + 1);
     record->open_gate();  // it may come back at any time, and finds all that it uses
     expect_threads(before);
 }
@@ -125,10 +126,10 @@ TEST(Stop, FinishesWhatWasAcceptedAndSaysWhy) {
 
 TEST(Renewal, StartsTheIdleTimeAnew) {
     SessionOptions options;
-    options.idle_timeout_s = 1.0;
+    options.idle_timeout_s = 2;
     Bench bench({}, options);
     const u64 begun = platform::clock_ns();
-    while (platform::clock_ns() - begun < 2'500'000'000) {
+    while (platform::clock_ns() - begun < 3'000'000'000) {
         EXPECT_NO_THROW(bench.controller.renew(bench.grant.session));
         std::this_thread::sleep_for(std::chrono::milliseconds(50));
     }

@@ -2,18 +2,20 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <functional>
+#include <string>
 #include <thread>
 
 #include "photonlink/platform.hpp"
 
 namespace photonlink::qsc::test {
 
-inline constexpr u64 kPatience_ns = 60'000'000'000;  // only ever reached by a failure
+inline constexpr u64 kPatience_ns = 240'000'000'000;  // only ever reached by a failure
 
 inline std::size_t thread_count() {
     const auto tasks = std::filesystem::directory_iterator("/proc/self/task");
@@ -35,13 +37,13 @@ inline void expect_threads(std::size_t count) {
 }
 
 /// The number of threads before a test starts any. A sanitizer starts a thread of its own with the first thread of the
-/// program, so there has been one.
+/// program, so there has been one; it is gone from /proc, too.
 inline std::size_t threads_at_rest() {
     static const std::size_t at_rest = [] {
-        const std::size_t before = thread_count();
-        std::thread([] {}).join();
-        std::this_thread::sleep_for(std::chrono::milliseconds(50));
-        return std::max(before, thread_count());
+        long first = 0;
+        std::thread([&first] { first = ::syscall(SYS_gettid); }).join();
+        wait_until([first] { return !std::filesystem::exists("/proc/self/task/" + std::to_string(first)); });
+        return thread_count();
     }();
     return at_rest;
 }

@@ -43,7 +43,7 @@ TEST(UdpEnds, WhatWasAcceptedBeforeAReleaseIsExecutedAndDelivered) {
 
 TEST(UdpEnds, AnIdleSessionEndsThoughItIsPinged) {
     qsc::SessionOptions options;
-    options.idle_timeout_s = 0.3;
+    options.idle_timeout_s = 2;
     UdpBench bench({}, options);
     UdpCaller caller(bench);
     EXPECT_EQ(caller.infer(0, 10).status, CallStatus::Ok);
@@ -84,7 +84,7 @@ TEST(UdpEnds, TheNextSessionHasAnotherKeyAndTheOldClientIsClosed) {
 
 TEST(UdpEnds, AClientThatFellSilentIsLostAndItsSessionEnds) {
     UdpOptions options;
-    options.silence_s = 0.5;
+    options.silence_s = 2;
     UdpBench bench({}, {}, small_slots(), options);
     Relay relay(bench.gateway->port(), {}, 1);
     UdpCaller caller(bench, config_of(bench, relay.port()));
@@ -108,7 +108,7 @@ TEST(UdpEnds, AControllerOutOfReachIsLost) {
     UdpBench bench;
     Relay relay(bench.gateway->port(), {}, 1);
     UdpSessionConfig config = config_of(bench, relay.port());
-    config.stall_limit_s = 0.5;
+    config.stall_limit_s = 2;
     UdpCaller caller(bench, config);
     EXPECT_EQ(caller.infer(0, 10).status, CallStatus::Ok);
     relay.cut_off();
@@ -182,7 +182,7 @@ TEST(UdpEnds, AControllerWhoseHeartStandsStillIsLostThoughItsGatewayAnswers) {
     const UdpBench bench;
     const StillHeart stuck;
     UdpSessionConfig config = config_of(bench, stuck.port());
-    config.stall_limit_s = 0.7;
+    config.stall_limit_s = 2;
     UdpCaller caller(bench, config);
     EXPECT_EQ(caller.infer(0, 1).status, CallStatus::PeerLost);
     EXPECT_GE(stuck.pings(), 2u) << "it answered to the last";
@@ -193,11 +193,11 @@ TEST(UdpEnds, ALongAcquisitionIsNoSilence) {
     settings.gated = true;
     UdpBench bench(settings);
     UdpSessionConfig config = config_of(bench, bench.gateway->port());
-    config.stall_limit_s = 0.5;
+    config.stall_limit_s = 2;
     UdpCaller caller(bench, config);
     std::thread opener([&bench] {
         bench.record->wait_for_run();
-        std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+        std::this_thread::sleep_for(std::chrono::milliseconds(3000));
         bench.record->open_gate();
     });
     EXPECT_EQ(caller.infer(0, 5).status, CallStatus::Ok);
@@ -210,7 +210,7 @@ TEST(UdpEnds, CallsThatWereGivenUpLeaveEverythingUsable) {
     settings.outputs = 1200;
     UdpBench bench(settings, {}, {4, 1024, 9'600});
     UdpCaller caller(bench);
-    EXPECT_EQ(caller.infer(0, 4, kSecond / 5).status, CallStatus::Timeout);
+    EXPECT_EQ(caller.infer(0, 4, kSecond).status, CallStatus::Timeout);
     bench.record->open_gate();
     EXPECT_EQ(caller.infer(4, 20).status, CallStatus::Ok);
     wait_until([&] { return caller.session().client().slots_in_use() == 0; });

@@ -51,10 +51,8 @@ class Relay {
         const std::lock_guard<std::mutex> lock(record_mutex_);
         return recorded_;
     }
-    /// Sends it to the gateway as the client's address.
-    void play(const std::vector<std::vector<u8>>& datagrams) {
-        for (const auto& bytes : datagrams) send(bytes, true);
-    }
+    /// From the address that the client has for the gateway.
+    void send_to_gateway(const std::vector<u8>& bytes) { send(bytes, true); }
 
   private:
     struct Late {

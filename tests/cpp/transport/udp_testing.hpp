@@ -25,7 +25,8 @@ using qsc::test::put;
 using qsc::test::wait_until;
 
 constexpr int kPatienceMs = static_cast<int>(kPatience_ns / 1'000'000);
-constexpr int kSilenceMs = 100;  // how long nothing must come where nothing may come
+constexpr int kSilenceMs = 100;     // how long nothing must come where nothing may come
+constexpr u64 kSomeDatagrams = 50;  // fit the buffer of a socket that nobody looks at
 
 inline sockaddr_in at_loopback(u16 port) {
     sockaddr_in address{};
@@ -158,6 +159,19 @@ class UdpBench {
         for (std::size_t i = 0; i < values.size(); ++i)
             values[i] = qsc::test::expected_value(sent.data(), sent.size(), i, shots, seed, id);
         return values;
+    }
+    /// Waits until the gateway has looked at so many datagrams.
+    void await_received(u64 count) const {
+        wait_until([&] { return gateway->counts().received >= count; });
+    }
+    /// Sends recorded datagrams again, in portions that no buffer of the system is too small for.
+    void play(const std::vector<std::vector<u8>>& recorded, const std::function<void(const std::vector<u8>&)>& send) {
+        u64 received = gateway->counts().received;
+        for (std::size_t i = 0; i < recorded.size(); ++i) {
+            send(recorded[i]);
+            ++received;
+            if (i % kSomeDatagrams == 0 || i + 1 == recorded.size()) await_received(received);
+        }
     }
     u64 tokens() const { return controller->usage(grant.session).counts.tokens; }
     qsc::EndReason end() const { return controller->usage(grant.session).end; }
