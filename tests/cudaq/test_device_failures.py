@@ -91,11 +91,11 @@ def test_after_a_fork():
 
 def test_a_silent_controller(program, photonlink_faulty):
     controller = photonlink_faulty("timeout", at=1)
-    with phl.reserve("sim", program, controller=controller) as session, device.attach(session, timeout=0.1):
+    with phl.reserve("sim", program, controller=controller) as session, device.attach(session, timeout=2):
         run(kernels.infer_one, FEATURES, 0)
         with pytest.raises(LinkTimeout, match="photonic_infer on device 0") as raised:
             run(kernels.infer_one, FEATURES, 0)
-        assert 0.1 <= raised.value.elapsed < 30
+        assert raised.value.elapsed >= 2
         assert run(kernels.echo_sum, 3) == [3]
 
 

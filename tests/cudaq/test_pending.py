@@ -4,7 +4,7 @@ import threading
 
 from photonlink.cudaq import pending
 
-FOREVER = 60.0
+FOREVER = 240.0
 
 
 class WatchedLock:

@@ -1,7 +1,5 @@
 """The qubit target on a controller service in another process."""
 
-import time
-
 import cudaq
 import pytest
 from kernels import DEUTERON, deuteron, ghz
@@ -13,7 +11,7 @@ from photonlink.qsc.launching import ServiceProcess
 @pytest.fixture(scope="module")
 def service(tmp_path_factory):
     ledger = tmp_path_factory.mktemp("ledger") / "ledger.sqlite"
-    with ServiceProcess("--ledger", str(ledger), "--idle-timeout", "1") as running:
+    with ServiceProcess("--ledger", str(ledger), "--idle-timeout", "3") as running:
         yield running
 
 
@@ -47,6 +45,5 @@ def test_the_processor_is_held_while_the_target_is_selected(service):
 def test_a_session_that_the_service_has_ended_is_reserved_again(service):
     cudaq.set_target("photonlink", qsc=service.target)
     before = cudaq.observe(deuteron, DEUTERON, 0.59).expectation()
-    time.sleep(1.5)  # longer than the service lets a session be idle
-    phl.reserve(service.target, phl.Program.reservoir(4, 2, features=4), wait=5).close()
+    phl.reserve(service.target, phl.Program.reservoir(4, 2, features=4), wait=60).close()  # until it has been idle
     assert cudaq.observe(deuteron, DEUTERON, 0.59).expectation() == before

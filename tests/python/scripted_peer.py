@@ -14,7 +14,7 @@ class Script:
         self.requests = []
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(("127.0.0.1", 0))
-        self._socket.settimeout(10)
+        self._socket.settimeout(60)
         self._steps = steps
         self._thread = threading.Thread(target=self._run)
 

@@ -53,7 +53,7 @@ def test_a_late_answer_may_still_be_waited_for():
     gate = threading.Event()
 
     def slow(request):
-        gate.wait(10)
+        gate.wait(60)
         return [answer(request, 7)]
 
     with Script(slow) as script, connected(script) as client:
@@ -158,11 +158,12 @@ def test_strict_order_does_not_survive_a_lost_answer():
 
 
 def test_nobody_listens():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-    with Client(f"127.0.0.1:{port}", timeout=10) as client, pytest.raises(LinkClosed, match="is the service running"):
-        client.function(ADD)(0, 0)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as elsewhere:
+        elsewhere.bind(("127.0.0.1", 0))  # so that nobody else gets this port
+        elsewhere.connect(("127.0.0.1", 1))  # and for any other sender nobody listens there
+        address = f"127.0.0.1:{elsewhere.getsockname()[1]}"
+        with Client(address, timeout=60) as client, pytest.raises(LinkClosed, match="is the service running"):
+            client.function(ADD)(0, 0)
 
 
 def test_close_wakes_who_waits():

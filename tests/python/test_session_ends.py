@@ -16,7 +16,7 @@ import photonlink as phl
 from photonlink.errors import LinkClosed, LinkTimeout, PhotonLinkError, SessionBusy, SessionClosed
 
 # Long enough that a test which waits for it has failed.
-FOREVER = 60.0
+FOREVER = 240.0
 
 
 def all_slots_return(session):
@@ -67,6 +67,8 @@ def test_running_and_waiting_calls_can_be_cancelled(program, x, photonlink_fault
         running, waiting = session.infer_async(x), session.infer_async(x)
         with pytest.raises(FutureTimeout):
             running.result(0.05)
+        while session.usage.tokens < 3:  # nobody answers the fourth
+            time.sleep(0.005)
         assert waiting.cancel()
         assert waiting.cancelled()
         assert running.cancel()
@@ -117,10 +119,10 @@ def test_a_silent_controller_is_a_timeout_that_says_how_far_it_got(program, x, p
     with phl.reserve("sim", program, slots=slots) as session:
         out = np.full((40, 15), np.nan)
         with pytest.raises(LinkTimeout, match="datapoint 17 of 40") as late:
-            session.infer(x, out=out, timeout=0.2)
+            session.infer(x, out=out, timeout=2)
         assert late.value.row == 17
         assert late.value.request_id == 17
-        assert late.value.elapsed >= 0.2
+        assert late.value.elapsed >= 2
         assert late.value.target == "sim"
         assert np.array_equal(out[:17], program.simulate(x[:17]))
         assert np.isnan(out[17:]).all()
@@ -142,7 +144,7 @@ def test_slots_of_abandoned_calls_return_and_later_results_are_right(program, x)
     with phl.reserve("sim", program, shots=10, clock="realtime", slots=8) as session:
         for _ in range(3):
             with pytest.raises(LinkTimeout):
-                session.infer(x, timeout=0.03)
+                session.infer(x, timeout=0.1)
         assert all_slots_return(session)
         used = session.usage.tokens
         assert used >= 8
@@ -298,12 +300,17 @@ assert all(np.array_equal(y, program.simulate(x, shots=5, seed=s)) for s, y in e
     ],
 )
 def test_interrupting_a_call_ends_it_and_releases_the_session(call):
-    """The call would take minutes on the real-time clock."""
+    """The call would take minutes on the real-time clock; it is interrupted when the first datapoints are there."""
     code = (
         PRELUDE
         + f"""
-with phl.reserve("sim", program, shots=10, clock="realtime") as session:
+import time
+def tell():
+    while not session.usage.tokens:
+        time.sleep(0.01)
     print("started", flush=True)
+with phl.reserve("sim", program, shots=10, clock="realtime") as session:
+    threading.Thread(target=tell).start()
     try:
         {call}
     except KeyboardInterrupt:
@@ -316,7 +323,6 @@ print("released", flush=True)
     )
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline() == "started\n"
-        time.sleep(0.3)  # into the call
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=FOREVER)
     assert (process.returncode, out) == (0, "released\n")
@@ -327,8 +333,8 @@ def test_interrupting_a_reservation_ends_it():
     code = (
         PRELUDE
         + """
-print("started", flush=True)
 try:
+    print("started", flush=True)
     phl.reserve("sim", program, shots=10, clock="realtime", preset="belenos")
 except KeyboardInterrupt:
     phl.reserve("sim", program).close()

@@ -60,7 +60,7 @@ def served(tmp_path):
         yield SimpleNamespace(program=program, x=x, address=address, start=start, controller=controller)
         for process in processes:
             process.kill()
-            process.communicate(timeout=10)
+            process.communicate(timeout=60)
 
 
 @pytest.mark.parametrize("precision", ["float64", "float32"])
@@ -70,7 +70,7 @@ def test_results_equal_direct_simulation_bit_for_bit(served, shots, precision):
     with phl.reserve("sim", served.program, **options) as session:
         service = _core.ShmService(session._core_session, served.address)
         process, out = served.start(shots, precision)
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=240)
         assert output.strip() == "OK"
         assert session.usage.tokens == len(served.x)
         service.close()
@@ -84,7 +84,7 @@ def test_two_clients_at_once(served):
     with phl.reserve("sim", served.program, controller=served.controller) as session:
         service = _core.ShmService(session._core_session, served.address)
         clients = [served.start(0, "float64") for _ in range(2)]
-        assert [process.communicate(timeout=60)[0].strip() for process, _ in clients] == ["OK", "OK"]
+        assert [process.communicate(timeout=240)[0].strip() for process, _ in clients] == ["OK", "OK"]
         service.close()
         assert session.usage.tokens == 2 * len(served.x)
     expected = served.program.simulate(served.x)
@@ -97,7 +97,7 @@ def test_release_ends_a_waiting_client(served):
         process, _ = served.start(0, "float64", stay=True)
         assert process.stdout.readline().strip() == "OK"
         service.close()
-    output, _ = process.communicate("go on\n", timeout=30)
+    output, _ = process.communicate("go on\n", timeout=240)
     assert output.strip() in {"CLOSED", "PEER_LOST"}
 
 
@@ -107,7 +107,7 @@ def test_a_killed_client_harms_nobody(served):
         process, _ = served.start(0, "float64", stay=True)
         assert process.stdout.readline().strip() == "OK"
         process.kill()
-        process.wait(10)
+        process.wait(60)
         assert np.array_equal(session.infer(served.x[:3]), served.program.simulate(served.x[:3]))
         service.close()
 

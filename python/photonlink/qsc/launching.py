@@ -34,7 +34,7 @@ __all__ = ["READY", "Child", "ServiceProcess"]
 
 READY = re.compile(r"PHOTONLINK_QSC_READY http=(\S+) (?:udp=(\S+) )?shm=(\S+)\n")
 
-_START_SECONDS = 60.0
+_START_SECONDS = 180.0  # on a machine with far more to do than it can
 _END_SECONDS = 90.0  # longer than an end takes with the usual drain; see server.LONGEST_END_SECONDS
 _MOST_SAID = 2**20
 

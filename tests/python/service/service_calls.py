@@ -6,7 +6,7 @@ import time
 from photonlink.qsc.client import ControlClient
 
 TOKEN = "correct-horse-battery-staple"
-FOREVER = 60.0
+FOREVER = 60.0  # no wait for a session may be longer
 
 
 def post(client, program, **query):

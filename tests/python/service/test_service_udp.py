@@ -145,7 +145,7 @@ def test_a_frozen_service_is_lost(ledger, program, x):
 
 
 def test_idle_budget_and_release(shared, program, x):
-    with over_udp(shared, program, idle_timeout=0.3) as session:
+    with over_udp(shared, program, idle_timeout=2) as session:
         session.infer(x)
         idle(shared.target)
         with pytest.raises(SessionClosed, match="idle"):
