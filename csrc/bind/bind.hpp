@@ -18,6 +18,7 @@ void bind_processor(pybind11::module_& module);
 void bind_qsc(pybind11::module_& module);
 void bind_device_port(pybind11::module_& module);
 void bind_transport(pybind11::module_& module);
+void bind_bridge(pybind11::module_& module);
 void bind_device_call(pybind11::module_& module);
 
 }  // namespace photonlink::bind

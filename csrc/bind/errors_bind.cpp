@@ -4,6 +4,7 @@
 #include "bind.hpp"
 #include "photonlink/link/memory.hpp"
 #include "photonlink/qsc/session.hpp"
+#include "photonlink/transport/bridge.hpp"
 
 namespace py = pybind11;
 
@@ -49,6 +50,8 @@ void translate(std::exception_ptr pending) {
         raise_as("LedgerError", problem);
     } catch (const qsc::ControllerFailed& problem) {
         raise_as("LinkClosed", problem);
+    } catch (const transport::BridgeError& problem) {
+        raise_as("ServiceError", problem);
     } catch (const link::LinkError& problem) {
         raise_as(error_of(problem.status()), problem);
     }

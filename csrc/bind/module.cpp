@@ -13,5 +13,6 @@ PYBIND11_MODULE(_core, module) {
     photonlink::bind::bind_processor(module);
     photonlink::bind::bind_qsc(module);
     photonlink::bind::bind_transport(module);
+    photonlink::bind::bind_bridge(module);
     photonlink::bind::bind_device_call(module);
 }

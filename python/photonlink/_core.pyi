@@ -13,6 +13,7 @@ import typing_extensions
 
 __all__: list[str] = [
     "AmplitudeSimulator",
+    "BridgeGateway",
     "CallLimits",
     "CallResult",
     "CallStatus",
@@ -977,6 +978,42 @@ class UdpSession:
     def stop(self) -> None: ...
     @property
     def slots(self) -> int: ...
+
+class BridgeGateway:
+    """
+    Offers a controller's session through a transport provider of CUDA-Q realtime.
+    """
+    def __init__(
+        self,
+        controller: Controller,
+        library: str,
+        arguments: collections.abc.Sequence[str],
+        slots: typing.SupportsInt | typing.SupportsIndex | None = None,
+    ) -> None: ...
+    def close(self) -> None: ...
+    def open(self, grant: SessionGrant, options: SessionOptions, encoding: Encoding) -> bytes:
+        """
+        Serves this session from now on; returns the 8 bytes that requests must begin with.
+        """
+    @property
+    def accepted(self) -> int: ...
+    @property
+    def counts(self) -> dict:
+        """
+        Frames received, dropped, refused and repeated.
+        """
+    @property
+    def endpoint(self) -> str: ...
+    @property
+    def problem(self) -> str: ...
+    @property
+    def slot_bytes(self) -> int: ...
+    @property
+    def slots(self) -> int: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def version(self) -> int: ...
 
 def bare_ping_pong(rounds: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.uint32]:
     """

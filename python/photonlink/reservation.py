@@ -44,7 +44,7 @@ def reserve(
     latency: Latency | None = None,
     wait: float | None = None,
     token: str | None = None,
-    transport: Literal["shm", "udp"] | None = None,
+    transport: Literal["shm", "udp", "bridge"] | None = None,
 ) -> Session:
     """Reserve a processor, exclusively, and configure it with a program.
 
@@ -81,8 +81,9 @@ def reserve(
         wait: Seconds to queue, in order of arrival, while another session holds a controller service.
         token: Bearer token of a controller service, by default that of ``PHOTONLINK_QSC_TOKEN``; or of Quandela's
             cloud, by default that of ``PCVL_CLOUD_TOKEN``.
-        transport: How datapoints reach a controller service: ``"shm"``, ``"udp"``, or by default the best that it
-            offers and that leads there; ``session.info.link`` says which.
+        transport: How datapoints reach a controller service: ``"shm"``, ``"udp"``, ``"bridge"`` (a transport provider
+            that speaks UDP), or by default the best that it offers and that leads there; ``session.info.link`` says
+            which.
 
     Returns:
         The session; use it in a ``with`` statement, or close it.

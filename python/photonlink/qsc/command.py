@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import shlex
 import time
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             )
 
 
+def _words(text: str) -> tuple[str, ...]:
+    if not (words := tuple(shlex.split(text))):
+        raise argparse.ArgumentTypeError("expected a provider, and its arguments if it needs any")
+    return words
+
+
 def _add_serve(serve: argparse.ArgumentParser) -> None:
     of = ServiceConfig.__dataclass_fields__
     add = serve.add_argument
@@ -66,10 +73,19 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
         "--transports",
         type=lambda text: tuple(text.split(",")),
         metavar="NAMES",
-        help="ways of the data plane, separated by commas: shm, udp (default all that the address permits)",
+        help="ways of the data plane, separated by commas: shm, udp, bridge (default all that the address permits)",
     )
     add("--udp-port", type=int, default=0, help="UDP port, 0 for any (default %(default)s)")
     add("--udp-tags", action="store_true", help="authenticate UDP frames on loopback too; beyond it they always are")
+    add(
+        "--bridge",
+        type=_words,
+        default=(),
+        metavar="'PROVIDER ARGUMENTS'",
+        help="transport provider of CUDA-Q realtime: a path, a file name or its short name (udp, cpu_roce), and its "
+        "own arguments, in one word of the shell",
+    )
+    add("--bridge-slots", type=int, metavar="N", help="slots of a provider that does not say how many it has")
     add("--token-file", type=Path, metavar="FILE", help="file that holds the bearer token of clients")
     add("--ledger", type=Path, metavar="FILE", help=f"usage ledger (default {default_ledger()})")
     add("--clock", choices=("virtual", "realtime", "none"), help="clock of every session (default: the client's)")

@@ -55,10 +55,13 @@ class ServiceConfig:
         host: Address to listen on; one beyond loopback needs a token.
         port: TCP port; 0 takes any free one.
         name: Of the service on this machine, as in ``shm://name``.
-        transports: Ways of the data plane that clients may choose from: "shm", "udp". ``None``: all that the address
-            permits; UDP needs an IPv4 address in numbers, or loopback.
+        transports: Ways of the data plane that clients may choose from: "shm", "udp", "bridge". ``None``: all that the
+            address permits; UDP needs an IPv4 address in numbers, or loopback, and "bridge" a provider.
         udp_port: UDP port; 0 takes any free one.
         udp_tags: Whether UDP frames carry authentication tags; beyond loopback they always do.
+        bridge: Transport provider of CUDA-Q realtime, and its arguments: a path, a file name, or the provider's short
+            name. Empty: none.
+        bridge_slots: Slots of a provider that does not say how many it has.
         token: Bearer token that clients must present, or ``None``.
         clock: Clock of every session; ``None`` lets each client choose.
         preset: Timing preset of every session; ``None`` lets each client choose.
@@ -86,6 +89,8 @@ class ServiceConfig:
     transports: tuple[str, ...] | None = None
     udp_port: int = 0
     udp_tags: bool = False
+    bridge: tuple[str, ...] = ()
+    bridge_slots: int | None = None
     token: str | None = field(default=None, repr=False)
     clock: str | None = None
     preset: str | None = None
@@ -128,6 +133,10 @@ class ServiceConfig:
         for name, value in (("udp_port", self.udp_port), ("udp_tags", self.udp_tags)):
             if value and "udp" not in self.offered:
                 raise ServiceError(f"{name} is {value}, and UDP is not among the transports: leave one of them away")
+        if self.bridge and "bridge" not in self.offered:
+            raise ServiceError('a bridge is given, and "bridge" is not among the transports: leave one of them away')
+        if self.bridge_slots is not None and not (self.bridge and 1 <= self.bridge_slots <= 4096):
+            raise ServiceError(f"bridge_slots is {self.bridge_slots}, expected 1 to 4096, and a bridge that has them")
         if self.transports is None:
             return
         if not self.transports or len(set(self.transports)) < len(self.transports):
@@ -135,6 +144,8 @@ class ServiceConfig:
         for transport in self.transports:
             if transport not in TRANSPORTS:
                 raise ServiceError(f"transport {transport!r} is unknown, expected one of {', '.join(TRANSPORTS)}")
+        if "bridge" in self.transports and not self.bridge:
+            raise ServiceError('"bridge" is among the transports, and no provider is given: pass --bridge')
         if "udp" in self.transports and "udp" not in self._possible:
             raise ServiceError(
                 f"address {self.host!r} is no IPv4 address in numbers, which UDP needs beyond loopback: give one, or "
@@ -169,7 +180,9 @@ class ServiceConfig:
 
     @property
     def _possible(self) -> tuple[Transport, ...]:
-        return TRANSPORTS if self.loopback or self.udp_host == self.host else ("shm",)
+        udp = self.loopback or self.udp_host == self.host
+        here = {"shm": True, "udp": udp, "bridge": bool(self.bridge)}
+        return tuple(transport for transport in TRANSPORTS if here[transport])
 
     @property
     def udp_host(self) -> str:

@@ -32,7 +32,7 @@ from photonlink.errors import ServiceError
 
 __all__ = ["READY", "Child", "ServiceProcess"]
 
-READY = re.compile(r"PHOTONLINK_QSC_READY http=(\S+) (?:udp=(\S+) )?shm=(\S+)\n")
+READY = re.compile(r"PHOTONLINK_QSC_READY http=(\S+) (?:udp=(\S+) )?shm=(\S+?)(?: bridge=\"([^\"]*)\")?\n")
 
 _START_SECONDS = 180.0  # on a machine with far more to do than it can
 _END_SECONDS = 90.0  # longer than an end takes with the usual drain; see server.LONGEST_END_SECONDS
@@ -124,6 +124,7 @@ class ServiceProcess(Child):
         target: ``qsc://host:port``.
         udp: host:port of its UDP data plane, ``None`` if it has none.
         name: Name of the service; ``shm://name`` reaches it too.
+        bridge: What the provider of its bridge says of its endpoint, ``None`` if it has none.
 
     Raises:
         ServiceError: It did not start; the message holds what it said.
@@ -132,5 +133,5 @@ class ServiceProcess(Child):
     def __init__(self, *arguments: str, **popen: Any) -> None:
         command = ["-m", "photonlink.cli", "qsc", "serve", "--port", "0", *arguments]
         super().__init__(command, READY, **popen)
-        address, self.udp, self.name = self.ready.groups()
+        address, self.udp, self.name, self.bridge = self.ready.groups()
         self.target = f"qsc://{address}"

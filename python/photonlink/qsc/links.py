@@ -16,6 +16,7 @@ __all__ = ["LINK_NAMES", "Link", "choose", "connect"]
 Link: TypeAlias = _core.ShmSession | _core.UdpSession
 
 _EVERYWHERE = "0.0.0.0"
+_LOOPBACK = "127.0.0.1"  # where providers of CUDA-Q receive datagrams
 
 LINK_NAMES = {_core.ShmSession: "shared memory", _core.UdpSession: "UDP"}
 
@@ -47,6 +48,11 @@ def _obstacle(kind: Transport, offers: list[dict[str, Any]]) -> str | None:
     """Why a transport does not lead to the service, if it does not."""
     if not offers:
         return "it is not offered"
+    if kind == "bridge" and all(_speaks(offer.get("address")) != "udp" for offer in offers):
+        return (
+            f"this client does not speak {_speaks(offers[0].get('address')) or 'what its provider does'}: reserve over "
+            "the control plane, and let the peer of the provider send with the session's key"
+        )
     if kind == "udp" and any(offer.get("tags") for offer in offers):
         return None
     here = [offer for offer in offers if offer.get("machine") == protocol.machine()]
@@ -55,6 +61,16 @@ def _obstacle(kind: Transport, offers: list[dict[str, Any]]) -> str | None:
     if kind == "shm" and all(offer.get("user") != protocol.user() for offer in here):
         return "the memory belongs to another user: run client and service as the same user"
     return None
+
+
+def _endpoint(address: str) -> dict[str, str]:
+    """The key=value words that a provider has for its endpoint."""
+    return dict(word.split("=", 1) for word in address.split() if "=" in word)
+
+
+def _speaks(address: Any) -> str:
+    """The transport of a provider, as it says."""
+    return _endpoint(str(address)).get("transport", "")
 
 
 def _address(host: str, control: str) -> str:
@@ -96,7 +112,10 @@ def connect(
             precision=precision,
             **patience,
         )
-    host, _, port = where["address"].rpartition(":")
+    if where["kind"] == "bridge":
+        host, port = _LOOPBACK, _endpoint(where["address"])["port"]
+    else:
+        host, _, port = where["address"].rpartition(":")
     return _core.UdpSession(
         _address(host, control),
         int(port),

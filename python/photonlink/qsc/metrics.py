@@ -41,12 +41,14 @@ class _Numbers(Collector):
         for outcome in ("granted", "busy", "refused"):
             outcomes.add_metric([outcome], self._service.outcomes[outcome])
         yield outcomes
-        datagrams = CounterMetricFamily(
-            "photonlink_qsc_udp_datagrams", "datagrams since the start, by what became of them", labels=["outcome"]
-        )
-        for outcome, count in self._service.udp_counts.items():
-            datagrams.add_metric([outcome], count)
-        yield datagrams
+        for name, text, counts in (
+            ("udp_datagrams", "datagrams since the start, by what became of them", self._service.udp_counts),
+            ("bridge_frames", "frames of the bridge since the start, likewise", self._service.bridge_counts),
+        ):
+            frames = CounterMetricFamily(f"photonlink_qsc_{name}", text, labels=["outcome"])
+            for outcome, count in counts.items():
+                frames.add_metric([outcome], count)
+            yield frames
         totals = self._service.ledger.totals()
         for name, text, total in (
             ("sessions", "sessions in the ledger", totals["sessions"]),

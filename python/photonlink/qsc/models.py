@@ -26,11 +26,17 @@ class Reservation(BaseModel):
     max_duration: float | None = Field(None, gt=0, allow_inf_nan=False, description="seconds; less may be granted")
     slots: int = Field(64, ge=1, le=4096, description="datapoints in flight; fewer may be granted")
     wait: float = Field(0.0, ge=0, allow_inf_nan=False, description="seconds to queue while another session holds it")
-    transport: Literal["shm", "udp"] | None = Field(None, description="way of the data plane; absent: the best offered")
+    transport: Literal["shm", "udp", "bridge"] | None = Field(
+        None, description="way of the data plane; absent: the best offered"
+    )
 
 
 class Transport(BaseModel):
-    """Where the data plane is: for "shm", the Unix socket that passes the memory on; for "udp", host:port."""
+    """Where the data plane is.
+
+    For "shm", the Unix socket that passes the memory on; for "udp", host:port; for "bridge", what the provider says of
+    its endpoint.
+    """
 
     kind: str
     address: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,7 +15,7 @@ from photonlink.qsc import protocol
 from photonlink.qsc.config import ServiceConfig
 from photonlink.qsc.protocol import Transport
 
-__all__ = ["Opened", "OverUdp", "Wish", "open_session", "read_program"]
+__all__ = ["Gateways", "Opened", "OverGateway", "Wish", "open_session", "read_program"]
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,18 @@ class Wish:
     transport: Transport | None = None
 
 
-class OverUdp:
+@dataclass(frozen=True)
+class Gateways:
+    """What outlives sessions and serves one after the other, where the service has it."""
+
+    udp: _core.UdpGateway | None = None
+    bridge: _core.BridgeGateway | None = None
+
+
+class OverGateway:
     """The session that a gateway serves, as a data plane of its own."""
 
-    def __init__(self, gateway: _core.UdpGateway) -> None:
+    def __init__(self, gateway: _core.UdpGateway | _core.BridgeGateway) -> None:
         self._gateway = gateway
 
     @property
@@ -58,12 +67,15 @@ class Opened:
         lease: What whoever wants to end or renew it must know.
         data_plane: Listens for the client.
         grant: What the client is told.
+        connect_timeout: Time that the client has to come, in seconds. The peer of a bridge may have to be told first
+            what to connect to: it has the idle time.
     """
 
     session: int
     lease: str
-    data_plane: _core.ShmService | OverUdp
+    data_plane: _core.ShmService | OverGateway
     grant: dict[str, Any]
+    connect_timeout: float
 
 
 def read_program(data: bytes, config: ServiceConfig) -> Program:
@@ -97,16 +109,17 @@ def _transport(config: ServiceConfig, wish: Wish) -> Transport:
 
 def open_session(
     controller: _core.Controller,
-    gateway: _core.UdpGateway | None,
+    gateways: Gateways,
     config: ServiceConfig,
     program: Program,
     wish: Wish,
 ) -> Opened:
-    """Reserve the controller and offer the session over shared memory, or through the UDP gateway.
+    """Reserve the controller and offer the session over shared memory, or through a gateway.
 
     Raises:
         ProgramError: The program or an option cannot be executed as given.
         SessionBusy: Maintenance holds the controller.
+        ServiceError: The bridge has failed.
         LedgerError, ProcessorError, LinkClosed: See ``Service.reserve``.
     """
     clock = _chosen("clock", wish.clock, config.clock, "virtual")
@@ -125,13 +138,20 @@ def open_session(
     slots = min(_options.integer("slots", wish.slots, 1, 4096), config.slots)
     kind = _transport(config, wish)
     granted = controller.reserve(program.spec, options)
-    data_plane: _core.ShmService | OverUdp
+    data_plane: _core.ShmService | OverGateway
     try:
         if kind == "udp":
-            assert gateway is not None
-            secret = gateway.open(granted, options, program.encoder, slots)
-            data_plane = OverUdp(gateway)
-            transport = {"kind": kind, "address": f"{gateway.host}:{gateway.port}", **protocol.encode_secret(secret)}
+            assert gateways.udp is not None
+            secret = gateways.udp.open(granted, options, program.encoder, slots)
+            data_plane = OverGateway(gateways.udp)
+            address = f"{gateways.udp.host}:{gateways.udp.port}"
+            transport = {"kind": kind, "address": address, **protocol.encode_secret(secret)}
+        elif kind == "bridge":
+            assert gateways.bridge is not None
+            secret = gateways.bridge.open(granted, options, program.encoder)
+            data_plane = OverGateway(gateways.bridge)
+            slots = min(slots, gateways.bridge.slots)
+            transport = {"kind": kind, "address": gateways.bridge.endpoint, **protocol.encode_secret(secret)}
         else:
             address = f"@{config.name}.{secrets.token_hex(8)}"
             data_plane = _core.ShmService.of_grant(controller, granted, options, program.encoder, address, slots)
@@ -153,4 +173,5 @@ def open_session(
         "max_duration": options.max_duration_s,
         "transport": transport,
     }
-    return Opened(granted.session, secrets.token_hex(16), data_plane, grant)
+    patience = math.inf if kind == "bridge" else config.connect_timeout
+    return Opened(granted.session, secrets.token_hex(16), data_plane, grant, patience)

@@ -31,8 +31,8 @@ DEFAULT_PORT = 7117
 PROGRAM_TYPE = "application/vnd.photonlink.program"
 LEASE_HEADER = "X-Photonlink-Lease"
 TOKEN_VARIABLE = "PHOTONLINK_QSC_TOKEN"
-Transport = Literal["shm", "udp"]
-TRANSPORTS: tuple[Transport, ...] = ("shm", "udp")  # best first
+Transport = Literal["shm", "udp", "bridge"]
+TRANSPORTS: tuple[Transport, ...] = ("shm", "udp", "bridge")  # best first
 
 _KEY_BYTES = 8
 _TRAVELLING = (

@@ -133,7 +133,8 @@ def serve(config: ServiceConfig) -> None:
         shown = f"[{host}]" if ":" in host else host
         service = Service(config)
         udp = "" if service.udp_address is None else f"udp={service.udp_address} "
-        server = _make_server(service, f"PHOTONLINK_QSC_READY http={shown}:{port} {udp}shm={config.name}")
+        bridge = "" if service.bridge_endpoint is None else f' bridge="{service.bridge_endpoint}"'
+        server = _make_server(service, f"PHOTONLINK_QSC_READY http={shown}:{port} {udp}shm={config.name}{bridge}")
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _ignore)
         # What was imported stays: no collection looks through it again. With Perceval that would stop every thread of

@@ -22,7 +22,7 @@ from photonlink.processors.host import ProcessorHost
 from photonlink.processors.registry import make
 from photonlink.qsc import protocol
 from photonlink.qsc.config import ServiceConfig
-from photonlink.qsc.opening import OverUdp, Wish, open_session, read_program
+from photonlink.qsc.opening import Gateways, OverGateway, Wish, open_session, read_program
 from photonlink.qsc.tenure import Tenure
 from photonlink.qsc.turnstile import Turnstile
 from photonlink.qsc.usage import SessionUsage, UsageLedger
@@ -64,14 +64,18 @@ class Service:
                 latency=None if config.latency is None else config.latency.options(),
             )
             self.latency = outcomes(self._controller, config.latency)
-            self._gateway = self._open_gateway()
+            self._gateways = Gateways(self._open_udp(), self._open_bridge())
         except BaseException:
             if self._host is not None:
                 self._host.stop()
             self.ledger.close()
             raise
         #: host:port of the UDP data plane, if there is one.
-        self.udp_address = None if self._gateway is None else f"{self._gateway.host}:{self._gateway.port}"
+        udp = self._gateways.udp
+        self.udp_address = None if udp is None else f"{udp.host}:{udp.port}"
+        bridge = self._gateways.bridge
+        #: What the provider of the bridge says of its endpoint, if there is one.
+        self.bridge_endpoint = None if bridge is None else bridge.endpoint
         for outcome in self.latency:
             if not outcome.granted:
                 _log.warning("%s (%s) refused: %s", outcome.measure, outcome.asked, outcome.detail)
@@ -82,7 +86,7 @@ class Service:
         self._ledger_problem: str | None = None
         self.outcomes: Counter[str] = Counter()
 
-    def _open_gateway(self) -> _core.UdpGateway | None:
+    def _open_udp(self) -> _core.UdpGateway | None:
         if "udp" not in self.config.offered:
             return None
         host, port = self.config.udp_host, self.config.udp_port
@@ -91,10 +95,21 @@ class Service:
         except (OSError, RuntimeError) as error:
             raise ServiceError(f"cannot receive UDP on {host}:{port}: {error}; choose another --udp-port") from None
 
+    def _open_bridge(self) -> _core.BridgeGateway | None:
+        if not self.config.bridge:
+            return None
+        library, *arguments = self.config.bridge
+        return _core.BridgeGateway(self._controller, library, arguments, self.config.bridge_slots)
+
     @property
     def udp_counts(self) -> dict[str, int]:
         """Datagrams since the start: received, dropped, refused, repeated; empty without a UDP data plane."""
-        return {} if self._gateway is None else self._gateway.counts
+        return {} if self._gateways.udp is None else self._gateways.udp.counts
+
+    @property
+    def bridge_counts(self) -> dict[str, int]:
+        """Frames since the start: received, dropped, refused, repeated; empty without a bridge."""
+        return {} if self._gateways.bridge is None else self._gateways.bridge.counts
 
     # ---- reservations
 
@@ -150,11 +165,11 @@ class Service:
         try:
             program = await asyncio.to_thread(read_program, await body(), self.config)
             await self._recover()
-            opened = await asyncio.to_thread(open_session, self._controller, self._gateway, self.config, program, wish)
+            opened = await asyncio.to_thread(open_session, self._controller, self._gateways, self.config, program, wish)
         except BaseException:
             self._turnstile.leave()
             raise
-        session = Tenure(self._controller, opened, self.config.connect_timeout, fold=self._fold, over=self._over)
+        session = Tenure(self._controller, opened, opened.connect_timeout, fold=self._fold, over=self._over)
         self._session = session
         _log.info("session %d reserved, program %s", opened.session, opened.grant["digest"][:12])
         return session
@@ -262,7 +277,11 @@ class Service:
         offer: dict[str, Any] = {"kind": kind, "machine": protocol.machine()}
         if kind == "shm":
             return {**offer, "user": protocol.user()}
-        return {**offer, "address": self.udp_address, "tags": self.config.tagged}
+        bridge = self._gateways.bridge
+        if kind == "udp" or bridge is None:
+            return {**offer, "address": self.udp_address, "tags": self.config.tagged}
+        names = ("version", "slots", "slot_bytes", "state", "problem")
+        return {**offer, "address": bridge.endpoint, **{name: getattr(bridge, name) for name in names}}
 
     # ---- the operator
 
@@ -304,10 +323,11 @@ class Service:
         ended = await asyncio.to_thread(self._controller.shutdown)
         if self._host is not None:
             await asyncio.to_thread(self._host.stop)
-        if self._gateway is not None:
-            if session is not None and isinstance(session.opened.data_plane, OverUdp):
-                await asyncio.sleep(_LAST_ANSWERS_SECONDS)
-            await asyncio.to_thread(self._gateway.close)
+        if session is not None and isinstance(session.opened.data_plane, OverGateway):
+            await asyncio.sleep(_LAST_ANSWERS_SECONDS)
+        for gateway in (self._gateways.udp, self._gateways.bridge):
+            if gateway is not None:
+                await asyncio.to_thread(gateway.close)
         cause = self._controller.status().cause
         await asyncio.to_thread(self.ledger.close)
         if not ended:
