@@ -74,7 +74,7 @@ inline BridgeOptions options_of(const std::string& library, Words arguments = {}
     BridgeOptions options;
     options.library = library;
     options.arguments = std::move(arguments);
-    options.silence_s = kPatience_ns * 1e-9;  // tests that mean it set their own
+    options.silence_s = options.start_s = options.end_s = kPatience_ns * 1e-9;  // tests that mean them set their own
     return options;
 }
 
