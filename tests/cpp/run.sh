@@ -12,7 +12,19 @@ build_and_test() {
     cmake -S "$here" -B "$root/$name" -G Ninja -DPHOTONLINK_PYTHON=OFF -DPHOTONLINK_TESTS=ON -DPHOTONLINK_WERROR=ON \
         -DCMAKE_BUILD_TYPE=RelWithDebInfo -DPHOTONLINK_SANITIZE="$sanitize" >/dev/null
     cmake --build "$root/$name" -j "$jobs"
-    ctest --test-dir "$root/$name" --output-on-failure --no-tests=error -j "$jobs"
+    ctest --test-dir "$root/$name" --output-on-failure --no-tests=error -j "$jobs" || {
+        show_failed "$root/$name"
+        exit 1
+    }
+}
+
+# What failing tests said stands somewhere among thousands of lines: here it is again, at the end.
+show_failed() {
+    echo "== C++ tests that failed in $1"
+    awk '/^[0-9]+\/[0-9]+ Testing: / { block = ""; good = 0 }
+         /^Test (Passed\.|Pass Reason:)$/ { good = 1 }
+         { block = block $0 "\n" }
+         /^".*" end time: / && !good { printf "%s\n", block }' "$1/Testing/Temporary/LastTest.log"
 }
 
 for kind in "${@:-plain asan tsan}"; do
