@@ -141,9 +141,8 @@ bool ReverseSweep<Real>::takes_rows(std::size_t rows) const {
 
 template <class Real>
 void ReverseSweep<Real>::prepare_rows() {
-    const ProgramSpec& spec = *shared_.spec;
-    const double scale = SweepColumns<Real>(spec, shared_.network.occupation(), 1).scale();
-    const auto plan = std::make_shared<const RowPlan<Real>>(spec, shared_.profile.template rows<Real>()->chunk, scale);
+    const u32 chunk = shared_.profile.template rows<Real>()->chunk;
+    const auto plan = std::make_shared<const RowPlan<Real>>(*shared_.spec, chunk);
     for (const std::unique_ptr<GradientWorker<Real>>& worker : workers_) worker->prepare_rows(plan);
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "photonlink/optics/photon_order.hpp"
+
 namespace photonlink::optics {
 namespace {
 
@@ -27,11 +29,11 @@ u64 RowPlan<Real>::predict_bytes(const ProgramSpec& spec, u32 chunk) {
 }
 
 template <class Real>
-RowPlan<Real>::RowPlan(const ProgramSpec& spec, u32 chunk, double scale)
+RowPlan<Real>::RowPlan(const ProgramSpec& spec, u32 chunk)
     : chunk_(chunk),
       photons_(spec.photons()),
       buffer_states_{buffer_states(spec, 0, chunk), buffer_states(spec, 1, chunk)},
-      scale_(scale) {
+      scale_(PhotonOrder(InputColumns(spec).occupation).scale) {
     const auto slos = SlosTables::shared(spec.readout.space, spec.modes, photons_);  // both tables come from it
     tables_ = RowTables::shared(spec.readout.space, spec.modes, photons_, chunk);
     if (!weighs_states(spec)) return;
@@ -39,7 +41,7 @@ RowPlan<Real>::RowPlan(const ProgramSpec& spec, u32 chunk, double scale)
     const LevelView last = slos->level(photons_);
     for (u32 b = 0; b < last.block_count; ++b) {
         const SuffixView& suffix = last.suffixes[last.blocks[b].suffix];
-        const double block_weight = last.weight[b] * scale;  // in the order of the lane kernels: the bits are theirs
+        const double block_weight = last.weight[b] * scale_;  // in the order of the lane kernels: the bits are theirs
         for (u32 s = 0; s < suffix.states; ++s)
             weights_[last.blocks[b].child + s] = static_cast<Real>(block_weight * suffix.weight[s]);
     }

@@ -106,11 +106,8 @@ void SlosSimulator<Real>::build(const SlosNeeds& needs) {
     shared_.layout = layout;
     row_ns_ = estimated_row_ns(spec, needs.distribution);
     if (needs.distribution && !shared_.readout) shared_.readout = std::make_unique<const ReadoutMap>(spec);
-    if (layout.rows > 0 && !shared_.row_plan) {
-        const double scale = SweepColumns<Real>(spec, Interferometer(spec, 1).occupation(), 1).scale();
-        shared_.row_plan =
-            std::make_shared<const RowPlan<Real>>(spec, shared_.profile->template rows<Real>()->chunk, scale);
-    }
+    if (layout.rows > 0 && !shared_.row_plan)
+        shared_.row_plan = std::make_shared<const RowPlan<Real>>(spec, shared_.profile->template rows<Real>()->chunk);
     std::vector<std::unique_ptr<SlosWorker<Real>>> workers;
     for (u32 t = 0; t < layout.threads; ++t) workers.push_back(std::make_unique<SlosWorker<Real>>(shared_));
     workers_ = std::move(workers);

@@ -11,7 +11,7 @@ namespace photonlink::optics {
 template <class Real>
 class RowPlan {
   public:
-    RowPlan(const ProgramSpec& spec, u32 chunk, double scale);
+    RowPlan(const ProgramSpec& spec, u32 chunk);
 
     /// An upper bound; saturates.
     static u64 predict_bytes(const ProgramSpec& spec, u32 chunk);
