@@ -12,14 +12,10 @@ namespace {
 constexpr u32 kMaxLanes = 16;  // of any kernel profile
 
 }  // namespace
-template <class Real>
-bool GradientReadout<Real>::is_plain(const ProgramSpec& spec) {
-    return spec.readout.kind == ReadoutKind::Probabilities && spec.readout.grouping == Grouping::None;
-}
 
 template <class Real>
 u64 GradientReadout<Real>::predict_bytes(const ProgramSpec& spec, u32 max_lanes) {
-    const u64 outputs = is_plain(spec) ? 0 : output_size(spec);
+    const u64 outputs = is_distribution(spec.readout) ? 0 : output_size(spec);
     const u64 per_lane =
         saturating_add(saturating_mul(outputs, sizeof(Real) + sizeof(double)),
                        GradientSweep<Real>::tile_states(spec) * sizeof(Real) + (3 + 16) * sizeof(double));
@@ -29,7 +25,7 @@ u64 GradientReadout<Real>::predict_bytes(const ProgramSpec& spec, u32 max_lanes)
 template <class Real>
 GradientReadout<Real>::GradientReadout(const ProgramSpec& spec, const ReadoutMap& map, u32 max_lanes)
     : map_(map),
-      plain_(is_plain(spec)),
+      plain_(is_distribution(spec.readout)),
       renormalised_(spec.readout.space != Space::Fock),
       outputs_(map.outputs()),
       kept_sum_(max_lanes),

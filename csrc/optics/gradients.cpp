@@ -150,8 +150,7 @@ void ReverseSweep<Real>::prepare_rows() {
 template <class Real>
 u32 ReverseSweep<Real>::threads_of_states(const GradientBatch& batch) const {
     const ReadoutSpec& readout = shared_.spec->readout;
-    const bool plain = readout.kind == ReadoutKind::Probabilities && readout.grouping == Grouping::None;
-    if (batch.rows != 1 || !plain || readout.space != Space::Fock || !takes_rows(1)) return 1;
+    if (batch.rows != 1 || !is_distribution(readout) || readout.space != Space::Fock || !takes_rows(1)) return 1;
     return threads_that_pay(kLastLevel * row_ns_, 1);
 }
 

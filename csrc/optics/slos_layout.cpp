@@ -54,10 +54,6 @@ std::string alternative(const ProgramSpec& spec) {
 
 }  // namespace
 
-bool is_distribution(const ReadoutSpec& readout) {
-    return readout.kind == ReadoutKind::Probabilities && readout.grouping == Grouping::None;
-}
-
 template <class Real>
 u64 layout_bytes(const ProgramSpec& spec, const KernelProfile& profile, const SlosNeeds& needs,
                  const SlosLayout& layout) {

@@ -21,9 +21,6 @@ struct SlosLayout {
     u32 composed_lanes() const { return std::max(lanes, rows > 1 ? 4u : 1u); }
 };
 
-/// True if the readout is the distribution itself, which is written to the caller's row and nowhere else.
-bool is_distribution(const ReadoutSpec& readout);
-
 /// Tables and scratch of the layout, an upper bound; saturates.
 template <class Real>
 u64 layout_bytes(const ProgramSpec& spec, const KernelProfile& profile, const SlosNeeds& needs,

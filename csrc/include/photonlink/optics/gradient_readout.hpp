@@ -37,7 +37,6 @@ class GradientReadout {
     void pull_back(const StateTile<Real>& tile) const;
 
   private:
-    static bool is_plain(const ProgramSpec& spec);
     void load_cotangents(const StateTile<Real>& tile, Real* out) const;
     void deliver(const StateTile<Real>& tile) const;
     void renormalise();

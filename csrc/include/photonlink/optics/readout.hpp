@@ -13,6 +13,11 @@ namespace photonlink::optics {
 /// rounding depends on it: sums over more states are sums of the sums of such tiles.
 inline constexpr u32 kTileStates = 1024;
 
+/// True if the readout is the distribution itself, which is written to the caller's row and nowhere else.
+inline bool is_distribution(const ReadoutSpec& readout) {
+    return readout.kind == ReadoutKind::Probabilities && readout.grouping == Grouping::None;
+}
+
 /// Sum with eight partial sums, which hides the latency of the adder; always in the same order.
 template <class Real>
 double striped_sum(const Real* values, std::size_t size) {
