@@ -7,11 +7,6 @@
 #include "photonlink/optics/simulator.hpp"
 
 namespace photonlink::optics {
-namespace {
-
-constexpr u32 kMaxLanes = 16;  // of any kernel profile
-
-}  // namespace
 
 template <class Real>
 u64 GradientReadout<Real>::predict_bytes(const ProgramSpec& spec, u32 max_lanes) {
@@ -66,7 +61,7 @@ void GradientReadout<Real>::load_cotangents(const StateTile<Real>& tile, Real* o
 template <class Real>
 void GradientReadout<Real>::deliver(const StateTile<Real>& tile) const {
     if (rows_.values == nullptr || (lanes_ == 1 && tile.values == place(tile.first))) return;
-    Real* targets[kMaxLanes] = {};
+    Real* targets[kMostLanes] = {};
     for (u32 row = 0; row < rows_.rows; ++row) targets[row] = rows_.values + row * outputs_;
     scatter(tile.values, lanes_, tile.states, targets, rows_.rows, tile.first);
 }

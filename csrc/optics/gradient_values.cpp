@@ -3,11 +3,6 @@
 #include <algorithm>
 
 namespace photonlink::optics {
-namespace {
-
-constexpr u32 kMostRows = 2;  // of any kernel
-
-}  // namespace
 
 template <class Real>
 u64 RowValues<Real>::predict_bytes(const ProgramSpec& spec, u32 chunk, u32 max_rows) {
@@ -34,7 +29,7 @@ void RowValues<Real>::run(const RowKernels<Real>& kernels, const double* matrice
     for (u32 row = 0; row < kernels.rows; ++row) readouts_[row].begin(1, {1, nullptr, values + row * outputs_});
     for (u64 first = 0; first < states_; first += kTileStates) {
         const u32 states = static_cast<u32>(std::min<u64>(kTileStates, states_ - first));
-        Real* at[kMostRows];
+        Real* at[kMostKernelRows];
         for (u32 row = 0; row < kernels.rows; ++row) {
             Real* const place = readouts_[row].place(first);
             at[row] = place != nullptr ? place : tiles_.data() + row * kTileStates;

@@ -7,9 +7,6 @@
 namespace photonlink::optics {
 namespace {
 
-constexpr u32 kMostLanes = 16;  // of any vector
-constexpr u32 kMostRows = 2;    // of any kernel
-
 /// States of a level buffer in whole vectors, and one more that a load may reach into.
 u64 buffer_states(const ProgramSpec& spec, u32 buffer, u32 chunk) {
     return saturating_add(level_buffer_states(spec, buffer), 2 * chunk) / chunk * chunk;
@@ -90,8 +87,8 @@ void RowSweep<Real>::finish(const RowKernels<Real>& kernels, const SweepColumns<
     const u64 begin = first / chunk, whole = states / chunk;
     run(begin, begin + whole, out);
     if (states % chunk == 0) return;
-    Real tails[kMostRows][kMostLanes];  // the last vector may be longer than what the caller has room for
-    Real* const tail[kMostRows] = {tails[0], tails[1]};
+    Real tails[kMostKernelRows][kMostLanes];  // the last vector may be longer than what the caller has room for
+    Real* const tail[kMostKernelRows] = {tails[0], tails[1]};
     run(begin + whole, begin + whole + 1, tail);
     for (u32 row = 0; row < kernels.rows; ++row)
         std::copy(tails[row], tails[row] + states % chunk, out[row] + whole * chunk);

@@ -7,12 +7,6 @@
 #include "batch_split.hpp"
 
 namespace photonlink::optics {
-namespace {
-
-constexpr u32 kMaxLanes = 16;  // of any kernel profile
-constexpr u32 kMaxRows = 2;
-
-}  // namespace
 
 template <class Real>
 SlosWorker<Real>::SlosWorker(const SlosShared<Real>& shared)
@@ -145,11 +139,11 @@ void SlosWorker<Real>::begin_rows(const SimulationBatch& batch, std::size_t firs
 template <class Real>
 void SlosWorker<Real>::run_rows(const SimulationBatch& batch, std::size_t first, const RowKernels<Real>& kernels) {
     begin_rows(batch, first, kernels);
-    Passing passing[kMaxRows];
+    Passing passing[kMostKernelRows];
     for (u32 r = 0; r < kernels.rows; ++r) passing[r] = begin_row(batch, first + r, r);
     for (u64 state = 0; state < shared_.basis_size; state += kTileStates) {
         const u64 states = std::min<u64>(kTileStates, shared_.basis_size - state);
-        Real* at[kMaxRows];
+        Real* at[kMostKernelRows];
         for (u32 r = 0; r < kernels.rows; ++r) {
             Real* const target = result_row(batch, first + r);
             at[r] = target != nullptr ? target + state : tiles_.data() + r * kTileStates;
@@ -163,7 +157,7 @@ void SlosWorker<Real>::run_rows(const SimulationBatch& batch, std::size_t first,
 template <class Real>
 void SlosWorker<Real>::run_lanes(const SimulationBatch& batch, std::size_t first, u32 rows,
                                  const SlosKernels<Real>& kernels) {
-    Real* targets[kMaxLanes] = {};
+    Real* targets[kMostLanes] = {};
     for (u32 lane = 0; lane < rows; ++lane) {
         Real* const target = result_row(batch, first + lane);
         targets[lane] = target != nullptr ? target : stored_.data() + lane * shared_.basis_size;

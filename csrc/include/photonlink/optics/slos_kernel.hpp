@@ -62,6 +62,9 @@ struct RowView {
     const u8* patterns;       // RowKernels::chunk bytes each
 };
 
+/// Numbers in a vector, and datapoints of a RowKernels, at most, in any profile.
+inline constexpr u32 kMostLanes = 16, kMostKernelRows = 2;
+
 /// Largest angle, in radians, that SlosKernels::phasors reduces without loss.
 inline constexpr double kMostAngle = 1 << 20;
 
