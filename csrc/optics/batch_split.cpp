@@ -1,8 +1,10 @@
 #include "batch_split.hpp"
 
+#include <algorithm>
 #include <string>
 
 #include "photonlink/optics/interferometer.hpp"
+#include "photonlink/optics/readout.hpp"
 #include "photonlink/optics/simulator.hpp"
 #include "photonlink/optics/slos_tables.hpp"
 
@@ -22,6 +24,12 @@ std::size_t block_rows(std::size_t rows, u32 threads, std::size_t most) {
     std::size_t block = most;
     while (block > 1 && block * threads > rows) block /= 2;
     return block;
+}
+
+StateRange part_of_states(u64 states, u32 part, u32 parts) {
+    const u64 tiles = (states + kTileStates - 1) / kTileStates;
+    const u64 first = tiles * part / parts * kTileStates;
+    return {first, std::min(tiles * (part + 1) / parts * kTileStates, states) - first};
 }
 
 template <class Real>

@@ -19,6 +19,18 @@ std::size_t block_rows(std::size_t rows, u32 threads, std::size_t most);
 template <class Real>
 u32 kernel_width(const KernelProfile& profile, std::size_t rows, u32 max_lanes);
 
+/// Share of a distribution's work, roughly, that threads can have in parts: its last level. Each computes the levels
+/// before for itself: handing them over costs as much as it saves unless the cores share a cache.
+inline constexpr double kLastLevel = 0.5;
+
+struct StateRange {
+    u64 first;
+    u64 count;
+};
+
+/// One of `parts` parts of so many states, in whole tiles of kTileStates.
+StateRange part_of_states(u64 states, u32 part, u32 parts);
+
 /// True if so many datapoints are faster with vectors over their states (see row_sweep.hpp) than side by side in lanes,
 /// which would be mostly idle.
 bool are_few_rows(const ProgramSpec& spec, std::size_t rows);

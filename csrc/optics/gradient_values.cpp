@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "batch_split.hpp"
+
 namespace photonlink::optics {
 
 template <class Real>
@@ -45,11 +47,9 @@ void RowValues<Real>::run_part(const RowKernels<Real>& kernels, const double* ma
                                u32 part, u32 parts) {
     columns_.load(kernels.rows, matrices, lanes);
     sweep_.begin(kernels, columns_);
-    const u64 tiles = (states_ + kTileStates - 1) / kTileStates;
-    const u64 first = tiles * part / parts * kTileStates;
-    const u64 end = std::min(tiles * (part + 1) / parts * kTileStates, states_);
-    Real* const at = values + first;
-    sweep_.finish(kernels, columns_, first, end - first, &at);
+    const StateRange states = part_of_states(states_, part, parts);
+    Real* const at = values + states.first;
+    sweep_.finish(kernels, columns_, states.first, states.count, &at);
 }
 
 template class RowValues<float>;

@@ -21,7 +21,6 @@ constexpr std::size_t kWave = GradientPlan::kWave;
 
 /// How much longer derivatives take than values, roughly.
 constexpr double kBackward = 4;
-constexpr double kLastLevel = 0.5;  // share of the work of a distribution, which threads can have in parts
 
 template <class Number>
 void check_finite(const Number* numbers, std::size_t rows, std::size_t columns, const char* what) {

@@ -15,7 +15,6 @@ namespace photonlink::optics {
 namespace {
 
 constexpr double kNsPerShot = 50;
-constexpr double kLastLevel = 0.5;  // share of a distribution's work, roughly
 
 /// The blocks of one batch, as workers take them.
 struct Blocks {

@@ -115,17 +115,13 @@ bool SlosWorker<Real>::shares_states(const SimulationBatch& batch) const {
            result_row(batch, 0) != nullptr;
 }
 
-/// Every worker computes the levels before the last for itself: less than half of the work, where handing them over
-/// costs as much as it saves unless the cores share a cache.
 template <class Real>
 void SlosWorker<Real>::run_states(const SimulationBatch& batch, u32 part, u32 parts) {
     const RowKernels<Real>& kernels = row_kernels_for(1);
     begin_rows(batch, 0, kernels);
-    const u64 tiles = (shared_.basis_size + kTileStates - 1) / kTileStates;
-    const u64 first = tiles * part / parts * kTileStates;
-    const u64 end = std::min(tiles * (part + 1) / parts * kTileStates, shared_.basis_size);
-    Real* const at = result_row(batch, 0) + first;
-    rows_->finish(kernels, *row_columns_, first, end - first, &at);
+    const StateRange states = part_of_states(shared_.basis_size, part, parts);
+    Real* const at = result_row(batch, 0) + states.first;
+    rows_->finish(kernels, *row_columns_, states.first, states.count, &at);
     if (part == 0) end_row(batch, begin_row(batch, 0, 0));
 }
 
