@@ -40,6 +40,19 @@ std::vector<Complex> random_hermitian(u32 modes, Generator& generator) {
     return matrix;
 }
 
+void expect_phase_differences(Simulator& simulator, const std::vector<double>& phases, std::size_t rows,
+                              const std::vector<double>& cotangents, const std::vector<double>& derivatives) {
+    for (std::size_t p = 0; p < phases.size(); ++p) {
+        double difference = 0;
+        for (const double sign : {1.0, -1.0}) {
+            std::vector<double> moved = phases;
+            moved[p] += sign * kStep;
+            difference += sign * loss(run<double>(simulator, moved.data(), rows), cotangents);
+        }
+        ASSERT_NEAR(derivatives[p], difference / (2 * kStep), kTolerance) << "phase " << p;
+    }
+}
+
 TEST(Gradient, EveryReadoutAgreesWithFiniteDifferences) {
     constexpr std::size_t kRows = 3;
     u64 seed = 1;
@@ -55,15 +68,7 @@ TEST(Gradient, EveryReadoutAgreesWithFiniteDifferences) {
         for (std::size_t i = 0; i < expected.size(); ++i) ASSERT_NEAR(gradients.values[i], expected[i], 1e-13);
 
         const auto simulator = make_simulator<double>(spec);
-        for (std::size_t p = 0; p < phases.size(); ++p) {
-            double difference = 0;
-            for (const double sign : {1.0, -1.0}) {
-                std::vector<double> moved = phases;
-                moved[p] += sign * kStep;
-                difference += sign * loss(run<double>(*simulator, moved.data(), kRows), cotangents);
-            }
-            ASSERT_NEAR(gradients.phases[p], difference / (2 * kStep), kTolerance) << "phase " << p;
-        }
+        ASSERT_NO_FATAL_FAILURE(expect_phase_differences(*simulator, phases, kRows, cotangents, gradients.phases));
 
         Generator generator(seed);
         for (std::size_t layer = 0; layer < spec.interferometers.size(); ++layer) {
@@ -106,15 +111,7 @@ TEST(Gradient, LossAndErrorsOfPhasesAgreeWithFiniteDifferences) {
         const auto gradients = differentiate(*differentiator, spec, phases.data(), cotangents.data(), kRows);
         const auto simulator = make_simulator<double>(spec);
         EXPECT_EQ(gradients.values, run<double>(*simulator, phases.data(), kRows));
-        for (std::size_t p = 0; p < phases.size(); ++p) {
-            double difference = 0;
-            for (const double sign : {1.0, -1.0}) {
-                std::vector<double> moved = phases;
-                moved[p] += sign * kStep;
-                difference += sign * loss(run<double>(*simulator, moved.data(), kRows), cotangents);
-            }
-            ASSERT_NEAR(gradients.phases[p], difference / (2 * kStep), kTolerance) << "phase " << p;
-        }
+        ASSERT_NO_FATAL_FAILURE(expect_phase_differences(*simulator, phases, kRows, cotangents, gradients.phases));
     }
 }
 
