@@ -1,12 +1,10 @@
 #include "batch_split.hpp"
 
 #include <algorithm>
-#include <string>
 
 #include "photonlink/optics/interferometer.hpp"
 #include "photonlink/optics/readout.hpp"
 #include "photonlink/optics/simulator.hpp"
-#include "photonlink/optics/slos_tables.hpp"
 
 namespace photonlink::optics {
 
@@ -54,13 +52,6 @@ bool levels_are_cached(const ProgramSpec& spec, const KernelProfile& profile) {
     constexpr u64 kCachedLevelBytes = u64{2} << 20;
     const u64 states = state_count(spec.readout.space, spec.modes, spec.photons() - 1);
     return saturating_mul(states, 2 * profile.widths<Real>()[0].lanes * sizeof(Real)) <= kCachedLevelBytes;
-}
-
-void check_numbered(const ProgramSpec& spec) {
-    if (SlosTables::can_number(spec.readout.space, spec.modes, spec.photons())) return;
-    throw ProgramError("the " + std::string(space_name(spec.readout.space)) + " space of " +
-                       std::to_string(spec.photons()) + " photons in " + std::to_string(spec.modes) +
-                       " modes has more states than the 2^32 that a simulation can number; use fewer of both");
 }
 
 template u32 kernel_width<float>(const KernelProfile&, std::size_t, u32);

@@ -40,7 +40,4 @@ bool are_few_rows(const ProgramSpec& spec, std::size_t rows);
 template <class Real>
 bool levels_are_cached(const ProgramSpec& spec, const KernelProfile& profile);
 
-/// Throws ProgramError if the states of the readout's space are too many to be numbered by sweeps.
-void check_numbered(const ProgramSpec& spec);
-
 }  // namespace photonlink::optics

@@ -6,6 +6,7 @@
 #include "photonlink/optics/basis.hpp"
 #include "photonlink/optics/noise_plan.hpp"
 #include "photonlink/optics/simulator.hpp"
+#include "photonlink/optics/slos_tables.hpp"
 
 namespace photonlink::optics {
 namespace {
@@ -104,6 +105,13 @@ void check_spec(const ProgramSpec& spec) {
     check_phases(spec);
     check_readout(spec);
     check_noise(spec);
+}
+
+void check_numbered(const ProgramSpec& spec) {
+    if (SlosTables::can_number(spec.readout.space, spec.modes, spec.photons())) return;
+    throw ProgramError("the " + std::string(space_name(spec.readout.space)) + " space of " + text(spec.photons()) +
+                       " photons in " + text(spec.modes) +
+                       " modes has more states than the 2^32 that a simulation can number; use fewer of both");
 }
 
 void check_batch(const ProgramSpec& spec, const SimulationBatch& batch) {

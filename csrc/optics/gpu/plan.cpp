@@ -54,10 +54,7 @@ void check_gpu_program(const ProgramSpec& spec, u32 shots) {
     if (shots == 0 && spec.readout.kind == ReadoutKind::Samples)
         throw ProgramError("a samples readout has no exact result; ask for shots");
     if (shots == 0 && has_closed_form(spec)) return;
-    if (!SlosTables::can_number(spec.readout.space, spec.modes, spec.photons()))
-        throw ProgramError("the " + std::string(space_name(spec.readout.space)) + " space of " +
-                           std::to_string(spec.photons()) + " photons in " + std::to_string(spec.modes) +
-                           " modes has more states than the 2^32 that a simulation can number; use fewer of both");
+    check_numbered(spec);
 }
 
 Plan::Plan(const ProgramSpec& program, Precision real, u32 kept_samples, u64 most_states)

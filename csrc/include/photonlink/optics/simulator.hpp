@@ -76,6 +76,9 @@ class Simulator {
 /// Throws ProgramError unless the spec can be simulated (memory aside).
 void check_spec(const ProgramSpec& spec);
 
+/// Throws ProgramError if the states of the readout's space are too many to be numbered by sweeps.
+void check_numbered(const ProgramSpec& spec);
+
 /// Throws ProgramError unless the batch can be run: finite phases, shots for samples, ids for shots.
 void check_batch(const ProgramSpec& spec, const SimulationBatch& batch);
 
