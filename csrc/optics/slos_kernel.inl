@@ -93,6 +93,20 @@ struct Sum<V, Arithmetic::Distinguishable> : Probability<V> {
     void finish(typename V::Real* at, double) const { V::store(at, re); }
 };
 
+/// Adds the parents through prefix modes of `Tile` consecutive states of a block, from `first` on.
+template <class V, Arithmetic A, u32 Tile>
+inline __attribute__((always_inline)) void add_prefix_parents(const LevelView& level, const SlosBlock& block, u32 first,
+                                                              const typename V::Real* column,
+                                                              const typename V::Real* parents,
+                                                              Sum<V, A> (&sums)[Tile]) {
+    for (u32 e = block.entry; e < block.entry + block.entries; ++e) {
+        const Weight<V, A> weight(column + u64{level.entries[e].mode} * Weight<V, A>::stride);
+        const typename V::Real* run = parents + (u64{level.entries[e].parent} + first) * Sum<V, A>::stride;
+#pragma GCC unroll 8
+        for (u32 t = 0; t < Tile; ++t) sums[t].add(weight, run + u64{t} * Sum<V, A>::stride);
+    }
+}
+
 /// Sums the parents of `Tile` consecutive states of a block, in registers, and hands each sum to `sink`. Parents are
 /// added in ascending order of modes whatever the tile.
 template <class V, Arithmetic A, u32 Tile, class Sink>
@@ -101,12 +115,7 @@ inline __attribute__((always_inline)) void sum_tile(const LevelView& level, cons
                                                     const Sink& sink) {
     using Parents = Sum<V, A>;
     Parents sums[Tile];
-    for (u32 e = block.entry; e < block.entry + block.entries; ++e) {
-        const Weight<V, A> weight(column + u64{level.entries[e].mode} * Weight<V, A>::stride);
-        const typename V::Real* run = parents + (u64{level.entries[e].parent} + first) * Parents::stride;
-#pragma GCC unroll 8
-        for (u32 t = 0; t < Tile; ++t) sums[t].add(weight, run + u64{t} * Parents::stride);
-    }
+    add_prefix_parents<V, A, Tile>(level, block, first, column, parents, sums);
     const SuffixView& suffix = level.suffixes[block.suffix];
 #pragma GCC unroll 8
     for (u32 t = 0; t < Tile; ++t) {
@@ -118,10 +127,12 @@ inline __attribute__((always_inline)) void sum_tile(const LevelView& level, cons
     }
 }
 
+#include "fock_suffix.inl"
+
 template <class V, Arithmetic A, class Sink>
-inline __attribute__((always_inline)) void sum_block(const LevelView& level, const SlosBlock& block,
-                                                     const typename V::Real* column, const typename V::Real* parents,
-                                                     const Sink& sink) {
+inline __attribute__((always_inline)) void sum_any_block(const LevelView& level, const SlosBlock& block,
+                                                         const typename V::Real* column,
+                                                         const typename V::Real* parents, const Sink& sink) {
     constexpr u32 kTile = 4;  // 8 accumulators, which leaves registers for the weight even with 16 of them
     const u32 states = level.suffixes[block.suffix].states;
     u32 first = 0;
@@ -133,14 +144,40 @@ inline __attribute__((always_inline)) void sum_block(const LevelView& level, con
     if (first < states) sum_tile<V, A, 1>(level, block, first, column, parents, sink);
 }
 
+/// The sums of a block's states, in order. `Unroll` where nearly all the work is done: it is a lot of code.
+template <class V, Arithmetic A, bool Unroll, class Sink>
+inline __attribute__((always_inline)) void sum_block(const LevelView& level, const SlosBlock& block,
+                                                     const typename V::Real* column, const typename V::Real* parents,
+                                                     const Sink& sink) {
+    if constexpr (Unroll && kUnrolled<V>) {
+        if (level.fock_suffixes && block.suffix <= kMostUnrolledPhotons) {
+            const SuffixWeights<V, A> weights(column + u64{level.prefix_modes} * Weight<V, A>::stride);
+            switch (block.suffix) {
+                case 0:
+                    return sum_unrolled<V, A, 0, 0>(level, block, weights, column, parents, sink);
+                case 1:
+                    return sum_unrolled<V, A, 1, 0>(level, block, weights, column, parents, sink);
+                case 2:
+                    return sum_unrolled<V, A, 2, 0>(level, block, weights, column, parents, sink);
+                case 3:
+                    return sum_unrolled<V, A, 3, 0>(level, block, weights, column, parents, sink);
+                case 4:
+                    return sum_unrolled<V, A, 4, 0>(level, block, weights, column, parents, sink);
+            }
+        }
+    }
+    sum_any_block<V, A>(level, block, column, parents, sink);
+}
+
 template <class V, Arithmetic A>
 void step(const LevelView& level, const typename V::Real* column, const typename V::Real* parents,
           typename V::Real* children) {
     for (u32 b = 0; b < level.block_count; ++b) {
         const SlosBlock& block = level.blocks[b];
         typename V::Real* const out = children + u64{block.child} * Sum<V, A>::stride;
-        sum_block<V, A>(level, block, column, parents,
-                        [out](u32 state, const Sum<V, A>& sum) { sum.store(out + u64{state} * Sum<V, A>::stride); });
+        sum_block<V, A, A == Arithmetic::Complex>(
+            level, block, column, parents,
+            [out](u32 state, const Sum<V, A>& sum) { sum.store(out + u64{state} * Sum<V, A>::stride); });
     }
 }
 
@@ -154,7 +191,7 @@ void finish(const LevelView& level, u32 first_block, u32 last_block, const typen
         typename V::Real* const out = results + u64{block.child - origin} * Result::result_stride;
         const double* const suffix_weight = Result::suffix_weights(level.suffixes[block.suffix]);
         const double block_weight = Result::block_weight(level, b) * scale;
-        sum_block<V, A>(level, block, column, parents, [=](u32 state, const Result& sum) {
+        sum_block<V, A, A == Arithmetic::RealColumn>(level, block, column, parents, [=](u32 state, const Result& sum) {
             sum.finish(out + u64{state} * Result::result_stride, block_weight * suffix_weight[state]);
         });
     }

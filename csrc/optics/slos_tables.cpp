@@ -56,11 +56,10 @@ u64 table_bytes(Space space, u32 modes, u32 photons, u32 suffix) {
     return bytes;
 }
 
-/// With longer suffixes there are fewer blocks, and more states in the tables of suffixes; sweeps measured alike with
-/// six to twelve modes. Hence the number that takes least memory. Dual-rail pairs stay whole.
+/// With longer suffixes there are fewer blocks, and more states in the tables of suffixes. Hence the number that takes
+/// least memory: in the full Fock space the fewest modes where levels fit into caches. Dual-rail pairs stay whole.
 u32 suffix_modes(Space space, u32 modes, u32 photons) {
-    constexpr u32 kFewest = 6;
-    u32 suffix = std::min(modes, kFewest + modes % 2);
+    u32 suffix = std::min(modes, kSuffixModes);
     while (suffix + 2 <= modes &&
            table_bytes(space, modes, photons, suffix + 2) < table_bytes(space, modes, photons, suffix))
         suffix += 2;
@@ -118,8 +117,14 @@ SlosTables::SlosTables(Space space, u32 modes, u32 photons)
 LevelView SlosTables::level(u32 level) const {
     const Level& at = levels_[level];
     const bool last = level == photons();
-    return {at.blocks.data(),     static_cast<u32>(at.blocks.size()),   at.entries.data(),
-            suffix_views_.data(), last ? last_weight_.data() : nullptr, last ? last_root_weight_.data() : nullptr};
+    return {at.blocks.data(),
+            static_cast<u32>(at.blocks.size()),
+            at.entries.data(),
+            suffix_views_.data(),
+            last ? last_weight_.data() : nullptr,
+            last ? last_root_weight_.data() : nullptr,
+            modes_ - suffix_modes_,
+            space_ == Space::Fock && suffix_modes_ == kSuffixModes};
 }
 
 void SlosTables::build_suffixes() {

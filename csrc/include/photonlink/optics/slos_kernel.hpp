@@ -37,6 +37,10 @@ struct SuffixView {
     const double* root_weight;  // its square root
 };
 
+/// Modes of a suffix, at least, where there are as many. Long blocks amortise table reads and weights; parents inside a
+/// suffix cost a table read each, or code: see fock_suffix.inl.
+inline constexpr u32 kSuffixModes = 6;
+
 struct LevelView {
     const SlosBlock* blocks;
     u32 block_count;
@@ -44,6 +48,8 @@ struct LevelView {
     const SuffixView* suffixes;  // by photon number
     const double* weight;        // per block: product of the factorials of the prefix's occupation numbers
     const double* root_weight;   // its square root
+    u32 prefix_modes = 0;
+    bool fock_suffixes = false;  // suffixes are all states of kSuffixModes modes
 };
 
 /// Parents through `mode` of the states of one chunk: lane j takes the state parent + (pattern[j] & 127), or nothing
