@@ -92,57 +92,73 @@ void load_columns(const LoadView<Real>& view) {
     }
 }
 
-/// The middle of a perfect shuffle of two vectors, to both sides: a0 b0 a1 b1 ... as `low` and `high`.
-template <class V>
-inline __attribute__((always_inline)) void interleave(typename V::Type a, typename V::Type b, typename V::Type* low,
-                                                      typename V::Type* high) {
+/// Of each `Span` numbers, cut into pieces of `Piece`: the even pieces of a, then those of b; and the odd ones.
+template <class V, u32 Piece, u32 Span>
+inline __attribute__((always_inline)) void separate(typename V::Type a, typename V::Type b, typename V::Type* even,
+                                                    typename V::Type* odd) {
     using Places = decltype(a < b);  // integers of the same width
     Places first{}, second{};
 #pragma GCC unroll 16
     for (u32 j = 0; j < V::lanes; ++j) {
-        first[j] = j / 2 + j % 2 * V::lanes;
-        second[j] = first[j] + V::lanes / 2;
+        const u32 in_span = j % Span, from_b = in_span / (Span / 2), piece = in_span % (Span / 2) / Piece * 2;
+        first[j] = from_b * V::lanes + j / Span * Span + piece * Piece + j % Piece;
+        second[j] = first[j] + Piece;
     }
-    *low = __builtin_shuffle(a, b, first);
-    *high = __builtin_shuffle(a, b, second);
+    *even = __builtin_shuffle(a, b, first);
+    *odd = __builtin_shuffle(a, b, second);
 }
 
-/// Transposes a square of V::lanes vectors: each round of shuffles turns the joint number of row and column, as bits,
-/// by one place.
+/// Transposes squares of pieces, whose rows are `Step` vectors apart: each round turns the joint number of row and
+/// piece, as bits, by one place.
+template <class V, u32 Piece, u32 Span, u32 Step>
+inline __attribute__((always_inline)) void transpose_pieces(typename V::Type* square) {
+    constexpr u32 side = Span / Piece;
+    for (u32 round = 1; round < side; round *= 2) {
+        typename V::Type turned[V::lanes];
+#pragma GCC unroll 8
+        for (u32 i = 0; i < V::lanes / 2; ++i) {
+            const u32 row = i / Step % (side / 2), corner = i / (Step * side / 2) * (Step * side) + i % Step;
+            separate<V, Piece, Span>(square[corner + 2 * row * Step], square[corner + (2 * row + 1) * Step],
+                                     &turned[corner + row * Step], &turned[corner + (row + side / 2) * Step]);
+        }
+#pragma GCC unroll 16
+        for (u32 i = 0; i < V::lanes; ++i) square[i] = turned[i];
+    }
+}
+
+/// Transposes a square of V::lanes vectors: first within 16 bytes, which shuffles do not leave, then such pieces.
 template <class V>
 inline __attribute__((always_inline)) void transpose(typename V::Type* square) {
-    for (u32 round = 1; round < V::lanes; round *= 2) {
-        typename V::Type shuffled[V::lanes];
-#pragma GCC unroll 8
-        for (u32 i = 0; i < V::lanes / 2; ++i)
-            interleave<V>(square[i], square[i + V::lanes / 2], &shuffled[2 * i], &shuffled[2 * i + 1]);
-#pragma GCC unroll 16
-        for (u32 i = 0; i < V::lanes; ++i) square[i] = shuffled[i];
-    }
+    constexpr u32 quad = 16 / sizeof(typename V::Real);
+    transpose_pieces<V, 1, quad, 1>(square);
+    transpose_pieces<V, quad, V::lanes, quad>(square);
 }
 
-/// Lane arrays of whole squares of states to columns first.. of V::lanes rows; returns how many states those are.
+/// Lane arrays of V::lanes states to columns first.. of as many rows.
 template <class V>
-inline __attribute__((always_inline)) u32 scatter_squares(const typename V::Real* tile, u32 states,
+inline __attribute__((always_inline)) void scatter_square(const typename V::Real* tile,
                                                           typename V::Real* const* targets, u64 first) {
-    u32 state = 0;
-    for (; state + V::lanes <= states; state += V::lanes) {
-        typename V::Type square[V::lanes];
+    typename V::Type square[V::lanes];
 #pragma GCC unroll 16
-        for (u32 i = 0; i < V::lanes; ++i) square[i] = V::load(tile + u64{state + i} * V::lanes);
-        transpose<V>(square);
+    for (u32 i = 0; i < V::lanes; ++i) square[i] = V::load(tile + u64{i} * V::lanes);
+    transpose<V>(square);
 #pragma GCC unroll 16
-        for (u32 i = 0; i < V::lanes; ++i) V::store_unaligned(targets[i] + first + state, square[i]);
-    }
-    return state;
+    for (u32 i = 0; i < V::lanes; ++i) V::store_unaligned(targets[i] + first, square[i]);
 }
 
 template <class V>
 void scatter_rows(const typename V::Real* tile, u32 states, typename V::Real* const* targets, u64 first) {
-    u32 done = 0;
-    if constexpr (V::lanes > 1) done = scatter_squares<V>(tile, states, targets, first);
+    if constexpr (V::lanes > 1)
+        if (states >= V::lanes) {
+            for (u32 s = 0; s + V::lanes <= states; s += V::lanes)
+                scatter_square<V>(tile + u64{s} * V::lanes, targets, first + s);
+            // What is left, and some states once more: cheaper than one by one.
+            const u32 last = states - V::lanes;
+            if (states % V::lanes != 0) scatter_square<V>(tile + u64{last} * V::lanes, targets, first + last);
+            return;
+        }
     for (u32 row = 0; row < V::lanes; ++row)
-        for (u32 s = done; s < states; ++s) targets[row][first + s] = tile[u64{s} * V::lanes + row];
+        for (u32 s = 0; s < states; ++s) targets[row][first + s] = tile[u64{s} * V::lanes + row];
 }
 
 /// The kernels for lanes of V; D is a double vector whose width divides that of V.
