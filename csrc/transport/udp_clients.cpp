@@ -23,13 +23,23 @@ UdpClients::UdpClients(std::shared_ptr<qsc::Controller> controller, const UdpOpt
 }
 
 void UdpClients::open(const qsc::SessionGrant& grant, const link::Geometry& geometry, u64 first_range) {
-    for (const auto& peer : peers_) peer->leave();
-    peers_.clear();
+    part();
     grant_ = grant;
     geometry_ = geometry;
     first_range_ = first_range;
     end_reason_ = 0;
     accepted_.store(0, std::memory_order_relaxed);
+}
+
+/// Lets go of the clients of a session whose place another one takes.
+void UdpClients::part() {
+    if (has_session() && end_reason_ == 0) note_end();
+    farewells_.begin(end_reason_);
+    for (const auto& peer : peers_) {
+        if (peer->tag_key()) farewells_.remember(peer->address(), *peer->tag_key());
+        peer->leave();
+    }
+    peers_.clear();
 }
 
 UdpPeer* UdpClients::find(const sockaddr_in& from) const {

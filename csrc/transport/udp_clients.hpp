@@ -8,6 +8,7 @@
 
 #include "photonlink/qsc/controller.hpp"
 #include "photonlink/transport/udp_gateway.hpp"
+#include "udp_farewells.hpp"
 #include "udp_peer.hpp"
 
 namespace photonlink::transport {
@@ -18,7 +19,7 @@ class UdpClients {
     UdpClients(std::shared_ptr<qsc::Controller> controller, const UdpOptions& options, UdpOutbox& outbox,
                std::atomic<u64>& repeated);
 
-    /// Forgets the session before and its clients.
+    /// Forgets the session before; of its clients only whom tell_former() tells.
     void open(const qsc::SessionGrant& grant, const link::Geometry& geometry, u64 first_range);
     bool has_session() const { return grant_.session != 0; }
     u64 session_key() const { return grant_.key; }
@@ -31,6 +32,11 @@ class UdpClients {
     UdpPeer* admit(const sockaddr_in& from, const std::optional<wire::TagKey>& tag_key);
     /// What somebody is told whom admit() refuses.
     wire::Status turn_away() const;
+    /// Answers a ping with the tag of a client of the session before, who may not know that it is over; false if the
+    /// request is none.
+    bool tell_former(const sockaddr_in& from, const wire::RequestHeader& header, const void* payload) {
+        return farewells_.answer(from, header, payload, outbox_);
+    }
     /// Why the session ended, 0 while that is not known here.
     u64 end_reason() const { return end_reason_; }
 
@@ -43,6 +49,7 @@ class UdpClients {
   private:
     void make_room(const sockaddr_in& from);
     void note_end();
+    void part();
 
     const std::shared_ptr<qsc::Controller> controller_;
     const u64 silence_ns_;
@@ -55,6 +62,7 @@ class UdpClients {
     u64 first_range_ = 0;
     u64 end_reason_ = 0;
     std::vector<std::shared_ptr<UdpPeer>> peers_;
+    UdpFarewells farewells_;
     std::atomic<u64> accepted_{0};
 };
 

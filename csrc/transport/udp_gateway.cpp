@@ -12,6 +12,7 @@
 
 #include "gateway_carrier.hpp"
 #include "udp_clients.hpp"
+#include "udp_ping.hpp"
 #include "udp_tags.hpp"
 
 namespace photonlink::transport {
@@ -164,9 +165,8 @@ class UdpGateway::Impl {
     /// Answers a ping from a client that comes when the session is over.
     std::optional<wire::Status> tell_end(const wire::RequestHeader& header) {
         if (clients_.end_reason() == 0 || header.arg_len != wire::kKeyBytes) return clients_.turn_away();
-        u64 words[static_cast<u32>(wire::PingWord::Count)] = {};
-        words[static_cast<u32>(wire::PingWord::EndReason)] = clients_.end_reason();
-        outbox_.send(from_, wire::response_to(header, wire::Status::Ok, sizeof words), words, clients_.stride());
+        const auto words = end_words(clients_.end_reason());
+        outbox_.send(from_, wire::response_to(header, wire::Status::Ok, sizeof words), words.data(), clients_.stride());
         return std::nullopt;
     }
 
@@ -175,14 +175,18 @@ class UdpGateway::Impl {
         outbox_.send(from_, wire::response_to(header, status, 0), nullptr, clients_.stride());
     }
 
-    /// Whatever does not carry the right tag was damaged, recorded or made up, and gets no answer.
+    /// Whatever does not carry the right tag was damaged, recorded or made up, and gets no answer, unless it is a ping
+    /// from the session before.
     void take_tagged(const wire::RequestHeader& header, wire::ParseError problem) {
         if (problem != wire::ParseError::None || header.arg_len < wire::kTagBytes || !clients_.has_session())
             return count_up(dropped_);
         if (header.function_id == wire::kJoin) return join(header);
         void* payload = wire::payload(in_.data());
         UdpPeer* peer = clients_.find(from_);
-        if (peer == nullptr || !carries_tag(*peer->tag_key(), header, payload)) return count_up(dropped_);
+        if (peer == nullptr || !carries_tag(*peer->tag_key(), header, payload)) {
+            if (!clients_.tell_former(from_, header, payload)) count_up(dropped_);
+            return;
+        }
         const u64 key = clients_.session_key();  // whom the tag has let in need not know it
         platform::copy_bytes(payload, &key, sizeof key);
         std::optional<wire::Status> refusal = wire::Status::UnknownFunction;

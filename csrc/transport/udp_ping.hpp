@@ -1,6 +1,8 @@
 // How a client asks a gateway whether its session runs. Private to transport/.
 #pragma once
 
+#include <array>
+
 #include "photonlink/wire/datagram.hpp"
 #include "udp_socket.hpp"
 
@@ -17,6 +19,13 @@ struct UdpPong {
 
     u64 word(wire::PingWord which) const { return words[static_cast<u32>(which)]; }
 };
+
+/// Answer to a ping when the session is over.
+inline auto end_words(u64 reason) {
+    std::array<u64, static_cast<u32>(wire::PingWord::Count)> words{};
+    words[static_cast<u32>(wire::PingWord::EndReason)] = reason;
+    return words;
+}
 
 /// True if the answer in `frame`, whose header was checked, is one to a ping.
 bool read_pong(const wire::ResponseHeader& header, const void* frame, UdpPong* pong);

@@ -23,15 +23,14 @@ Reply fetch(RawClient& client, u64 key, u32 id, u64 offset, u64 count) {
 }
 
 std::vector<u8> fetch_bytes(RawClient& client, u64 key, u32 id, u64 total) {
-    std::vector<u8> bytes;
-    while (bytes.size() < total) {
-        const u64 count = std::min(kPiece, total - bytes.size());
-        const Reply piece = fetch(client, key, id, bytes.size(), count);
+    std::vector<u8> bytes(total);
+    for (u64 offset = 0, count = 0; offset < total; offset += count) {
+        count = std::min(kPiece, total - offset);
+        const Reply piece = fetch(client, key, id, offset, count);
         EXPECT_EQ(piece.status(), Status::Ok);
         EXPECT_EQ(piece.header.result_len, count);
-        const std::vector<u8> part = piece.payload();
-        if (part.empty()) break;
-        bytes.insert(bytes.end(), part.begin(), part.end());
+        if (piece.header.result_len != count) break;
+        std::memcpy(bytes.data() + offset, piece.bytes.data() + wire::kHeaderBytes, count);
     }
     return bytes;
 }
@@ -39,7 +38,7 @@ std::vector<u8> fetch_bytes(RawClient& client, u64 key, u32 id, u64 total) {
 std::vector<double> fetch_all(RawClient& client, u64 key, u32 id) {
     const std::vector<u8> bytes = fetch_bytes(client, key, id, kResultBytes);
     std::vector<double> values(kOutputs);
-    std::memcpy(values.data(), bytes.data(), std::min<std::size_t>(bytes.size(), kResultBytes));
+    std::memcpy(values.data(), bytes.data(), kResultBytes);
     return values;
 }
 

@@ -1,56 +1,16 @@
 // Datagrams with authentication tags: over networks that also corrupt them, and against whoever does not know the
 // secret or only has recordings.
-#include "udp_caller.hpp"
 #include "udp_relay.hpp"
+#include "udp_tagging.hpp"
 
 namespace photonlink::transport::test {
 namespace {
 
 using qsc::CallStatus;
 
-UdpOptions with_tags() {
-    UdpOptions options = patient();
-    options.tags = true;
-    return options;
-}
-
-/// A bench whose frames carry tags.
-class TaggedBench : public UdpBench {
-  public:
-    explicit TaggedBench(qsc::test::ProcessorSettings settings = {}, const link::Geometry& shape = small_slots())
-        : UdpBench(std::move(settings), {}, shape, with_tags()) {}
-};
-
 std::shared_ptr<qsc::Controller> idle_controller() {
     return std::make_shared<qsc::Controller>(std::make_unique<qsc::test::TestProcessor>(
         std::make_shared<qsc::test::Record>(qsc::test::ProcessorSettings{})));
-}
-
-/// A datagram with the tag of `key` in place of its first argument.
-std::vector<u8> tagged(const wire::TagKey& key, std::vector<u8> frame) {
-    wire::RequestHeader header;
-    EXPECT_EQ(wire::parse_request(frame.data(), frame.size(), &header), wire::ParseError::None);
-    const u64 tag = wire::request_tag(key, header, wire::payload(frame.data()));
-    std::memcpy(wire::payload(frame.data()), &tag, sizeof tag);
-    return frame;
-}
-
-std::vector<u8> join_frame(const wire::TagKey& key, u64 nonce, u64 cookie) {
-    std::vector<u8> payload;
-    for (const u64 word : {u64{0}, nonce, cookie}) put(payload, word);
-    return tagged(key, RawClient::frame(wire::kJoin, payload, 1));
-}
-
-/// Joins byte by byte; returns the key of the datagrams that follow.
-wire::TagKey join(RawClient& client, const wire::TagKey& session, u64 nonce) {
-    u64 cookie = 0;
-    for (const wire::Status expected : {wire::Status::JoinAgain, wire::Status::Ok}) {
-        client.send_bytes(join_frame(session, nonce, cookie));
-        const std::optional<Reply> reply = client.receive();
-        EXPECT_TRUE(reply && reply->status() == expected);
-        if (reply) cookie = reply->values<u64>()[0];
-    }
-    return wire::client_key(session, nonce, cookie);
 }
 
 // ---- bad networks
@@ -256,17 +216,6 @@ TEST(UdpTags, AnAddressThatIsUsedAgainIsANewClient) {
     EXPECT_EQ(reply->values<double>(), bench.expected(1)) << "another request under an id of its own";
     EXPECT_EQ(bench.tokens(), 2u);
     EXPECT_EQ(bench.gateway->accepted(), 2u);
-}
-
-TEST(UdpTags, AClientThatComesAfterTheEndIsToldSo) {
-    TaggedBench bench;
-    bench.controller->release(bench.grant.session);
-    try {
-        UdpSession session(identity(), config_of(bench, bench.gateway->port()));
-        ADD_FAILURE() << "a session that has ended took a client";
-    } catch (const link::LinkError& error) {
-        EXPECT_EQ(error.status(), link::LinkStatus::Closed);
-    }
 }
 
 }  // namespace

@@ -70,9 +70,9 @@ class RawClient {
     static std::vector<u8> frame(u32 function, const std::vector<u8>& payload, u32 request_id, u64 stamp = 77) {
         const wire::RequestHeader header{wire::kRequestMagic, function, static_cast<u32>(payload.size()), request_id,
                                          stamp};
-        std::vector<u8> bytes(sizeof header);
+        std::vector<u8> bytes(sizeof header + payload.size());
         std::memcpy(bytes.data(), &header, sizeof header);
-        bytes.insert(bytes.end(), payload.begin(), payload.end());
+        if (!payload.empty()) std::memcpy(bytes.data() + sizeof header, payload.data(), payload.size());
         return bytes;
     }
 

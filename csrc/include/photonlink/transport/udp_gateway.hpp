@@ -10,7 +10,7 @@
 // Less than 24 bytes, a wrong magic, more bytes than a slot holds or fewer than the header says are dropped without an
 // answer. Every other request is answered: BadLength, UnknownFunction, NotServing (no session, or no place for one more
 // client), BadKey, SessionExpired, Stale (executed long ago), IdReused, or what the dispatcher says. With tags,
-// whatever does not carry the right one is dropped too.
+// whatever does not carry the right one is dropped too; clients of the session before are told that it has ended.
 #pragma once
 
 #include <memory>
