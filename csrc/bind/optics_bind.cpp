@@ -146,12 +146,11 @@ void bind_bases(py::module_& module) {
             const Basis basis(parse(kSpaces, space, "space"), modes, photons);
             const std::vector<u32> ranks = to_vector(positions, "positions");
             std::vector<u8> states(ranks.size() * modes);
-            for (std::size_t i = 0; i < ranks.size(); ++i) {
-                if (ranks[i] >= basis.size())
-                    throw ProgramError("position " + std::to_string(ranks[i]) + " lies beyond the " +
+            for (const u32 rank : ranks)
+                if (rank >= basis.size())
+                    throw ProgramError("position " + std::to_string(rank) + " lies beyond the " +
                                        std::to_string(basis.size()) + " states of the basis");
-                basis.unrank(ranks[i], states.data() + i * modes);
-            }
+            basis.unrank(ranks.data(), ranks.size(), states.data());
             return to_matrix(states, modes);
         },
         py::arg("modes"), py::arg("photons"), py::arg("space"), py::arg("positions"),

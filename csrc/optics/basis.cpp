@@ -64,16 +64,30 @@ Basis::Basis(Space space, u32 modes, u32 photons)
 
 u64 Basis::rank(const u8* state) const { return rank_with(space_, modes_, photons_, ahead_.data(), state); }
 
+/// Those of `states` that hold as many photons in `mode` as the one at `rank`, whose occupation goes into `state`.
+Basis::Alike Basis::narrow(const Alike& states, u32 mode, u64 rank, u8* state) const {
+    const u64* const ahead = ahead_.data() + std::size_t{mode} * (photons_ + 1u) + states.rest;  // [-n]: n photons here
+    const u32 most = largest_occupation(space_, mode, state, states.rest);
+    u32 n = most;
+    while (n > 0 && rank - states.first >= ahead[1 - static_cast<i64>(n)]) --n;
+    state[mode] = static_cast<u8>(n);
+    return {states.first + (n < most ? ahead[-static_cast<i64>(n)] : 0),
+            n > 0 ? states.first + ahead[1 - static_cast<i64>(n)] : states.end, states.rest - n};
+}
+
 void Basis::unrank(u64 rank, u8* state) const {
-    u32 rest = photons_;
-    for (u32 mode = 0; mode < modes_; ++mode) {
-        const u64* const ahead = ahead_.data() + std::size_t{mode} * (photons_ + 1u) + rest;  // [-n]: n photons here
-        const u32 most = largest_occupation(space_, mode, state, rest);
-        u32 n = most;
-        while (n > 0 && rank >= ahead[1 - static_cast<i64>(n)]) --n;
-        if (n < most) rank -= ahead[-static_cast<i64>(n)];
-        state[mode] = static_cast<u8>(n);
-        rest -= n;
+    Alike states{0, size_, photons_};
+    for (u32 mode = 0; mode < modes_; ++mode) states = narrow(states, mode, rank, state);
+}
+
+void Basis::unrank(const u32* ranks, std::size_t count, u8* states) const {
+    std::vector<Alike> alike(modes_ + 1u);  // [mode]: the states that share the modes before it
+    alike[0] = {0, size_, photons_};
+    u32 shared = 0;
+    for (std::size_t i = 0; i < count; ++i, states += modes_) {
+        while (shared > 0 && (ranks[i] < alike[shared].first || ranks[i] >= alike[shared].end)) --shared;
+        if (i > 0) std::copy(states - modes_, states - modes_ + shared, states);
+        for (; shared < modes_; ++shared) alike[shared + 1] = narrow(alike[shared], shared, ranks[i], states);
     }
 }
 

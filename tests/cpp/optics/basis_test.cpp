@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <random>
 #include <tuple>
 
 namespace photonlink::optics {
@@ -52,6 +53,21 @@ TEST_P(Bases, AreDescendingLexicographicAndRankedInThatOrder) {
         basis.unrank(i, state.data());
         EXPECT_EQ(state, expected[i]);
     }
+}
+
+TEST_P(Bases, GiveManyStatesAtOnceInAnyOrder) {
+    const auto [space, modes, photons] = GetParam();
+    const auto expected = all_states(space, modes, photons);
+    if (expected.empty()) return;
+    const Basis basis(space, modes, photons);
+    std::mt19937 random(modes * 10 + photons);
+    std::vector<u32> ranks(60);
+    for (u32& rank : ranks) rank = static_cast<u32>(random() % expected.size());
+    std::sort(ranks.begin() + 20, ranks.end());  // repeated ones among them
+    std::vector<u8> states(ranks.size() * modes);
+    basis.unrank(ranks.data(), ranks.size(), states.data());
+    const auto rows = rows_of(states, modes);
+    for (std::size_t i = 0; i < ranks.size(); ++i) EXPECT_EQ(rows[i], expected[ranks[i]]) << "rank " << ranks[i];
 }
 
 INSTANTIATE_TEST_SUITE_P(Small, Bases,

@@ -41,7 +41,18 @@ class Basis {
     /// The state at position `rank`, below size(): modes() occupation numbers.
     void unrank(u64 rank, u8* state) const;
 
+    /// The states at `count` positions, row-major count x modes(). Positions in ascending order are quickest: of each
+    /// state only the modes are worked out in which it differs from the one before.
+    void unrank(const u32* ranks, std::size_t count, u8* states) const;
+
   private:
+    /// States that begin with the same occupations.
+    struct Alike {
+        u64 first, end;  // positions
+        u32 rest;        // photons behind the modes in which they are alike
+    };
+    Alike narrow(const Alike& states, u32 mode, u64 rank, u8* state) const;
+
     Space space_;
     u32 modes_;
     u32 photons_;
