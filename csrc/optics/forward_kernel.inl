@@ -131,7 +131,7 @@ template <class V>
 inline __attribute__((always_inline)) void transpose(typename V::Type* square) {
     constexpr u32 quad = 16 / sizeof(typename V::Real);
     transpose_pieces<V, 1, quad, 1>(square);
-    transpose_pieces<V, quad, V::lanes, quad>(square);
+    if constexpr (V::lanes > quad) transpose_pieces<V, quad, V::lanes, quad>(square);
 }
 
 /// Lane arrays of V::lanes states to columns first.. of as many rows.
