@@ -53,9 +53,10 @@ struct History {
     }
 };
 
+/// Never destroyed: a thread that was left behind may call this library while the process ends.
 History& history() {
-    static History kept;
-    return kept;
+    static History* const kept = new History;
+    return *kept;
 }
 
 class Provider {
