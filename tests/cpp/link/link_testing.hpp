@@ -51,16 +51,20 @@ inline u64 answer_seed(u64 seed) { return ~seed; }
 class ServerThread {
   public:
     using Serve = std::function<void(ServerHandle&, const std::vector<Arrival>&)>;
+    using WhenIdle = std::function<void(ServerHandle&)>;  // for every look that finds nothing
 
-    ServerThread(ServerHandle server, Serve serve)
-        : thread_([this, server, serve = std::move(serve)]() mutable { run(server, serve); }) {}
+    ServerThread(
+        ServerHandle server, Serve serve, WhenIdle when_idle = [](ServerHandle&) {})
+        : thread_([this, server, serve = std::move(serve), when_idle = std::move(when_idle)]() mutable {
+              run(server, serve, when_idle);
+          }) {}
     ~ServerThread() {
         stop_ = true;
         thread_.join();
     }
 
   private:
-    void run(ServerHandle& server, const Serve& serve) {
+    void run(ServerHandle& server, const Serve& serve, const WhenIdle& when_idle) {
         std::vector<Arrival> batch(server.geometry().slots);
         BackoffState idle(kCrowded);
         while (!stop_) {
@@ -68,6 +72,7 @@ class ServerThread {
             server.beat();
             if (count == 0) {
                 idle.step();
+                when_idle(server);
                 continue;
             }
             idle.reset();
