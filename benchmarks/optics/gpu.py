@@ -13,20 +13,17 @@ rates are measured in the same run. `roofline` is floor / time.
 
 from __future__ import annotations
 
-import argparse
-import json
 import math
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
+from gpu_command import options_of, write
 
 import photonlink as phl
-from photonlink.bench.machine import machine
 from photonlink.bench.optics_peers import Task
 from photonlink.errors import PhotonLinkError
 from photonlink.readout import Space
@@ -213,17 +210,8 @@ def measure(
 
 def main() -> int:
     """Measure, print, and write what was measured."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--device", type=int, default=0)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--quick", action="store_true", help="small cases only")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there")
-    options = parser.parse_args()
-    if not torch.cuda.is_available():
-        print("this benchmark needs a GPU that torch can use; there is none", file=sys.stderr)
-        return 2
+    options = options_of(__doc__.split("\n", 1)[0], quick="small cases only")
     device = torch.device("cuda", options.device)
-    torch.cuda.set_device(device)
     rates = limits(device, options.rounds)
     print(f"{torch.cuda.get_device_name(device)}: {rates['gflops']:.0f} Gflop/s, {rates['gbytes']:.0f} GB/s copied")
     cases = []
@@ -232,15 +220,7 @@ def main() -> int:
         cases.append(case)
         times = ", ".join(f"{name} {value:.3g} ms" for name, value in case.milliseconds.items())
         print(f"{space} ({modes},{photons}) batch {batch}: {times}; {case.roofline:.0%} of the roofline")
-    if options.json is not None:
-        found = {
-            "machine": machine(),
-            "gpu": torch.cuda.get_device_name(device),
-            "simulated": True,
-            "limits": rates,
-            "cases": [asdict(case) for case in cases],
-        }
-        options.json.write_text(json.dumps(found, indent=1) + "\n")
+    write(options, {"limits": rates, "cases": [asdict(case) for case in cases]})
     return 0
 
 

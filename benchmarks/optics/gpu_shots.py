@@ -9,19 +9,16 @@ figures are medians over the rounds of the time between the launch and the end, 
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
+from gpu_command import options_of, write
 
 import photonlink as phl
-from photonlink.bench.machine import machine
 from photonlink.bench.optics_peers import Task
 
 SAMPLER = "clifford_clifford_2017"
@@ -89,16 +86,7 @@ def measure(modes: int, photons: int, shots: int, rounds: int) -> Case:
 
 def main() -> int:
     """Measure, print, and write what was measured."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument("--device", type=int, default=0)
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--quick", action="store_true", help="the first case only")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there")
-    options = parser.parse_args()
-    if not torch.cuda.is_available():
-        print("this benchmark needs a GPU that torch can use; there is none", file=sys.stderr)
-        return 2
-    torch.cuda.set_device(options.device)
+    options = options_of(__doc__.split("\n", 1)[0], quick="the first case only")
     gpu = torch.cuda.get_device_name(options.device)
     cases = []
     for modes, photons, shots in CASES[: 1 if options.quick else None]:
@@ -108,9 +96,7 @@ def main() -> int:
             f"({modes},{photons}) {shots} shots: {case.gpu_per_second:.3g} per second on {gpu}, "
             f"{case.cpu_per_second:.3g} on the CPU: {case.ratio:.3g} times as many"
         )
-    if options.json is not None:
-        found = {"machine": machine(), "gpu": gpu, "simulated": True, "cases": [asdict(case) for case in cases]}
-        options.json.write_text(json.dumps(found, indent=1) + "\n")
+    write(options, {"cases": [asdict(case) for case in cases]})
     return 0
 
 
