@@ -1,7 +1,6 @@
 #include "photonlink/optics/clifford.hpp"
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
 #include "photonlink/optics/combinatorics.hpp"
@@ -86,18 +85,6 @@ void CliffordSampler::weigh_modes(u32 photons) {
         weight_[i] = amplitude_re_[i] * amplitude_re_[i] + amplitude_im_[i] * amplitude_im_[i];
 }
 
-u32 CliffordSampler::pick_mode(double uniform) const {
-    const double mass = uniform * std::accumulate(weight_.begin(), weight_.end(), 0.0);
-    double sum = 0;
-    u32 mode = 0;
-    for (u32 i = 0; i < modes_; ++i) {
-        if (weight_[i] > 0) mode = i;  // the last possible mode takes what rounding leaves over
-        sum += weight_[i];
-        if (sum > mass) return i;
-    }
-    return mode;
-}
-
 void CliffordSampler::draw(u64 seed, u64 id, u32 shot, u32 attempt, u8* state) {
     // One block of the counter gives two numbers; block 0 of every shot belongs to the sampling of distributions.
     for (u32 pair = 0; pair < photons_; ++pair)
@@ -115,7 +102,7 @@ void CliffordSampler::draw(const double* uniforms, u8* state) {
     std::fill(state, state + modes_, u8{0});
     for (u32 photon = 0; photon < photons_; ++photon) {
         weigh_modes(photon + 1);
-        rows_[photon] = pick_mode(uniforms[photons_ + photon]);
+        rows_[photon] = pick_mode(weight_.data(), modes_, uniforms[photons_ + photon]);
         ++state[rows_[photon]];
     }
 }

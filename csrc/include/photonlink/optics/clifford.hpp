@@ -14,6 +14,21 @@ namespace photonlink::optics {
 /// no practical one, and the wait must end.
 inline constexpr u32 kMostAttempts = 20'000;
 
+/// The mode that a uniform number in [0, 1) falls to, by what the modes weigh. Portable.
+PHL_HD u32 pick_mode(const double* weights, u32 modes, double uniform) {
+    double total = 0;
+    for (u32 i = 0; i < modes; ++i) total += weights[i];
+    const double mass = uniform * total;
+    double sum = 0;
+    u32 mode = 0;
+    for (u32 i = 0; i < modes; ++i) {
+        if (weights[i] > 0) mode = i;  // the last possible mode takes what rounding leaves over
+        sum += weights[i];
+        if (sum > mass) return i;
+    }
+    return mode;
+}
+
 /// Draws samples of one datapoint at a time. Holds its scratch.
 class CliffordSampler {
   public:
@@ -38,7 +53,6 @@ class CliffordSampler {
   private:
     void shuffle_photons(const double* uniforms);
     void weigh_modes(u32 photons);
-    u32 pick_mode(double uniform) const;
 
     u32 modes_;
     u32 photons_;

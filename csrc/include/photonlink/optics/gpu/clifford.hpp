@@ -4,6 +4,7 @@
 #pragma once
 
 #include "photonlink/optics/basis.hpp"
+#include "photonlink/optics/clifford.hpp"
 #include "photonlink/optics/gpu/minors.hpp"
 #include "photonlink/optics/philox.hpp"
 
@@ -83,21 +84,6 @@ PHL_HD void weigh_modes(const Group& group, const ShotTables& tables, const Comp
     group.sync();
 }
 
-/// Every thread finds it for itself: handing it round would take longer.
-PHL_HD u32 pick_mode(const double* weights, u32 modes, double uniform) {
-    double total = 0;
-    for (u32 i = 0; i < modes; ++i) total += weights[i];
-    const double mass = uniform * total;
-    double sum = 0;
-    u32 mode = 0;
-    for (u32 i = 0; i < modes; ++i) {
-        if (weights[i] > 0) mode = i;  // the last possible mode takes what rounding leaves over
-        sum += weights[i];
-        if (sum > mass) return i;
-    }
-    return mode;
-}
-
 /// Whether the space has no room for one more photon in `mode`.
 PHL_HD bool is_full(Space space, const u32* hits, u32 drawn, u32 mode) {
     if (space == Space::Fock) return false;
@@ -121,7 +107,8 @@ PHL_HD bool draw_photons(const Group& group, const ShotTables& tables, const Com
     group.sync();
     for (u32 drawn = 0; drawn < tables.photons; ++drawn) {
         detail::weigh_modes<Width>(group, tables, v, room, drawn);
-        const u32 mode = detail::pick_mode(room.weights, tables.modes, room.uniforms[tables.photons + drawn]);
+        // Every thread finds it for itself: handing it round would take longer.
+        const u32 mode = pick_mode(room.weights, tables.modes, room.uniforms[tables.photons + drawn]);
         const bool full = detail::is_full(tables.space, room.hits, drawn, mode);
         if (group.leader()) room.hits[drawn] = mode;
         group.sync();
