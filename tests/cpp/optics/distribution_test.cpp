@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "permanent.hpp"
 #include "programs.hpp"
 
 namespace photonlink::optics {
@@ -44,20 +45,6 @@ std::vector<u32> photon_modes(const std::vector<u32>& occupation) {
 double factorials(const std::vector<u32>& occupation) {
     return std::accumulate(occupation.begin(), occupation.end(), 1.0,
                            [](double product, u32 n) { return product * std::tgamma(n + 1.0); });
-}
-
-/// Permanent of the matrix entry(row, column) by summing over all permutations.
-template <class Value, class Entry>
-Value permanent(std::size_t n, const Entry& entry) {
-    std::vector<std::size_t> order(n);
-    std::iota(order.begin(), order.end(), 0);
-    Value sum = 0;
-    do {
-        Value product = 1;
-        for (std::size_t k = 0; k < n; ++k) product *= entry(order[k], k);
-        sum += product;
-    } while (std::next_permutation(order.begin(), order.end()));
-    return sum;
 }
 
 double probability(const ProgramSpec& spec, const std::vector<Complex>& u, const std::vector<u32>& output) {
