@@ -4,56 +4,39 @@
 #include <cmath>
 #include <numeric>
 
-#include "../gpu_optics/bodies.hpp"
-#include "link_testing.hpp"
-#include "simulator.hpp"
+#include "simulator_testing.hpp"
 
 namespace photonlink::cuda::test {
 namespace {
 
-using namespace optics::test;
 using optics::Grouping;
 using optics::Precision;
-using optics::ProgramSpec;
-using optics::ReadoutKind;
-using optics::ReadoutSpec;
-using optics::Space;
 
 constexpr u64 kSeed = 9;
 constexpr u32 kShots = 15;
 constexpr const char* kByDistribution = "inverse_cdf";
 constexpr const char* kWithoutDistribution = "clifford_clifford_2017";
 
-/// A program, its encoding, and a sampled batch in memory of its own.
-struct Problem {
+/// A sampled batch in memory of its own.
+struct Problem : BatchOfFeatures {
     Problem(ProgramSpec program, u64 batch_rows, u64 seed)
-        : spec(std::move(program)),
-          encoding(optics::gpu::test::identity_encoding(static_cast<u32>(spec.phases.size()))),
-          view(encoding.view()),
-          rows(batch_rows),
-          features(random_phases(spec, batch_rows, seed)),
-          out(batch_rows * optics::output_size(spec) + 1, -7.0),
-          kept(batch_rows, -1.0),
-          statuses(batch_rows, 77),
-          states(batch_rows * kShots, ~0u) {}
+        : BatchOfFeatures(std::move(program), batch_rows, seed),
+          out(rows * optics::output_size(spec) + 1, -7.0),
+          kept(rows, -1.0),
+          statuses(rows, 77),
+          states(rows * kShots, ~0u) {}
 
     SimulatorConfig config(u64 limit) const {
-        SimulatorConfig config;
-        config.program = spec;
-        config.precision = Precision::Float64;
-        config.encoding = &view;
+        SimulatorConfig config = BatchOfFeatures::config(limit);
         config.seed = kSeed;
         config.shots = kShots;
-        config.memory_limit = limit;
         return config;
     }
     /// A limit that a distribution does not fit into, and shots of two rows do.
     u64 tight() const { return predict_simulator_bytes(spec, Precision::Float64, kShots, 2); }
 
     SimulatedBatch batch() {
-        const i64 phases = static_cast<i64>(spec.phases.size());
-        return {{features.data(), sizeof(double), phases, out.data(), static_cast<i64>(optics::output_size(spec)),
-                 statuses.data(), rows},
+        return {{features.data(), sizeof(double), phases(), out.data(), outputs(), statuses.data(), rows},
                 kept.data(),
                 states.data()};
     }
@@ -95,11 +78,6 @@ struct Problem {
         return all;
     }
 
-    ProgramSpec spec;
-    Encoding encoding;
-    EncodingView view;
-    u64 rows;
-    std::vector<double> features;
     std::vector<double> out;
     std::vector<double> kept;
     std::vector<u32> statuses;

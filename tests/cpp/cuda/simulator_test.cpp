@@ -1,47 +1,22 @@
 // The owner of a simulated processor on a runtime made of threads: results, streams, graphs, failures and its end. The
 // address sanitizer watches what kernels touch.
-#include "simulator.hpp"
-
 #include <cmath>
 
-#include "../gpu_optics/bodies.hpp"
-#include "link_testing.hpp"
+#include "simulator_testing.hpp"
 
 namespace photonlink::cuda::test {
 namespace {
 
-using namespace optics::test;
-using optics::ProgramSpec;
-using optics::ReadoutKind;
-using optics::ReadoutSpec;
-using optics::Space;
-
-constexpr u64 kLimit = u64{1} << 30;
-
-/// A program, its encoding, and a batch in memory of its own.
-struct Problem {
+/// A batch in memory of its own.
+struct Problem : BatchOfFeatures {
     Problem(ProgramSpec program, u64 batch_rows, u64 seed)
-        : spec(std::move(program)),
-          encoding(optics::gpu::test::identity_encoding(static_cast<u32>(spec.phases.size()))),
-          view(encoding.view()),
-          rows(batch_rows),
-          features(random_phases(spec, batch_rows, seed)),
-          out(batch_rows * optics::output_size(spec), -7.0),
-          kept(batch_rows, -1.0),
-          statuses(batch_rows, 77) {}
+        : BatchOfFeatures(std::move(program), batch_rows, seed),
+          out(rows * optics::output_size(spec), -7.0),
+          kept(rows, -1.0),
+          statuses(rows, 77) {}
 
-    SimulatorConfig config(u64 limit = kLimit) const {
-        SimulatorConfig config;
-        config.program = spec;
-        config.precision = optics::Precision::Float64;
-        config.encoding = &view;
-        config.memory_limit = limit;
-        return config;
-    }
     SimulatedBatch batch() {
-        const i64 phases = static_cast<i64>(spec.phases.size());
-        return {{features.data(), sizeof(double), phases, out.data(), static_cast<i64>(optics::output_size(spec)),
-                 statuses.data(), rows},
+        return {{features.data(), sizeof(double), phases(), out.data(), outputs(), statuses.data(), rows},
                 kept.data(),
                 nullptr};
     }
@@ -52,25 +27,10 @@ struct Problem {
         for (const u32 status : statuses) EXPECT_EQ(status, static_cast<u32>(CallStatus::Ok));
     }
 
-    ProgramSpec spec;
-    Encoding encoding;
-    EncodingView view;
-    u64 rows;
-    std::vector<double> features;
     std::vector<double> out;
     std::vector<double> kept;
     std::vector<u32> statuses;
 };
-
-ProgramSpec small_program(ReadoutSpec readout = {ReadoutKind::Probabilities, Space::Unbunched}, u64 seed = 5) {
-    return random_program(6, {1, 0, 1, 0, 1, 0}, 2, readout, seed);
-}
-
-/// Enough states to be computed task by task.
-ProgramSpec large_program() {
-    return random_program(12, {1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0}, 1,
-                          {ReadoutKind::Probabilities, Space::Fock, optics::Grouping::Mod, 9}, 5);
-}
 
 class CudaSimulator : public CudaLink {};
 

@@ -1,47 +1,27 @@
 // Derivatives by the owner of a simulated processor on a runtime made of threads, against the CPU's Differentiator. The
 // address sanitizer watches what kernels touch.
-#include "../gpu_optics/bodies.hpp"
 #include "../optics/gradient_programs.hpp"
-#include "link_testing.hpp"
-#include "simulator.hpp"
+#include "simulator_testing.hpp"
 
 namespace photonlink::cuda::test {
 namespace {
 
-using namespace optics::test;
 using optics::Complex;
-using optics::ProgramSpec;
-using optics::ReadoutKind;
-using optics::ReadoutSpec;
-using optics::Space;
 
-constexpr u64 kLimit = u64{1} << 30;
 constexpr double kTolerance = 1e-11;
 
-/// A program, and a batch with its results in memory of its own.
-struct Problem {
+/// A batch with its results in memory of its own.
+struct Problem : BatchOfFeatures {
     Problem(ProgramSpec program, u64 batch_rows, u64 seed)
-        : spec(std::move(program)),
-          encoding(optics::gpu::test::identity_encoding(static_cast<u32>(spec.phases.size()))),
-          view(encoding.view()),
-          rows(batch_rows),
-          features(random_phases(spec, batch_rows, seed)),
-          cotangents(random_cotangents<double>(batch_rows * optics::output_size(spec), seed)) {
+        : BatchOfFeatures(std::move(program), batch_rows, seed),
+          cotangents(random_cotangents<double>(rows * optics::output_size(spec), seed)) {
         found.values.resize(cotangents.size(), -7.0);
         found.phases.resize(features.size(), -7.0);
         found.interferometers.resize(spec.interferometers.size() * spec.modes * spec.modes, Complex{-7.0});
     }
 
-    SimulatorConfig config(u64 limit = kLimit) const {
-        SimulatorConfig config;
-        config.program = spec;
-        config.precision = optics::Precision::Float64;
-        config.encoding = &view;
-        config.memory_limit = limit;
-        return config;
-    }
     VjpBatch batch() {
-        return {{features.data(), sizeof(double), static_cast<i64>(spec.phases.size())},
+        return {{features.data(), sizeof(double), phases()},
                 rows,
                 cotangents.data(),
                 found.values.data(),
@@ -60,24 +40,9 @@ struct Problem {
                 << "element " << i;
     }
 
-    ProgramSpec spec;
-    Encoding encoding;
-    EncodingView view;
-    u64 rows;
-    std::vector<double> features;
     std::vector<double> cotangents;
     Gradients<double> found;
 };
-
-ProgramSpec small_program(ReadoutSpec readout = {ReadoutKind::Probabilities, Space::Unbunched}) {
-    return random_program(6, {1, 0, 1, 0, 1, 0}, 2, readout, 5);
-}
-
-/// Enough states to be computed task by task.
-ProgramSpec large_program() {
-    return random_program(12, {1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0}, 1,
-                          {ReadoutKind::Probabilities, Space::Fock, optics::Grouping::Mod, 9}, 5);
-}
 
 class CudaSimulatorVjp : public CudaLink {};
 
