@@ -2,11 +2,11 @@
 #include <pybind11/stl.h>
 
 #include "bind.hpp"
+#include "closable.hpp"
 #include "photonlink/encoding.hpp"
 #include "photonlink/qsc/client.hpp"
 #include "photonlink/qsc/client_config.hpp"
 #include "photonlink/transport/bridge_gateway.hpp"
-#include "session_calls.hpp"
 
 namespace photonlink::bind {
 
@@ -15,15 +15,7 @@ namespace {
 using transport::BridgeGateway;
 using transport::BridgeState;
 
-/// A gateway that can be closed before Python lets go of it.
-struct Bridge {
-    std::unique_ptr<BridgeGateway> gateway;
-
-    BridgeGateway& open() const {
-        if (!gateway) throw std::invalid_argument("the bridge gateway is closed");
-        return *gateway;
-    }
-};
+using Bridge = Closable<BridgeGateway>;
 
 std::shared_ptr<Bridge> make_bridge(const std::shared_ptr<qsc::Controller>& controller, const std::string& library,
                                     const std::vector<std::string>& arguments, std::optional<u32> slots) {
@@ -32,7 +24,7 @@ std::shared_ptr<Bridge> make_bridge(const std::shared_ptr<qsc::Controller>& cont
     options.library = library;
     options.arguments = arguments;
     options.slots = slots;
-    return {new Bridge{std::make_unique<BridgeGateway>(controller, options)}, WithoutGil{}};
+    return closable(std::make_unique<BridgeGateway>(controller, options), "bridge gateway");
 }
 
 /// Returns the session's key, which whoever sends requests must know, as 8 bytes.
@@ -64,38 +56,23 @@ const char* name_of(BridgeState state) {
     return "ended";
 }
 
-py::dict counts_of(const Bridge& bridge) {
-    const transport::BridgeCounts counts = bridge.gateway ? bridge.gateway->counts() : transport::BridgeCounts{};
-    py::dict result;
-    result["received"] = counts.received;
-    result["dropped"] = counts.dropped;
-    result["refused"] = counts.refused;
-    result["repeated"] = counts.repeated;
-    return result;
-}
-
 }  // namespace
 
 void bind_bridge(py::module_& module) {
-    using Unlocked = py::call_guard<py::gil_scoped_release>;
-
-    py::class_<Bridge, std::shared_ptr<Bridge>>(
-        module, "BridgeGateway", "Offers a controller's session through a transport provider of CUDA-Q realtime.")
-        .def(py::init(&make_bridge), py::arg("controller"), py::arg("library"), py::arg("arguments"),
+    py::class_<Bridge, std::shared_ptr<Bridge>> type(
+        module, "BridgeGateway", "Offers a controller's session through a transport provider of CUDA-Q realtime.");
+    type.def(py::init(&make_bridge), py::arg("controller"), py::arg("library"), py::arg("arguments"),
              py::arg("slots") = py::none())
         .def_property_readonly("endpoint", [](const Bridge& b) { return b.open().endpoint(); })
         .def_property_readonly("version", [](const Bridge& b) { return b.open().version(); })
         .def_property_readonly("slots", [](const Bridge& b) { return b.open().slots(); })
         .def_property_readonly("slot_bytes", [](const Bridge& b) { return b.open().slot_bytes(); })
-        .def_property_readonly("state",
-                               [](const Bridge& b) { return b.gateway ? name_of(b.gateway->state()) : "ended"; })
-        .def_property_readonly("problem", [](const Bridge& b) { return b.gateway ? b.gateway->problem() : ""; })
+        .def_property_readonly("state", [](const Bridge& b) { return b.object ? name_of(b.object->state()) : "ended"; })
+        .def_property_readonly("problem", [](const Bridge& b) { return b.object ? b.object->problem() : ""; })
         .def("open", &open_bridge, py::arg("grant"), py::arg("options"), py::arg("encoding"),
              "Serves this session from now on; returns the 8 bytes that requests must begin with.")
-        .def_property_readonly("accepted", [](const Bridge& b) { return b.gateway ? b.gateway->accepted() : 0; })
-        .def_property_readonly("counts", &counts_of, "Frames received, dropped, refused and repeated.")
-        .def(
-            "close", [](Bridge& b) { b.gateway.reset(); }, Unlocked());
+        .def_property_readonly("counts", &counts_of<BridgeGateway>, "Frames received, dropped, refused and repeated.");
+    define_closable(type);
 }
 
 }  // namespace photonlink::bind

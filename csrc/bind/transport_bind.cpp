@@ -1,13 +1,13 @@
 // Sessions across processes, over shared memory or UDP: the controller's side and the client's side.
 #include "arrays.hpp"
 #include "bind.hpp"
+#include "closable.hpp"
 #include "photonlink/qsc/client_config.hpp"
 #include "photonlink/qsc/local_session.hpp"
 #include "photonlink/transport/shm_service.hpp"
 #include "photonlink/transport/shm_session.hpp"
 #include "photonlink/transport/udp_gateway.hpp"
 #include "photonlink/transport/udp_session.hpp"
-#include "session_calls.hpp"
 
 namespace photonlink::bind {
 
@@ -19,17 +19,17 @@ using transport::ShmSession;
 using transport::UdpGateway;
 using transport::UdpSession;
 
-/// A service that can be closed before Python lets go of it.
-struct Service {
-    std::unique_ptr<ShmService> service;
-};
+using Service = Closable<ShmService>;
+using Gateway = Closable<UdpGateway>;
+
+constexpr const char* kService = "service";
 
 std::shared_ptr<Service> make_service(const std::shared_ptr<LocalSession>& session, const std::string& address,
                                       std::optional<u32> slots) {
     const py::gil_scoped_release unlocked;
     const link::Geometry geometry = session->remote_geometry(slots.value_or(session->client().slots()));
     auto service = std::make_unique<ShmService>(session->controller(), session->grant(), address, geometry);
-    return {new Service{std::move(service)}, WithoutGil{}};
+    return closable(std::move(service), kService);
 }
 
 /// For a session that has no client in this process: ids of the first client start at 0.
@@ -39,18 +39,8 @@ std::shared_ptr<Service> serve_grant(const std::shared_ptr<qsc::Controller>& con
     const py::gil_scoped_release unlocked;
     const link::Geometry geometry = qsc::remote_geometry(qsc::client_config(grant, options, encoding->view()), slots);
     auto service = std::make_unique<ShmService>(controller, grant, address, geometry, 0);
-    return {new Service{std::move(service)}, WithoutGil{}};
+    return closable(std::move(service), kService);
 }
-
-/// A gateway that can be closed before Python lets go of it.
-struct Gateway {
-    std::unique_ptr<UdpGateway> gateway;
-
-    UdpGateway& open() const {
-        if (!gateway) throw std::invalid_argument("the gateway is closed");
-        return *gateway;
-    }
-};
 
 std::shared_ptr<Gateway> make_gateway(const std::shared_ptr<qsc::Controller>& controller, const std::string& host,
                                       u16 port, bool tags) {
@@ -59,7 +49,7 @@ std::shared_ptr<Gateway> make_gateway(const std::shared_ptr<qsc::Controller>& co
     options.host = host;
     options.port = port;
     options.tags = tags;
-    return {new Gateway{std::make_unique<UdpGateway>(controller, options)}, WithoutGil{}};
+    return closable(std::make_unique<UdpGateway>(controller, options), "gateway");
 }
 
 /// Returns what whoever may send datagrams must know: the session's key as 8 bytes, or with tags its secret as 16.
@@ -86,16 +76,6 @@ void set_secret(const std::string& secret, transport::UdpSessionConfig& config) 
         throw std::invalid_argument("the secret of a session has " + std::to_string(secret.size()) +
                                     " bytes, expected 8, or 16 where frames carry tags");
     }
-}
-
-py::dict gateway_counts(const Gateway& gateway) {
-    const transport::UdpCounts counts = gateway.gateway ? gateway.gateway->counts() : transport::UdpCounts{};
-    py::dict result;
-    result["received"] = counts.received;
-    result["dropped"] = counts.dropped;
-    result["refused"] = counts.refused;
-    result["repeated"] = counts.repeated;
-    return result;
 }
 
 std::shared_ptr<UdpSession> make_udp_session(const std::string& host, u16 port, const py::bytes& secret,
@@ -142,26 +122,23 @@ void define_calls(py::class_<Session, std::shared_ptr<Session>>& session) {
 void bind_transport(py::module_& module) {
     using Unlocked = py::call_guard<py::gil_scoped_release>;
 
-    py::class_<Service, std::shared_ptr<Service>>(module, "ShmService",
-                                                  "Offers a session to other processes of this machine.")
-        .def(py::init(&make_service), py::arg("session"), py::arg("address"), py::arg("slots") = py::none())
+    py::class_<Service, std::shared_ptr<Service>> service(module, "ShmService",
+                                                          "Offers a session to other processes of this machine.");
+    service.def(py::init(&make_service), py::arg("session"), py::arg("address"), py::arg("slots") = py::none())
         .def_static("of_grant", &serve_grant, py::arg("controller"), py::arg("grant"), py::arg("options"),
-                    py::arg("encoding"), py::arg("address"), py::arg("slots"))
-        .def_property_readonly("accepted", [](const Service& s) { return s.service ? s.service->accepted() : 0; })
-        .def(
-            "close", [](Service& s) { s.service.reset(); }, Unlocked());
+                    py::arg("encoding"), py::arg("address"), py::arg("slots"));
+    define_closable(service);
 
-    py::class_<Gateway, std::shared_ptr<Gateway>>(module, "UdpGateway",
-                                                  "Offers a controller's session to clients over UDP.")
+    py::class_<Gateway, std::shared_ptr<Gateway>> gateway(module, "UdpGateway",
+                                                          "Offers a controller's session to clients over UDP.");
+    gateway
         .def(py::init(&make_gateway), py::arg("controller"), py::arg("host"), py::arg("port"), py::arg("tags") = false)
         .def_property_readonly("host", [](const Gateway& g) { return g.open().host(); })
         .def_property_readonly("port", [](const Gateway& g) { return g.open().port(); })
         .def("open", &open_gateway, py::arg("grant"), py::arg("options"), py::arg("encoding"), py::arg("slots"),
              "Serves this session from now on; returns what clients must know: 8 bytes, or 16 where frames carry tags.")
-        .def_property_readonly("accepted", [](const Gateway& g) { return g.gateway ? g.gateway->accepted() : 0; })
-        .def_property_readonly("counts", &gateway_counts, "Datagrams received, dropped, refused and repeated.")
-        .def(
-            "close", [](Gateway& g) { g.gateway.reset(); }, Unlocked());
+        .def_property_readonly("counts", &counts_of<UdpGateway>, "Datagrams received, dropped, refused and repeated.");
+    define_closable(gateway);
 
     py::class_<ShmSession, std::shared_ptr<ShmSession>> over_shm(module, "ShmSession",
                                                                  "Client of a session in another process.");
