@@ -110,11 +110,21 @@ def given(arguments: Namespace) -> Latency | None:
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the options of deterministic latency to a command."""
     add = parser.add_argument
-    add("--dispatcher-cpus", metavar="LIST", help="CPUs of the thread that answers requests, as in 2 or 0,4-6")
+    add(
+        "--dispatcher-cpus",
+        metavar="LIST",
+        help="CPUs of the thread that answers requests (dispatcher), as in 2 or 0,4-6",
+    )
     add("--transport-cpus", metavar="LIST", help="CPUs of the threads that take clients and datagrams in")
     add("--lock-memory", action="store_true", help="keep touched pages in memory (mlockall)")
-    add("--realtime-priority", type=int, default=0, metavar="N", help="SCHED_FIFO of that thread, 1 to 99")
-    add("--local-memory", action="store_true", help="rings on the NUMA node of the dispatcher's CPUs")
+    add(
+        "--realtime-priority",
+        type=int,
+        default=0,
+        metavar="N",
+        help="real-time priority (SCHED_FIFO) of the dispatcher, 1 to 99",
+    )
+    add("--local-memory", action="store_true", help="memory of the link on the NUMA node of the dispatcher's CPUs")
     add("--insist", action="store_true", help="fail where the system refuses one of these, instead of reporting it")
 
 

@@ -7,7 +7,9 @@ import sys
 import pytest
 
 import photonlink
+from photonlink import cli
 from photonlink.cli import main
+from photonlink.demo.command import PACKAGES
 
 
 def test_version(capsys):
@@ -60,3 +62,38 @@ def test_demo_without_its_packages_names_the_extra():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert "photonlink[demo]" in done.stderr
+
+
+def _parsers(parser, name="photonlink"):
+    yield name, parser
+    for action in parser._actions:
+        for word, command in (action.choices if isinstance(action.choices, dict) else {}).items():
+            yield from _parsers(command, f"{name} {word}")
+
+
+def test_every_command_says_what_it_does():
+    parsers = dict(_parsers(cli._parser()))
+    assert {"photonlink demo", "photonlink qsc serve", "photonlink bench cloud"} <= parsers.keys()
+    for name, parser in parsers.items():
+        assert parser.description, name
+        assert all(action.help for action in parser._actions if action.option_strings), name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["demo", "--limit", "10"], "limit is 10"),
+        (["demo", "--modes", "65"], "modes is 65"),
+        (["demo", "--seed", "-1"], "seed is -1"),
+        (["demo", "--chip", "none"], "unknown preset 'none'"),
+        (["bench", "link", "--rounds", "0"], "rounds is 0"),
+    ],
+)
+def test_a_wrong_number_is_named_with_what_is_expected(arguments, named, capsys):
+    if arguments[0] == "demo":
+        for package in PACKAGES:
+            pytest.importorskip(package)
+    assert main(arguments) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"photonlink: ProgramError: {named}")
+    assert "expected" in said

@@ -15,10 +15,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add one subcommand per benchmark."""
     benchmarks = parser.add_subparsers(title="benchmarks", required=True, metavar="BENCHMARK")
 
-    link = benchmarks.add_parser("link", help="echo round trip beside a bare cache-line ping-pong")
-    link.add_argument("--rounds", type=int, default=200_000, help="round trips per measurement (default 200000)")
+    link = _benchmark(benchmarks, "link", "round trip of an echo, beside two threads that bounce a bare cache line")
+    link.add_argument(
+        "--rounds", type=int, default=200_000, metavar="N", help="round trips of each kind (default 200000)"
+    )
     link.add_argument("--device", action="store_true", help="called from a GPU, beside a bare mapped-memory ping-pong")
-    link.add_argument("--clock", action="store_true", help="what the controller adds to modelled times")
+    link.add_argument(
+        "--clock", action="store_true", help="what the controller adds to the times that its clock models"
+    )
     link.add_argument("--datapoints", type=int, metavar="N", help="datapoints (with --clock; default 200)")
     link.add_argument("--jitter", action="store_true", help="histogram in this process, with the worst cases explained")
     link.add_argument("--caller-cpu", type=int, metavar="N", help="pin the calling thread (with --jitter)")
@@ -26,57 +30,79 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     latency.add_arguments(link)
     link.set_defaults(execute=_link)
 
-    soak = benchmarks.add_parser("soak", help="very many inferences on a service: tokens, results, memory")
-    soak.add_argument("--shm", type=int, default=1_000_000, metavar="N", help="over shared memory (default 1000000)")
-    soak.add_argument("--udp", type=int, default=100_000, metavar="N", help="over UDP (default 100000)")
+    soak = _benchmark(benchmarks, "soak", "very many inferences on a service: every result, every token, memory")
+    soak.add_argument(
+        "--shm", type=int, default=1_000_000, metavar="N", help="inferences over shared memory (default 1000000)"
+    )
+    soak.add_argument("--udp", type=int, default=100_000, metavar="N", help="inferences over UDP (default 100000)")
     soak.add_argument("--loss", type=float, default=0.05, metavar="P", help="share of datagrams lost (default 0.05)")
-    soak.add_argument("--sessions", type=int, default=10, help="sessions of each transport (default %(default)s)")
-    soak.add_argument("--seed", type=int, default=7, help="of features, samples and losses (default %(default)s)")
+    soak.add_argument(
+        "--sessions", type=int, default=10, metavar="N", help="sessions of each transport (default %(default)s)"
+    )
+    soak.add_argument(
+        "--seed", type=int, default=7, metavar="N", help="of features, samples and losses (default %(default)s)"
+    )
     soak.set_defaults(execute=_soak)
 
-    optics = benchmarks.add_parser("optics", help="distributions and samples beside the peers and the machine's limits")
-    optics.add_argument("--quick", action="store_true", help="only sizes up to (10,5)")
-    optics.add_argument(
-        "--sizes", nargs="+", type=_size, metavar="M,N", help="modes and photons of the distributions instead"
+    optics = _benchmark(
+        benchmarks, "optics", "distributions and samples beside Perceval, MerLin and others, and the machine's limits"
     )
-    optics.add_argument("--threads", type=int, default=2, help="threads that each program may use (default 2)")
+    optics.add_argument("--quick", action="store_true", help="only sizes up to 10 modes and 5 photons")
+    optics.add_argument(
+        "--sizes", nargs="+", type=_size, metavar="M,N", help="these modes and photons of the distributions instead"
+    )
+    _add_threads(optics, "each program")
     optics.set_defaults(execute=_optics)
 
-    gradients = benchmarks.add_parser("gradients", help="forward and backward passes beside MerLin")
+    gradients = _benchmark(benchmarks, "gradients", "forward and backward passes beside MerLin, which is needed")
     gradients.add_argument("--quick", action="store_true", help="only small sizes and batches")
-    gradients.add_argument("--threads", type=int, default=2, help="threads that each program may use (default 2)")
+    _add_threads(gradients, "each program")
     gradients.set_defaults(execute=_gradients)
 
-    layers = benchmarks.add_parser("torch", help="torch layers beside MerLin's, forward and backward")
+    layers = _benchmark(benchmarks, "torch", "torch layers beside MerLin's, which is needed: forward and backward")
     layers.add_argument("--quick", action="store_true", help="only small sizes and batches")
-    layers.add_argument("--large", action="store_true", help="also (16,8)")
-    layers.add_argument("--threads", type=int, default=2, help="threads that torch may use (default 2)")
+    layers.add_argument("--large", action="store_true", help="also 16 modes with 8 photons")
+    _add_threads(layers, "torch")
     layers.set_defaults(execute=_layers)
 
-    cloud = benchmarks.add_parser("cloud", help="the link beside a job service in front of the same processor")
+    cloud = _benchmark(benchmarks, "cloud", "the link beside a small job service in front of the same processor")
     _add_work(cloud, datapoints=64)
-    cloud.add_argument("--queue-delay", type=float, default=1.0, metavar="S", help="configured delay (default 1 s)")
-    cloud.add_argument(
-        "--scheduling-delay", type=float, default=0.5, metavar="S", help="configured delay (default 0.5 s)"
-    )
-    cloud.add_argument(
-        "--poll", type=float, default=0.05, metavar="S", help="between polls in the delayed pass (default 0.05 s)"
-    )
-    cloud.add_argument("--delayed", type=int, default=4, metavar="N", help="datapoints of that pass (default 4)")
+    for name, default, text in (
+        ("--queue-delay", 1.0, "time that jobs of the delayed pass wait in the queue"),
+        ("--scheduling-delay", 0.5, "time that scheduling them takes"),
+        ("--poll", 0.05, "time between questions whether they are done"),
+    ):
+        cloud.add_argument(name, type=float, default=default, metavar="S", help=f"{text} (default %(default)s s)")
+    cloud.add_argument("--delayed", type=int, default=4, metavar="N", help="datapoints of the delayed pass (default 4)")
     cloud.add_argument("--png", type=Path, metavar="FILE", help="write a picture")
-    cloud.add_argument("--trace", type=Path, metavar="FILE", help="write a Chrome/Perfetto trace")
+    cloud.add_argument("--trace", type=Path, metavar="FILE", help="write a trace for Perfetto")
     cloud.set_defaults(execute=_cloud)
 
     for benchmark in (link, soak, optics, gradients, layers, cloud):
         benchmark.add_argument("--json", action="store_true", help="print one JSON object")
 
 
+def _benchmark(benchmarks: Any, name: str, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = benchmarks.add_parser(
+        name, help=text, description=f"{text[0].upper()}{text[1:]}. The photonic processor is simulated."
+    )
+    return parser
+
+
+def _add_threads(parser: argparse.ArgumentParser, who: str) -> None:
+    parser.add_argument("--threads", type=int, default=2, metavar="N", help=f"threads that {who} may use (default 2)")
+
+
 def add_trace_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``photonlink trace``."""
     _add_work(parser, datapoints=16)
-    parser.add_argument("--rows", type=int, default=1, help="datapoints per call (default 1)")
+    parser.add_argument("--rows", type=int, default=1, metavar="N", help="datapoints per call (default 1)")
     parser.add_argument(
-        "--out", type=Path, default=Path("photonlink-trace.json"), help="where the trace goes (default ./%(default)s)"
+        "--out",
+        type=Path,
+        default=Path("photonlink-trace.json"),
+        metavar="FILE",
+        help="where the trace goes (default ./%(default)s)",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(execute=_trace)
@@ -84,12 +110,15 @@ def add_trace_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_work(parser: argparse.ArgumentParser, *, datapoints: int) -> None:
     add = parser.add_argument
-    add("--datapoints", type=int, default=datapoints, help="datapoints (default %(default)s)")
-    add("--modes", type=int, default=10, help="modes of the interferometer (default %(default)s)")
-    add("--photons", type=int, default=3, help="photons per shot (default %(default)s)")
-    add("--shots", type=int, default=1000, help="kept samples per datapoint (default %(default)s)")
-    add("--seed", type=int, default=7, help="seed of features, interferometer and samples (default %(default)s)")
-    add("--preset", default="article", help="figures that the clock models (default %(default)s)")
+    for name, default, text in (
+        ("--datapoints", datapoints, "datapoints"),
+        ("--modes", 10, "modes of the interferometer"),
+        ("--photons", 3, "photons per shot"),
+        ("--shots", 1000, "kept samples per datapoint"),
+        ("--seed", 7, "seed of features, interferometer and samples"),
+    ):
+        add(name, type=int, default=default, metavar="N", help=f"{text} (default %(default)s)")
+    add("--preset", default="article", metavar="NAME", help="chip whose timing the clock models (default %(default)s)")
     add(
         "--clock",
         choices=("realtime", "virtual"),
@@ -99,11 +128,11 @@ def _add_work(parser: argparse.ArgumentParser, *, datapoints: int) -> None:
 
 
 def _size(text: str) -> tuple[int, int]:
-    """``"12,6"`` as (12, 6); argparse reports a ValueError in its own words."""
-    modes, photons = (int(number) for number in text.split(","))
-    if not 1 <= photons <= modes:
-        raise ValueError(text)
-    return modes, photons
+    """``"12,6"`` as (12, 6)."""
+    modes, _, photons = text.partition(",")
+    if not (modes.isdecimal() and photons.isdecimal() and 1 <= int(photons) <= int(modes)):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected modes and photons as in 12,6, no more photons than modes")
+    return int(modes), int(photons)
 
 
 def _show(arguments: argparse.Namespace, report: dict[str, Any], text: str) -> int:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import photonlink as phl
+from photonlink._options import integer
 from photonlink.cuda._part import guarded, part
 
 REPEATS = 5
@@ -39,11 +40,12 @@ def run(rounds: int, device: int = 0) -> dict[str, Any]:
         A JSON-serialisable object; every time in microseconds.
 
     Raises:
+        ProgramError: `rounds` is below ``REPEATS``.
         TargetUnavailable: No device can be used.
     """
     phl.cuda.require()
     program = phl.Program.reservoir(modes=2, photons=1, features=2, seed=0, readout=phl.Readout.mode_expectations())
-    chunk = max(rounds // REPEATS, 1)
+    chunk = integer("rounds", rounds, REPEATS, 100_000_000) // REPEATS
     bare: list[NDArray[np.float64]] = []
     echo: list[NDArray[np.float64]] = []
     with phl.reserve("sim", program, clock="none", precision="float32") as session:

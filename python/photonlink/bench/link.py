@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import photonlink as phl
+from photonlink._options import integer
 
 REPEATS = 5
 KINDS = ("bare", "in_process", "cross_process", "udp_bare", "udp")
@@ -31,11 +32,14 @@ def run(rounds: int) -> dict[str, Any]:
     Returns:
         ``bare``, ``in_process``, ``cross_process``, ``udp_bare`` and ``udp``, each with p50, p99 and max in nanoseconds
         (medians over the parts for p50 and p99, the worst for max), and ``ratio``: p50 over the p50 of what is bare.
+
+    Raises:
+        ProgramError: `rounds` is below ``REPEATS``.
     """
     from photonlink import _core
     from photonlink.bench import link_udp
 
-    part = max(rounds // REPEATS, 1)
+    part = integer("rounds", rounds, REPEATS, 100_000_000) // REPEATS
     program = phl.Program.reservoir(modes=2, photons=1, features=2, seed=0, readout=phl.Readout.mode_expectations())
     samples: dict[str, list[NDArray[Any]]] = {kind: [] for kind in KINDS}
     address = f"@photonlink-bench-{os.getpid()}"

@@ -16,20 +16,33 @@ PACKAGES = ("sklearn", "matplotlib", "tqdm")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the demo's options."""
-    parser.add_argument("--modes", type=int, default=10, help="modes of the interferometer (default 10)")
-    parser.add_argument("--photons", type=int, default=3, help="photons per shot (default 3)")
+    for name, default, text in (
+        ("--modes", 10, "modes of the interferometer (default %(default)s)"),
+        ("--photons", 3, "photons per shot (default %(default)s)"),
+        ("--shots", 1000, "kept samples per datapoint, 0 for exact probabilities (default %(default)s)"),
+        ("--seed", 7, "seed of split, interferometer and samples (default %(default)s)"),
+        ("--limit", None, "use only N images"),
+    ):
+        parser.add_argument(name, type=int, default=default, metavar="N", help=text)
+    parser.add_argument("--target", default="sim", help="where the photonic layer runs (default %(default)s)")
     parser.add_argument(
-        "--shots", type=int, default=1000, help="kept samples per datapoint, 0 for exact probabilities (default 1000)"
+        "--via",
+        choices=["cpu", "cuda", "cudaq"],
+        default="cpu",
+        help="who calls the link: Python, a CUDA kernel, or a CUDA-Q kernel while it runs (default %(default)s)",
     )
-    parser.add_argument("--seed", type=int, default=7, help="seed of split, interferometer and samples (default 7)")
-    parser.add_argument("--limit", type=int, default=None, metavar="N", help="use only N images")
-    parser.add_argument("--target", default="sim", help="where the photonic layer runs (default sim)")
     parser.add_argument(
-        "--via", choices=["cpu", "cuda", "cudaq"], default="cpu", help="who calls the link (default cpu)"
+        "--chip",
+        default="belenos",
+        metavar="NAME",
+        help="chip that the program is checked against, and whose time is modelled (default %(default)s)",
     )
-    parser.add_argument("--device", default="belenos", help="chip that the program is checked against")
     parser.add_argument(
-        "--png", type=Path, default=Path("photonlink-demo.png"), help="where the picture goes (default ./%(default)s)"
+        "--png",
+        type=Path,
+        default=Path("photonlink-demo.png"),
+        metavar="FILE",
+        help="where the picture goes (default ./%(default)s)",
     )
     parser.add_argument("--no-png", action="store_true", help="write no picture")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the report")
@@ -63,7 +76,7 @@ def execute(arguments: argparse.Namespace) -> int:
         limit=arguments.limit,
         target=arguments.target,
         via=arguments.via,
-        chip=arguments.device,
+        chip=arguments.chip,
         progress=_progress,
     )
     if not arguments.no_png:

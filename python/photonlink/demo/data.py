@@ -9,12 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from photonlink import _options
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Progress = Callable[[Iterable[int], str], Iterable[int]]  # wraps the rows of a loop, under a label
 
 # The widest component covers one full turn; more would fold its two ends onto each other.
 PHASE_RANGE = np.pi
+# Both parts then have images of every class.
+LEAST_IMAGES = 50
 
 
 @dataclass(frozen=True)
@@ -46,19 +50,25 @@ def load(modes: int, seed: int, limit: int | None = None, test_fraction: float =
 
     Returns:
         The split. PCA and scaling are fitted on the training part alone.
+
+    Raises:
+        ProgramError: More modes than pixels or training images, or a seed or limit out of range.
     """
     from sklearn.datasets import load_digits
     from sklearn.decomposition import PCA
     from sklearn.model_selection import train_test_split
 
+    _options.integer("seed", seed, 0, 2**32 - 1)
     bunch: Any = load_digits()
     pixels = np.asarray(bunch.data, dtype=np.float64) / 16.0
     labels = np.asarray(bunch.target, dtype=np.int64)
-    if limit is not None and limit < len(labels):
+    if limit is not None and limit != len(labels):
+        _options.integer("limit", limit, LEAST_IMAGES, len(labels) - LEAST_IMAGES)
         chosen, _ = train_test_split(np.arange(len(labels)), train_size=limit, stratify=labels, random_state=seed)
         chosen = np.sort(chosen)
         pixels, labels = pixels[chosen], labels[chosen]
     train, test = train_test_split(np.arange(len(labels)), test_size=test_fraction, stratify=labels, random_state=seed)
+    _options.integer("modes", modes, 1, min(pixels.shape[1], len(train)))
     pca = PCA(n_components=modes, svd_solver="full").fit(pixels[train])
     components = pca.transform(pixels)
     scale = PHASE_RANGE / np.abs(components[train]).max()

@@ -161,6 +161,7 @@ def run(
     digits = data.load(modes, seed, limit)
     readout_kind = phl.Readout.probs(space="unbunched")
     program = phl.Program.reservoir(modes, photons, features=modes, seed=seed, readout=readout_kind)
+    fit = program.fit(chip)
     classical = phl.Program.reservoir(
         modes, photons, features=modes, seed=seed, readout=readout_kind, interference=False
     )
@@ -199,7 +200,6 @@ def run(
     baseline = readout.score(digits, "pixels alone", None)
     table.append(baseline)
 
-    fit = program.fit(chip)
     return DemoResult(
         table=table,
         main=table[1] if shots else table[0],

@@ -22,14 +22,21 @@ _LOOK_SECONDS = 0.1
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add one subcommand per task."""
     tasks = parser.add_subparsers(title="tasks", required=True, metavar="TASK")
-    _add_serve(tasks.add_parser("serve", help="own a processor and lend it to one client at a time"))
+    _add_serve(
+        tasks.add_parser(
+            "serve",
+            help="own a processor and lend it to one client at a time",
+            description="Owns a processor and lends it to one client at a time, until SIGTERM or `photonlink qsc "
+            "stop`. When it can be used it prints one line that begins with PHOTONLINK_QSC_READY.",
+        )
+    )
     for name, run, text in (
-        ("status", _status, "what the service is and does"),
-        ("usage", _usage, "what its sessions have used"),
+        ("status", _status, "show what the service is and does"),
+        ("usage", _usage, "show what its sessions have used: tokens (datapoints), shots, quantum and wall time"),
         ("drain", _drain, "take no new sessions; the running one is not touched"),
         ("stop", _stop, "end the service; the running session finishes what was accepted"),
     ):
-        task = tasks.add_parser(name, help=text)
+        task = tasks.add_parser(name, help=text, description=f"{text[0].upper()}{text[1:]}.")
         task.add_argument(
             "target",
             nargs="?",
@@ -41,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         task.set_defaults(execute=run)
         if name == "usage":
             task.add_argument("--session", type=int, metavar="N", help="one session only")
-            task.add_argument("--limit", type=int, default=20, help="latest sessions to show (default 20)")
+            task.add_argument("--limit", type=int, default=20, metavar="N", help="latest sessions to show (default 20)")
         if name == "drain":
             task.add_argument("--off", action="store_true", help="take new sessions again")
         if name in ("drain", "stop"):
@@ -67,16 +74,17 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
         "quandela:PLATFORM, on Quandela's cloud; MODULE:FACTORY, a driver of your own",
     )
     add("--host", default="127.0.0.1", help="address to listen on (default %(default)s); others need --token-file")
-    add("--port", type=int, default=DEFAULT_PORT, help="TCP port, 0 for any (default %(default)s)")
+    add("--port", type=int, default=DEFAULT_PORT, metavar="N", help="TCP port, 0 for any (default %(default)s)")
     add("--name", help="name of the service on this machine, for shm://NAME (default photonlink-<process id>)")
     add(
         "--transports",
         type=lambda text: tuple(text.split(",")),
         metavar="NAMES",
-        help="ways of the data plane, separated by commas: shm, udp, bridge (default all that the address permits)",
+        help="how datapoints may travel, separated by commas: shm (shared memory), udp, bridge (--bridge); all that the "
+        "address permits if not given",
     )
-    add("--udp-port", type=int, default=0, help="UDP port, 0 for any (default %(default)s)")
-    add("--udp-tags", action="store_true", help="authenticate UDP frames on loopback too; beyond it they always are")
+    add("--udp-port", type=int, default=0, metavar="N", help="UDP port, 0 for any (default %(default)s)")
+    add("--udp-tags", action="store_true", help="authenticate UDP frames on loopback, too; elsewhere they always are")
     add(
         "--bridge",
         type=_words,
@@ -89,22 +97,34 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
     add("--token-file", type=Path, metavar="FILE", help="file that holds the bearer token of clients")
     add("--ledger", type=Path, metavar="FILE", help=f"usage ledger (default {default_ledger()})")
     add("--clock", choices=("virtual", "realtime", "none"), help="clock of every session (default: the client's)")
-    add("--preset", help="timing preset of every session (default: the client's)")
+    add("--preset", metavar="NAME", help="chip whose timing every session models (default: the client's)")
     for option, kind, text in (
         ("slots", int, "most datapoints in flight per session"),
         ("idle_timeout", float, "seconds without a request after which a session is released"),
-        ("max_duration", float, "longest session in seconds"),
+        ("max_duration", float, "longest session, in seconds"),
         ("drain", float, "seconds that the end of a session may spend on what was accepted"),
         ("queue", int, "reservations that may wait"),
-        ("max_program_bytes", int, "largest program that is read"),
+        ("max_program_bytes", int, "largest program that is read, in bytes"),
         ("max_modes", int, "most modes of a program"),
         ("max_photons", int, "most photons of a program"),
     ):
         default = of[option].default
-        add(f"--{option.replace('_', '-')}", type=kind, default=default, help=f"{text} (default {default})")
+        unit = "N" if kind is int else "S"
+        add(
+            f"--{option.replace('_', '-')}",
+            type=kind,
+            default=default,
+            metavar=unit,
+            help=f"{text} (default {default:.0f})",
+        )
     add("--memory-limit", type=int, metavar="BYTES", help="memory that one program may need (default half of all)")
     latency.add_arguments(serve)
-    add("--log-level", choices=("debug", "info", "warning", "error"), default="info", help="default %(default)s")
+    add(
+        "--log-level",
+        choices=("debug", "info", "warning", "error"),
+        default="info",
+        help="least severe lines of the log (default %(default)s)",
+    )
     serve.set_defaults(execute=_serve)
 
 

@@ -1,0 +1,43 @@
+// Expectations behind imperfect sources that need no distribution: polynomial work, and every event counts.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "photonlink/optics/noise_plan.hpp"
+
+namespace photonlink::optics {
+
+/// True if NoisyClosedForm covers the readout to about 1e-12.
+bool has_noisy_closed_form(const ProgramSpec& spec, const NoisePlan& plan);
+
+class NoisyClosedForm {
+  public:
+    NoisyClosedForm(const ProgramSpec& spec, const NoisePlan& plan);
+
+    /// `matrix`: modes x columns complex numbers, entry (i, c) at re[(i * columns + c) * 2 * stride], im[...].
+    /// `values`: one per output.
+    void evaluate(const double* re, const double* im, std::size_t stride, double* values);
+
+  private:
+    struct Moments {
+        double photons;  // mean number
+        double shared;   // mean number in the shared state
+        double pairs;    // mean of n (n - 1)
+    };
+
+    void correlators(double* values) const;
+    double no_click(u32 mode);
+
+    ReadoutKind kind_;
+    u32 modes_;
+    std::vector<SourceMode> sources_;
+    std::vector<Moments> moments_;
+    std::vector<double> re_;  // modes x columns
+    std::vector<double> im_;
+    std::vector<double> weight_;  // |.|^2 of them
+    std::vector<double> series_;  // scratch of no_click
+    std::vector<double> factor_;
+};
+
+}  // namespace photonlink::optics
