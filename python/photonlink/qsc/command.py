@@ -80,8 +80,8 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
         "--transports",
         type=lambda text: tuple(text.split(",")),
         metavar="NAMES",
-        help="how datapoints may travel, separated by commas: shm (shared memory), udp, bridge (--bridge); all that the "
-        "address permits if not given",
+        help="how datapoints may travel, separated by commas: shm (shared memory), udp, bridge (--bridge); all that "
+        "the address permits if not given",
     )
     add("--udp-port", type=int, default=0, metavar="N", help="UDP port, 0 for any (default %(default)s)")
     add("--udp-tags", action="store_true", help="authenticate UDP frames on loopback, too; elsewhere they always are")
