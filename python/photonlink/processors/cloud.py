@@ -58,7 +58,7 @@ def _sending() -> requests.Session:
     return _session(retry)
 
 
-def connect(platform: str, token: str, url: str | None, timeout: float) -> tuple[Any, dict[str, Any]]:
+def connect(platform: str, token: str, url: str | None, timeout: float) -> tuple[Handler, dict[str, Any]]:
     """Ask a platform for its details.
 
     Args:
@@ -75,16 +75,16 @@ def connect(platform: str, token: str, url: str | None, timeout: float) -> tuple
             (``UNKNOWN``), or an answer that is none of a platform (``UNSUPPORTED``).
     """
     target = f"quandela:{platform}"
-    handler = _handler_class()(platform, url or default_url(), token)
-    handler.request_timeout = timeout
+    rpc = _rpc_class()(platform, url or default_url(), token)
+    rpc.request_timeout = timeout
     try:
-        details = handler.fetch_platform_details()
+        details = rpc.fetch_platform_details()
     except requests.HTTPError as error:
         code = 0 if error.response is None else error.response.status_code
         raise _unavailable(target, code, scrubbed(error, token)) from None
     except requests.RequestException as error:
         raise TargetUnavailable(
-            f"Quandela's cloud at {handler.url} cannot be reached: {scrubbed(error, token)}; check network and proxies",
+            f"Quandela's cloud at {rpc.url} cannot be reached: {scrubbed(error, token)}; check network and proxies",
             reason=Unavailable.UNREACHABLE,
             target=target,
         ) from None
@@ -92,12 +92,11 @@ def connect(platform: str, token: str, url: str | None, timeout: float) -> tuple
         details = None
     if not isinstance(details, dict) or not isinstance(details.get("specs"), dict):
         raise TargetUnavailable(
-            f"{handler.url} does not answer as Quandela's cloud does: no specifications of {platform!r}",
+            f"{rpc.url} does not answer as Quandela's cloud does: no specifications of {platform!r}",
             reason=Unavailable.UNSUPPORTED,
             target=target,
         )
-    handler.details = details
-    return handler, details
+    return Handler(rpc, details), details
 
 
 def _unavailable(target: str, code: int, text: str) -> TargetUnavailable:
@@ -129,51 +128,73 @@ def default_url() -> str:
     return str(RemoteConfig().get_url())
 
 
-def _handler_class() -> Any:
+class Handler:
+    """What Perceval speaks to the cloud through: requests as ours, and a platform that has been asked already.
+
+    It only looks like Perceval's own handler: one of that type is replaced by Perceval (1.3) with another that knows
+    neither our limits nor our tries, and asks for the details of the platform again.
+
+    Args:
+        rpc: Perceval's handler, which all else goes to.
+        details: What the platform says of itself.
+    """
+
+    def __init__(self, rpc: Any, details: dict[str, Any]) -> None:
+        self._rpc = rpc
+        self._details = details
+
+    def __repr__(self) -> str:
+        return f"<cloud handler of {self.name!r} at {self.url}>"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._rpc, name)
+
+    def fetch_platform_details(self) -> dict[str, Any]:
+        """What the platform said when it was asked first."""
+        return self._details
+
+
+def _rpc_class() -> Any:
     try:
         from perceval.providers.quandela.rpc_handler import RPCHandler
     except ImportError:  # before Perceval 1.3
         from perceval.runtime.rpc_handler import RPCHandler
 
-    class Handler(RPCHandler):  # type: ignore[misc]
-        """Perceval's handler with tries and limits of its own; asks for a platform's details once."""
+    class Rpc(RPCHandler):  # type: ignore[misc]
+        """Perceval's handler with tries and limits of its own."""
 
         def __init__(self, name: str, url: str, token: str) -> None:
             super().__init__(name, url, token)
-            self.details: dict[str, Any] | None = None
             self._asking = _asking()
             self._sending = _sending()
-
-        def __repr__(self) -> str:
-            return f"<cloud handler of {self.name!r} at {self.url}>"
 
         def get_request(self, endpoint: str) -> Any:
             answer = self._asking.get(
                 endpoint, headers=self.headers, timeout=self.request_timeout, proxies=self.proxies
             )
-            return _content(answer)
+            return _accepted(answer)
 
         def post_request(self, endpoint: str, payload: Any, *_: Any) -> Any:
             answer = self._sending.post(
                 endpoint, headers=self.headers, json=payload, timeout=self.request_timeout, proxies=self.proxies
             )
-            return _content(answer) if answer.content else {}  # a cancelled job has nothing to say
-
-        def fetch_platform_details(self) -> Any:
-            return super().fetch_platform_details() if self.details is None else self.details
+            return _accepted(answer, if_empty={})  # a cancelled job has nothing to say
 
         def close(self) -> None:
             """Close the connections."""
             self._asking.close()
             self._sending.close()
 
-    return Handler
+    return Rpc
 
 
-def _content(answer: requests.Response) -> Any:
+def _accepted(answer: requests.Response, *, if_empty: Any = None) -> Any:
+    """What was answered, unless it is a refusal; nothing at all only where it stands for something."""
     if not answer.ok:
         reason = f"{answer.status_code} {answer.reason}: {answer.text[:500]}"
         raise requests.HTTPError(f"{answer.url} answered {reason}", response=answer)
+    if if_empty is not None and not answer.content:
+        return if_empty
     try:
         return answer.json()
     except ValueError:

@@ -129,10 +129,13 @@ class QuandelaProcessor(Processor):
         job.execute_async(events)
         self._await(job)
         if not job.is_success:
-            raise ProcessorError(f"{self.name}: job {job.id} ended as {job.status()}: {job.status.stop_message}")
+            reason = job.status.stop_message
+            if reason in (None, "", "None"):  # a null of the cloud reaches us as that word
+                reason = "the cloud does not say why"
+            raise ProcessorError(f"{self.name}: job {job.id} ended as {job.status()}: {reason}")
         answer = job.get_results()
         results: Any = answer.get("results") if isinstance(answer, dict) else None
-        if not hasattr(results, "items"):
+        if not hasattr(results, "items") or not all(isinstance(count, int) for count in results.values()):
             raise ProcessorError(f"{self.name}: job {job.id} returned no counts, but {type(results).__name__}")
         counts = {tuple(state): count for state, count in results.items()}
         if not counts:
@@ -166,7 +169,7 @@ class QuandelaProcessor(Processor):
 
     def _cancel(self, job: Any) -> None:
         try:
-            job.cancel()
+            self._handler.cancel_job(job.id)  # job.cancel() asks how it is first, and gives up without an answer
         except Exception as error:  # it has just ended, or the cloud is gone
             _log.warning("job %s could not be cancelled: %s", job.id, scrubbed(error, self._token))
 

@@ -2,7 +2,7 @@
 
 It checks tokens, queues jobs, runs them locally, and can be told to answer badly: ``faults[what]`` lists what happens
 to the next requests of that kind ("details", "create", "status", "result", "cancel"): an HTTP status, "silence" (no
-answer for a while), "drop" (the connection is closed), or bytes that are sent as they are.
+answer for a while), "drop" (the connection is closed), bytes that are sent as they are, or a status and such bytes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class CloudDouble:
     """Serves on a port of this machine until the context ends.
 
     Attributes:
-        jobs: What was created: command, max_samples, max_shots and experiment of each, by id.
+        jobs: Payload of every job that was created, by id.
         cancelled: Ids of jobs that were cancelled.
         requests: Kind of every request that carried the token.
         waits: Times that a job's status is "waiting" before it runs; None: for ever.
@@ -89,7 +89,9 @@ class CloudDouble:
         if isinstance(fault, int):
             return self._answer(request, fault, {"error": "told to"})
         if isinstance(fault, bytes):
-            return self._send(request, 200, fault)
+            fault = 200, fault
+        if isinstance(fault, tuple):
+            return self._send(request, *fault)
         code, answer = getattr(self, f"_{kind}")(argument, body)
         return self._answer(request, code, answer)
 
@@ -130,7 +132,7 @@ class CloudDouble:
         request = json.loads(body or b"")
         assert request["platform_name"].endswith(":double")
         number = f"job-{len(self.jobs)}"
-        self.jobs[number] = {**request["payload"], "experiment": deserialize(request["payload"]["experiment"])}
+        self.jobs[number] = request["payload"]
         self.created.set()
         return 200, {"job_id": number}
 
@@ -156,8 +158,16 @@ class CloudDouble:
     def _run(self, job: dict[str, Any]) -> dict[str, Any]:
         if self.results is not None:
             return {"results": self.results}
-        processor = pcvl.Processor("SLOS", job["experiment"], noise=self.noise)
-        found: dict[str, Any] = Sampler(processor, max_shots_per_call=job["max_shots"]).sample_count(
-            job["max_samples"] + self.surplus
-        )
-        return found
+        return platform_results(job, noise=self.noise, surplus=self.surplus)
+
+
+def platform_results(
+    payload: dict[str, Any], *, noise: pcvl.NoiseModel | None = None, surplus: int = 0
+) -> dict[str, Any]:
+    """What a platform finds for a job: Perceval on this machine. Each job takes its context back, as in the cloud."""
+    processor = pcvl.Processor("SLOS", deserialize(payload["experiment"]), noise=noise)
+    sampler = Sampler(processor, max_shots_per_call=payload["max_shots"])
+    run = getattr(sampler, payload["command"])
+    found: dict[str, Any] = run(payload["max_samples"] + surplus) if "max_samples" in payload else run()
+    context = payload.get("job_context")
+    return {**found, "job_context": context} if context else found

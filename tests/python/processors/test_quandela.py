@@ -8,6 +8,7 @@ import numpy as np
 import perceval as pcvl
 import pytest
 from cloud_double import TOKEN, CloudDouble
+from perceval.serialization import deserialize
 from scipy.stats import chisquare
 
 import photonlink as phl
@@ -56,6 +57,24 @@ def test_a_datapoint_is_a_job(cloud, program, x):
         assert chisquare(y[row] * 20_000, exact * 20_000).pvalue > 1e-4
 
 
+@pytest.mark.parametrize("command", ["samples", "probs"])
+def test_platforms_that_offer_other_commands(program, x, command):
+    with CloudDouble(available_commands=[command]) as cloud:
+        with phl.reserve(processor(cloud), program, shots=20_000) as session:
+            y, info = session.infer(x[0], return_info=True)
+        assert [job["command"] for job in cloud.jobs.values()] == [command]
+    assert info.counts[0].count.sum() == 20_000
+    assert chisquare(y * 20_000, program.simulate(x[0]) * 20_000).pvalue > 1e-4
+
+
+def test_the_platform_is_asked_once_what_it_is(cloud, program, x):
+    mine = processor(cloud)
+    with phl.reserve(mine, program, shots=10) as session:
+        session.infer(x[:2])
+    assert cloud.requests.count("details") == 1
+    assert cloud.requests.count("create") == 2
+
+
 def test_noise_of_the_platform_shows_and_detectors_only_click(cloud, x):
     cloud.noise = pcvl.NoiseModel(transmittance=0.5, indistinguishability=0.8)
     program = phl.Program.reservoir(5, 2, features=5, readout=phl.Readout.probs("fock"), detectors="threshold")
@@ -80,7 +99,7 @@ def test_phases_of_every_datapoint_arrive(cloud, program, x):
     with phl.reserve(processor(cloud), program, shots=5) as session:
         session.infer(x[:3])
     for job, row in zip(cloud.jobs.values(), x[:3], strict=True):
-        unitary = np.asarray(job["experiment"].unitary_circuit().compute_unitary())
+        unitary = np.asarray(deserialize(job["experiment"]).unitary_circuit().compute_unitary())
         first, last = program.interferometers
         phases = np.zeros(6)
         phases[program.phase_modes] = program.encode(row)[0]
@@ -208,6 +227,16 @@ def test_a_job_that_was_refused_is_sent_again(cloud, program, x):
     assert len(cloud.jobs) == 1
 
 
+@pytest.mark.parametrize("answer", [b"", b'{"error": "no credits left"}'])
+def test_a_job_that_is_refused_says_why(cloud, program, x, answer):
+    cloud.faults["create"] = [(400, answer)]
+    with phl.reserve(processor(cloud), program, shots=10) as session:
+        with pytest.raises(ProcessorError, match="answered 400 Bad Request: " + answer.decode()):
+            session.infer(x[0])
+        session.infer(x[0])
+    assert cloud.requests.count("create") == 2
+
+
 @pytest.mark.parametrize("fault", [500, 502, "drop", "silence", b"", b"{}", b"[]", b"<html>", 400])
 def test_a_job_that_may_have_been_taken_in_is_not_sent_twice(cloud, program, x, fault):
     cloud.faults["create"] = [fault]
@@ -237,6 +266,7 @@ def test_answers_that_are_none(cloud, program, x, what, answer):
     cloud.faults[what] = [answer] * 20
     with phl.reserve(processor(cloud), program, shots=10) as session, pytest.raises(ProcessorError):
         session.infer(x[0])
+    assert cloud.cancelled == (["job-0"] if what == "status" else [])  # nobody knows that it does not run
 
 
 @pytest.mark.parametrize(
@@ -245,6 +275,15 @@ def test_answers_that_are_none(cloud, program, x, what, answer):
 def test_results_that_are_none(cloud, program, x, results):
     cloud.results = results
     with phl.reserve(processor(cloud), program, shots=10) as session, pytest.raises(ProcessorError):
+        session.infer(x[0])
+
+
+def test_probabilities_are_not_taken_for_counts(cloud, program, x):
+    cloud.results = pcvl.BSDistribution(pcvl.BasicState(list(program.output_keys[0])))  # with probability 1
+    with (
+        phl.reserve(processor(cloud), program, shots=10) as session,
+        pytest.raises(ProcessorError, match="no counts, but BSDistribution"),
+    ):
         session.infer(x[0])
 
 
