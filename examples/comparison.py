@@ -21,6 +21,7 @@ import photonlink as phl
 
 CONFIDENCE = 0.95
 QUICK_SEEDS, FULL_SEEDS = 2, 5
+LEAST_SEEDS = 3  # of a verdict: two that happen to agree have an interval of no width
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ class _Report:
         controls = self.scores("controls")
         best = max(controls, key=lambda control: sign * float(np.mean(controls[control])))
         difference = Interval.of(np.subtract(values, controls[best]).tolist())
-        if abs(difference.mean) <= difference.half_width:
+        if len(values) < LEAST_SEEDS or abs(difference.mean) <= difference.half_width:
             verdict = "no difference is shown"
         else:
             verdict = "better here" if sign * difference.mean > 0 else "worse here"

@@ -298,9 +298,9 @@ class Session(Lifetime, DeviceCalls):
             tokens=used.tokens,
             shots=used.shots,
             kept_samples=used.kept_samples,
-            quantum_seconds=max(used.quantum_ns, 0) * 1e-9 if timed else None,
-            configuration_seconds=used.configuration_ns * 1e-9 if timed else None,
-            wall_seconds=used.wall_ns * 1e-9,
+            quantum_seconds=max(used.quantum_ns, 0) / 1e9 if timed else None,
+            configuration_seconds=used.configuration_ns / 1e9 if timed else None,
+            wall_seconds=used.wall_ns / 1e9,
         )
 
     # ---- the end

@@ -99,7 +99,7 @@ _TARGETS: dict[str, Callable[[], Target]] = {
     "perceval:<preset>": lambda: _perceval("perceval:<preset>", "Perceval's simulator with the noise of a chip"),
     "quandela:<platform>": _quandela,
     "qsc://<host>:<port>": lambda: _service(
-        "qsc://<host>:<port>", "controller service; over shared memory or UDP, on this machine"
+        "qsc://<host>:<port>", "controller service, over shared memory on this machine or UDP on any"
     ),
     "shm://<name>": lambda: _service("shm://<name>", "controller service on this machine, by its name"),
 }

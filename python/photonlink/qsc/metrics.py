@@ -55,7 +55,7 @@ class _Numbers(Collector):
             ("tokens", "datapoints executed, by the ledger", totals["tokens"]),
             ("shots", "kept samples asked for, by the ledger", totals["shots"]),
             ("kept_samples", "kept samples that came back, by the ledger", totals["kept_samples"]),
-            ("quantum_seconds", "modelled time of datapoints, by the ledger", totals["quantum_ns"] * 1e-9),
+            ("quantum_seconds", "modelled time of datapoints, by the ledger", totals["quantum_ns"] / 1e9),
         ):
             yield CounterMetricFamily(f"photonlink_qsc_{name}", text, value=total)
 
