@@ -2,15 +2,17 @@
 
 import json
 import os
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
 
 from photonlink import _core
-from photonlink.bench import link, link_clock, link_udp
+from photonlink.bench import link, link_clock, link_service, link_udp
 from photonlink.bench.pinning import pinned, two_cpus
 from photonlink.cli import main
-from photonlink.errors import ProgramError, ProtocolError
+from photonlink.errors import ProgramError, ProtocolError, ServiceError
 from photonlink.realtime import Response
 
 
@@ -83,7 +85,40 @@ def test_the_clock_is_only_measured_on_the_simulators_results(monkeypatch):
         link_clock.run(1)
 
 
+def test_a_service_is_measured_beside_a_controller_alone():
+    report = link_service.run(50, 200.0, turn_seconds=0.1)
+    for kind in ("without", "idle", "polled"):
+        assert 0 < report[kind]["p50_ns"] <= report[kind]["p99_ns"] <= report[kind]["max_ns"]
+        assert report[kind]["rounds"] >= 50
+    for kind in ("idle", "polled"):
+        assert report[kind]["ratio"] == report[kind]["p50_ns"] / report["without"]["p50_ns"]
+    assert "ratio" not in report["without"]
+    assert 0 < report["polls_per_second"] <= 400  # one at once, and then as often as asked
+    assert link_service.render(report).count("qsc serve") == 2
+    for polls in (0.0, -1.0, 1e9, float("nan")):
+        with pytest.raises(ProgramError, match="requests per second"):
+            link_service.run(50, polls)
+
+
+def test_a_control_plane_that_refuses_is_not_a_polled_one(capfd):
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        serving = threading.Thread(target=server.serve_forever, args=(0.01,))
+        serving.start()
+        try:
+            with (
+                pytest.raises(ServiceError, match="status 501"),
+                link_service._polling(f"127.0.0.1:{server.server_port}", 1000.0, []),
+            ):
+                pass
+        finally:
+            server.shutdown()
+            serving.join()
+    assert "GET /v1/" in capfd.readouterr().err
+
+
 def test_options_belong_to_what_they_change(capsys):
+    assert main(["bench", "link", "--polls", "5"]) == 1
+    assert "--service" in capsys.readouterr().err
     for options in (["--datapoints", "5"], ["--dispatcher-cpus", "0"]):
         assert main(["bench", "link", *options]) == 1
         assert "--clock" in capsys.readouterr().err

@@ -25,6 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     link.add_argument("--datapoints", type=int, metavar="N", help="datapoints (with --clock; default 200)")
     link.add_argument("--jitter", action="store_true", help="histogram in this process, with the worst cases explained")
+    link.add_argument(
+        "--service", action="store_true", help="what the control plane of a service adds, idle and while it is polled"
+    )
+    link.add_argument(
+        "--polls", type=float, metavar="N", help="requests per second to it (with --service; default 100)"
+    )
     link.add_argument("--caller-cpu", type=int, metavar="N", help="pin the calling thread (with --jitter)")
     link.add_argument("--png", type=Path, metavar="FILE", help="write the histogram (with --jitter)")
     latency.add_arguments(link)
@@ -157,6 +163,14 @@ def _link(arguments: argparse.Namespace) -> int:
             link_jitter.figure(report, arguments.png)
         return _show(arguments, report, link_jitter.render(report))
 
+    if arguments.service:
+        from photonlink.bench import link_service
+
+        report = link_service.run(arguments.rounds, link_service.POLLS if arguments.polls is None else arguments.polls)
+        return _show(arguments, report, link_service.render(report))
+
+    if arguments.polls is not None:
+        raise ProgramError("--polls belongs to --service: add that, or leave it away")
     if (arguments.caller_cpu, arguments.png) != (None, None):
         raise ProgramError("--caller-cpu and --png belong to --jitter: add that, or leave them away")
     if arguments.clock:

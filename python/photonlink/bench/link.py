@@ -45,7 +45,7 @@ def run(rounds: int) -> dict[str, Any]:
     address = f"@photonlink-bench-{os.getpid()}"
     with phl.reserve("sim", program, clock="none") as session:
         service = _core.ShmService(session._core_session, address, slots=session.slots)
-        peer = _Peer(address, part)
+        peer = Peer(address, part)
         try:
             for _ in range(REPEATS):
                 samples["bare"].append(_core.bare_ping_pong(part))
@@ -59,14 +59,15 @@ def run(rounds: int) -> dict[str, Any]:
         datagram_bytes, bare, gateway = link_udp.measure(part)
         samples["udp_bare"].append(bare)
         samples["udp"].append(gateway)
-    rows = {kind: _summary(parts) for kind, parts in samples.items()}
+    rows = {kind: summary(parts) for kind, parts in samples.items()}
     for kind, bare_kind in BARE.items():
         rows[kind]["ratio"] = rows[kind]["p50_ns"] / rows[bare_kind]["p50_ns"]
     sizes = {"payload_bytes": PAYLOAD_BYTES, "datagram_bytes": datagram_bytes, "rounds": part * REPEATS}
     return {**sizes, **rows}
 
 
-def _summary(parts: list[NDArray[Any]]) -> dict[str, float]:
+def summary(parts: list[NDArray[Any]]) -> dict[str, float]:
+    """Of round trips in nanoseconds: medians of p50 and p99 over the parts, and the worst of all."""
     return {
         "p50_ns": float(np.median([np.percentile(part, 50) for part in parts])),
         "p99_ns": float(np.median([np.percentile(part, 99) for part in parts])),
@@ -74,8 +75,13 @@ def _summary(parts: list[NDArray[Any]]) -> dict[str, float]:
     }
 
 
-class _Peer:
-    """A client in a process of its own: measures once for each line it is sent."""
+class Peer:
+    """A client in a process of its own, over shared memory.
+
+    Args:
+        address: Abstract Unix socket that hands the memory over.
+        rounds: Echoes of each measurement.
+    """
 
     def __init__(self, address: str, rounds: int) -> None:
         self._process = subprocess.Popen(
@@ -86,6 +92,11 @@ class _Peer:
         )
 
     def measure(self) -> NDArray[Any]:
+        """(rounds,) round trips in nanoseconds.
+
+        Raises:
+            LinkClosed: The process has ended.
+        """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write("measure\n")
@@ -96,6 +107,7 @@ class _Peer:
         return np.asarray(json.loads(line))
 
     def close(self) -> None:
+        """End the process."""
         try:
             self._process.communicate(timeout=PEER_SLACK_SECONDS)  # end of input tells it to leave
         except subprocess.TimeoutExpired:
