@@ -76,3 +76,28 @@ def test_readme_example(block, tmp_path):
         path = tmp_path / "readme.py"
         path.write_text(block)
         assert _run([str(path)], tmp_path) or "print" not in block
+
+
+# The other pages have tests of their own, beside what they are about.
+PAGES = ("programs", "processors", "cudaq", "photonic_kernels")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_page_beyond_the_readme(page, tmp_path):
+    """From top to bottom, as a reader would type it."""
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / f"{page}.md").read_text(), flags=re.DOTALL)
+    assert blocks
+    script = tmp_path / f"{page}.py"
+    script.write_text("\n".join(blocks))
+    _skip_without_packages(script.read_text())
+    _run([str(script)], tmp_path)
+
+
+def test_links_of_pages_lead_somewhere():
+    pages = [
+        ROOT / "README.md",
+        *(page for name in ("docs", "examples", "benchmarks") for page in (ROOT / name).rglob("*.md")),
+    ]
+    links = [(page, link) for page in pages for link in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())]
+    assert len(links) > 20
+    assert [f"{page.name}: {link}" for page, link in links if not (page.parent / link).exists()] == []
