@@ -37,14 +37,17 @@ cudaq.set_random_seed(2)
 with fock.bound([0.0]):
     result = cudaq.sample(loops, BINS, PHOTONS, SPLIT, shots_count=2000)
 print("most frequent arrivals:", sorted(dict(result.items()).items(), key=lambda item: -item[1])[:4])
-print(f"{result.annotations['method']}, {result.annotations['modelled_seconds']} s of quantum time\n")
+print(f"{result.annotations['method']}, {result.annotations['modelled_seconds']} s of quantum time (modelled)\n")
 
 # Datapoint by datapoint: one program, one session.
 program = fock.program(loops, BINS, PHOTONS, SPLIT, readout=phl.Readout.correlators(space="fock"))
 phases = np.linspace(0, 2 * np.pi, 9)
 with phl.reserve("sim", program, shots=2000, seed=3) as session:
     correlations = session.infer(phases[:, None])
-    print(f"{session.usage.tokens} phases, {session.usage.quantum_seconds:.2f} s of quantum time, simulated")
+    used = session.usage
+    print(
+        f"{used.tokens} phases, {used.quantum_seconds:.2f} s of quantum time (modelled); simulated: {session.info.simulated}"
+    )
 
 exact = program.simulate(phases[:, None])
 print("\nphase   <n0 n1>  exact   <n1 n2>  exact")

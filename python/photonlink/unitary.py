@@ -14,7 +14,15 @@ UNITARITY_TOLERANCE = 1e-6
 
 
 def check_unitary(matrix: NDArray[np.complex128], name: str) -> None:
-    """Raises ProgramError if a square matrix is not unitary, and says by how much."""
+    """Refuse a square matrix that is not unitary.
+
+    Args:
+        matrix: (m, m) complex128.
+        name: What the message calls it.
+
+    Raises:
+        ProgramError: A number is not finite, or the matrix is not unitary; the message says by how much.
+    """
     if not np.isfinite(matrix).all():
         raise ProgramError(f"{name} holds a number that is not finite")
     with np.errstate(over="ignore", invalid="ignore"):  # huge entries: the product is not finite then, nor unitary
@@ -41,6 +49,9 @@ def haar_unitary(modes: int, seed: int) -> NDArray[np.complex128]:
     Returns:
         (m, m) complex128.
 
+    Raises:
+        ProgramError: If there is no mode, or the seed is no such integer.
+
     Examples:
         >>> u = haar_unitary(5, seed=3)
         >>> bool(abs(u.conj().T @ u - np.eye(5)).max() < 1e-15 * 10)
@@ -48,6 +59,8 @@ def haar_unitary(modes: int, seed: int) -> NDArray[np.complex128]:
     """
     if modes < 1:
         raise ProgramError(f"an interferometer needs at least 1 mode, got {modes}")
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise ProgramError(f"seed is {seed!r}, expected a non-negative integer")
     real, imag = np.random.Generator(np.random.PCG64(seed)).standard_normal((2, modes, modes))
     for _ in range(2):
         _orthonormalise(real, imag)

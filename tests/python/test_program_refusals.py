@@ -100,7 +100,13 @@ def layered(modes=2):
         (lambda: Program.reservoir(4, 5, 2), "5 photons do not fit"),
         (lambda: Program.reservoir(4, 2, ["a", "a"]), "name of its own"),
         (lambda: Program.reservoir(4, 2, 2, input_state=[1, 1, 1, 0]), "has 3 photons, expected 2"),
+        (lambda: Program.reservoir(4.0, 2, 2), "modes is 4.0, expected an integer"),
+        (lambda: Program.reservoir(4, "2", 2), "photons is '2', expected an integer"),
+        (lambda: Program.reservoir(4, 2, 2.0), "features is 2.0, expected how many"),
+        (lambda: Program.reservoir(4, 2, "px"), "features is 'px', expected how many"),
+        (lambda: Program.reservoir(4, 2, 2, seed=-1), "seed is -1, expected a non-negative integer"),
         (lambda: haar_unitary(0, 1), "at least 1 mode"),
+        (lambda: haar_unitary(2, 1.5), "seed is 1.5"),
     ],
 )
 def test_impossible_programs_are_refused(build, words):

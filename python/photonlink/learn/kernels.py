@@ -182,7 +182,12 @@ class FidelityKernel:
     # ---- what it costs on a chip
 
     def settings(self, n: int, m: int | None = None) -> int:
-        """Phase settings that a chip needs for a dataset of n with itself, or with another one of m."""
+        """Phase settings that a chip needs for a kernel matrix.
+
+        Args:
+            n: Datapoints of the data set.
+            m: Datapoints of the other one; by default the data set is taken with itself, where each pair comes once.
+        """
         return n * (n - 1) // 2 if m is None else n * m
 
     def quantum_seconds(

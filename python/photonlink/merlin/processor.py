@@ -162,7 +162,7 @@ class Processor:
         """Begin :meth:`forward` and return at once; several calls run side by side, with the weights of this moment.
 
         Samples depend on the order in which calls reach a session: repeatable ones need ``concurrency=1``, or
-        :meth:`forward`.
+        :meth:`forward`. Arguments are those of :meth:`forward`.
 
         Returns:
             A ``torch.futures.Future`` with ``job_ids``, ``status()`` and ``cancel_remote()``. Its ``wait()`` raises

@@ -111,6 +111,14 @@ class ControlClient:
     ) -> Any:
         """One request; the decoded JSON of its answer, or ``None`` if that is empty.
 
+        Args:
+            method: Of HTTP, such as ``"GET"``.
+            path: Below ``/v1``, such as ``"/status"``.
+            query: Parameters of the query; those that are None are left away.
+            body: A stored program, for a reservation.
+            lease: The secret of a session that is renewed or released.
+            timeout: Seconds.
+
         Raises:
             TargetUnavailable: Nobody listens there, or the token is wrong.
             LinkTimeout: No answer within `timeout` seconds.

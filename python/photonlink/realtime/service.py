@@ -145,6 +145,10 @@ class Service:
     def serve(self, host: str = "127.0.0.1", port: int = 0) -> Server:
         """A server of this service on a UDP port, 0 for any; it runs for as long as its ``with`` statement.
 
+        Args:
+            host: IPv4 address to listen on. Nothing is authenticated: beyond loopback, use a network of its own.
+            port: UDP port.
+
         Raises:
             TargetUnavailable: The port is taken, or the address is not of this machine.
         """

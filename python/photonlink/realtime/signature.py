@@ -75,6 +75,11 @@ class Signature:
         ``bool[9]`` one of nine elements, ``out bool[]`` an output vector: the caller says how many elements it wants,
         and they are the response. Names of arguments are optional.
 
+        Args:
+            text: As in ``"name(type argument, ...) -> type"``.
+            encoding: ``"B"``, what CUDA-Q's compiler emits, or ``"A"``, that of the protocol document.
+            statuses: What positive statuses of this function mean.
+
         Raises:
             ProgramError: The text is no signature, or the encoding cannot carry it.
 
@@ -189,6 +194,11 @@ class Signature:
 
     def request(self, *arguments: Any, request_id: int = 1, ptp_timestamp: int = 0) -> Request:
         """A request for this function.
+
+        Args:
+            *arguments: One value for each argument of the signature; for an output vector, the number of its elements.
+            request_id: 32 bits, by which the caller knows the answer.
+            ptp_timestamp: Nanoseconds of the caller's clock, which the answer repeats; 0 for none.
 
         Raises:
             ProgramError: An argument does not fit its type.

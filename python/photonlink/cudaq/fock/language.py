@@ -153,6 +153,9 @@ def beam_splitter(q: Qudit, r: Qudit, theta: Any) -> None:
         q: First mode.
         r: Second mode.
         theta: Radians, or an expression of :func:`photonlink.cudaq.fock.feature`; pi/4 splits evenly.
+
+    Raises:
+        ProgramError: The two are the same qudit, or an argument is none that the language has.
     """
     kernel = _kernel("beam_splitter")
     first, second = _mode("beam_splitter", q, kernel), _mode("beam_splitter", r, kernel)
