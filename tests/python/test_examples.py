@@ -87,7 +87,7 @@ def test_page_beyond_the_readme(page, tmp_path):
     """From top to bottom, as a reader would type it."""
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / f"{page}.md").read_text(), flags=re.DOTALL)
     assert blocks
-    script = tmp_path / f"{page}.py"
+    script = tmp_path / "page.py"  # not the name of a package that it imports
     script.write_text("\n".join(blocks))
     _skip_without_packages(script.read_text())
     _run([str(script)], tmp_path)

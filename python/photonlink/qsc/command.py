@@ -158,6 +158,8 @@ def _status(arguments: argparse.Namespace) -> int:
     for name, value in report.items():
         if name == "latency":
             lines += [f"latency: {_granted(outcome)}" for outcome in value]
+        elif name == "transports":
+            lines += [f"transport: {', '.join(f'{key} {entry}' for key, entry in offer.items())}" for offer in value]
         elif isinstance(value, dict):
             lines += [name, *(f"  {key}: {'-' if entry is None else entry}" for key, entry in value.items())]
         else:
