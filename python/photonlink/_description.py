@@ -180,7 +180,11 @@ class Description:
         return _storage.unpack(bytes(data), cls)
 
     def save(self, path: str | Path) -> None:
-        """Writes the program to a file; :meth:`load` reads it."""
+        """Writes the program to a file; :meth:`load` reads it.
+
+        Raises:
+            OSError: If the file cannot be written.
+        """
         Path(path).write_bytes(self.to_bytes())
 
     @classmethod

@@ -79,12 +79,15 @@ class LayeredBuilder(Generic[Built]):
         Raises:
             ProgramError: If the number of angles does not match.
         """
-        angles = np.stack([np.asarray(theta, np.float64).ravel(), np.asarray(phi, np.float64).ravel()], axis=-1)
+        inner_angles, outer_angles = np.asarray(theta, np.float64).ravel(), np.asarray(phi, np.float64).ravel()
         places = [k for column in range(self._modes) for k in range(column % 2, self._modes - 1, 2)]
-        if len(angles) != len(places):
-            raise ProgramError(f"a mesh of {self._modes} modes has {len(places)} interferometers, got {len(angles)}")
+        if not len(inner_angles) == len(outer_angles) == len(places):
+            raise ProgramError(
+                f"a mesh of {self._modes} modes has {len(places)} interferometers, got {len(inner_angles)} theta and "
+                f"{len(outer_angles)} phi"
+            )
         splitter = np.array([[1, 1j], [1j, 1]]) / np.sqrt(2)
-        for k, (inner, outer) in zip(places, np.exp(1j * angles), strict=True):
+        for k, inner, outer in zip(places, np.exp(1j * inner_angles), np.exp(1j * outer_angles), strict=True):
             self._assembler.fixed(np.diag([outer, 1]) @ splitter @ np.diag([inner, 1]) @ splitter, (k, k + 1))
         return self
 

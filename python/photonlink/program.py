@@ -254,6 +254,8 @@ class Program(Description):
         """
         if noise is _KEEP:
             noise = self.noise
+        if noise is not None and not isinstance(noise, Noise):
+            raise ProgramError(f"noise is {noise!r}, expected a photonlink.Noise, or None for none")
         if _phase_noise(noise) != _phase_noise(self.noise):
             raise ProgramError(
                 "replace() cannot change phase_error, phase_imprecision or phase_seed, which are part of the optics: "

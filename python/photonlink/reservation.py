@@ -105,6 +105,8 @@ def reserve(
     """
     if not isinstance(program, Program):
         raise ProgramError(f"program is a {type(program).__name__}, expected a photonlink.Program")
+    if not isinstance(target, str | Processor):
+        raise ProgramError(f"target is {target!r}, expected a name, or a photonlink.processors.Processor")
     processor = target if isinstance(target, Processor) else None
     used, asked = overridden(target) if isinstance(target, str) and controller is None else (_name(target), None)
     if processor is None:

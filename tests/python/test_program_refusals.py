@@ -105,6 +105,14 @@ def layered(modes=2):
         (lambda: Program.reservoir(4, 2, 2.0), "features is 2.0, expected how many"),
         (lambda: Program.reservoir(4, 2, "px"), "features is 'px', expected how many"),
         (lambda: Program.reservoir(4, 2, 2, seed=-1), "seed is -1, expected a non-negative integer"),
+        (
+            lambda: Program.reservoir(4, 2, 2).replace(noise="belenos"),
+            "noise is 'belenos', expected a photonlink.Noise",
+        ),
+        (
+            lambda: Program.layered(2, [1, 1]).mzi_mesh([0.0], [0.0, 1.0]),
+            "1 interferometers, got 1 theta and 2 phi",
+        ),
         (lambda: haar_unitary(0, 1), "at least 1 mode"),
         (lambda: haar_unitary(2, 1.5), "seed is 1.5"),
     ],

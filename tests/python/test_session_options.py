@@ -15,6 +15,8 @@ def test_unknown_target_lists_the_known_ones(program):
     with pytest.raises(TargetUnavailable, match="sim:cuda") as refused:
         phl.reserve("simulator", program)
     assert refused.value.reason is Unavailable.UNKNOWN
+    with pytest.raises(ProgramError, match="target is None, expected a name"):
+        phl.reserve(None, program)
 
 
 def test_hardware_has_no_exact_results(program, monkeypatch):
