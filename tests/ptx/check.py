@@ -4,7 +4,7 @@
 1. Every header that csrc/CMakeLists.txt installs compiles alone with the host compiler.
 2. With nvcc: every header compiles alone as CUDA, and the kernels of portable.cu and device.cu keep to rules.py.
 
-That they need no system header is for run-time compilation to say (tests/python/test_nvrtc.py).
+That they need no system header is for run-time compilation to say (tests/python/cuda/test_nvrtc.py).
 
 Exit status 0: all good; 1: something is wrong; 77: part 1 is good and part 2 was skipped for want of nvcc.
 Usage: check.py [--cxx g++] [--nvcc nvcc] [--jobs 2]

@@ -19,6 +19,14 @@ def test_version(capsys):
     assert photonlink.__version__ in capsys.readouterr().out
 
 
+def test_the_package_is_the_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "photonlink", "bench", "--help"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("usage: photonlink bench ")
+
+
 def test_doctor_json(capsys):
     assert main(["doctor", "--json"]) == 0
     json.loads(capsys.readouterr().out)
