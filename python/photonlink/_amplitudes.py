@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from photonlink import _core, _validate
+from photonlink import _checks, _core, _validate
 from photonlink._memory import half_of_memory
-from photonlink._options import integer
 from photonlink.errors import ProgramError
 from photonlink.program import Precision, Program
 from photonlink.readout import Readout, Space
@@ -62,9 +61,9 @@ class AmplitudeSimulator:
         self.program = _in_space(program, space)
         self.dtype = np.dtype(_DTYPES[_validate.checked_precision(precision)])
         self.memory_limit = (
-            half_of_memory() if memory_limit is None else integer("memory_limit", memory_limit, 0, 2**63)
+            half_of_memory() if memory_limit is None else _checks.integer("memory_limit", memory_limit, 0, 2**63)
         )
-        count = 0 if threads is None else integer("threads", threads, 1, 1024)
+        count = 0 if threads is None else _checks.integer("threads", threads, 1, 1024)
         self._core = _core.AmplitudeSimulator(self.program.spec, precision, self.memory_limit, count)
         self._lock = threading.Lock()
 
@@ -101,7 +100,7 @@ class AmplitudeSimulator:
 
     def __call__(self, x: ArrayLike) -> NDArray[Any]:
         """Amplitudes of datapoints; see :func:`amplitudes`."""
-        rows = np.asarray(x, np.float64)
+        rows = _checks.array("x", x, np.float64)
         phases = self.program.encode(rows)
         if len(phases) > self.rows:
             raise ProgramError(

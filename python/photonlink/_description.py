@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from photonlink import _core, _native, _storage, _validate
+from photonlink import _checks, _core, _native, _storage, _validate
 from photonlink.encoding import Encoding
 from photonlink.errors import ProgramError
 from photonlink.noise import Detectors, Noise, checked_detectors, checked_min_detected, drawn_errors
@@ -45,14 +45,18 @@ class Description:
 
     def __post_init__(self) -> None:
         set_field = object.__setattr__  # as dataclasses themselves do where fields are frozen
+        set_field(self, "modes", _checks.modes_of(self.modes))
         set_field(self, "input_state", _validate.checked_state(self.input_state, self.modes))
-        set_field(self, "features", tuple(str(name) for name in self.features))
-        set_field(self, "interferometers", _validate.frozen(self.interferometers, np.complex128))
-        set_field(self, "phase_layers", _validate.frozen(self.phase_layers, np.uint32))
-        set_field(self, "phase_modes", _validate.frozen(self.phase_modes, np.uint32))
+        set_field(self, "features", _checks.names("features", self.features))
+        set_field(self, "interferometers", _validate.frozen("interferometers", self.interferometers, np.complex128))
+        set_field(self, "phase_layers", _validate.frozen("phase_layers", self.phase_layers, np.uint32))
+        set_field(self, "phase_modes", _validate.frozen("phase_modes", self.phase_modes, np.uint32))
+        if not isinstance(self.encoding, Encoding):
+            raise ProgramError(f"encoding is {_checks.shown(self.encoding)}, expected a photonlink.program.Encoding")
         set_field(self, "encoding", self.encoding.frozen())
+        set_field(self, "interference", _checks.boolean("interference", self.interference))
         if not isinstance(self.readout, Readout):
-            raise ProgramError(f"readout must be a photonlink.Readout, got {self.readout!r}")
+            raise ProgramError(f"readout must be a photonlink.Readout, got {_checks.shown(self.readout)}")
         _validate.check_interferometers(self.interferometers, self.modes)
         _validate.check_features(self.features)
         _validate.check_phases(self.phase_layers, self.phase_modes, self.layers, self.modes)
@@ -63,14 +67,16 @@ class Description:
     def _check_noise(self) -> None:
         set_field = object.__setattr__
         if self.noise is not None and not isinstance(self.noise, Noise):
-            raise ProgramError(f"noise must be a photonlink.Noise, got {self.noise!r}; see Noise.from_perceval")
+            raise ProgramError(
+                f"noise must be a photonlink.Noise, got {_checks.shown(self.noise)}; see Noise.from_perceval"
+            )
         if self.noise is not None and self.noise.ideal:
             set_field(self, "noise", None)
         checked_detectors(self.detectors)
         set_field(self, "min_detected_photons", checked_min_detected(self.min_detected_photons, self.photons))
         phases = self.phases_per_datapoint
         errors = drawn_errors(self.noise, phases) if self.phase_errors is None else self.phase_errors
-        set_field(self, "phase_errors", _validate.frozen(errors, np.float64))
+        set_field(self, "phase_errors", _validate.frozen("phase_errors", errors, np.float64))
         if self.phase_errors.shape != (phases,) or not np.isfinite(self.phase_errors).all():
             raise ProgramError(
                 f"phase_errors must be {phases} finite numbers, one per phase, got {self.phase_errors.shape}"
@@ -143,7 +149,9 @@ class Description:
             precision: Type of the arithmetic.
             sampled: Whether results are estimated from shots; some readouts need a distribution only then.
         """
-        return int(_core.predict_bytes(self.spec, _validate.checked_precision(precision), sampled))
+        return int(
+            _core.predict_bytes(self.spec, _validate.checked_precision(precision), _checks.boolean("sampled", sampled))
+        )
 
     def encode(self, x: ArrayLike) -> NDArray[np.float64]:
         """Phases of datapoints.
@@ -177,15 +185,18 @@ class Description:
         Raises:
             ProgramError: If the bytes are damaged, of another version, too long, or describe no valid program.
         """
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise ProgramError(f"data is {_checks.shown(data)}, expected the bytes of to_bytes()")
         return _storage.unpack(bytes(data), cls)
 
     def save(self, path: str | Path) -> None:
         """Writes the program to a file; :meth:`load` reads it.
 
         Raises:
+            ProgramError: If `path` is no path.
             OSError: If the file cannot be written.
         """
-        Path(path).write_bytes(self.to_bytes())
+        _checks.path("path", path).write_bytes(self.to_bytes())
 
     @classmethod
     def load(cls, path: str | Path) -> Self:

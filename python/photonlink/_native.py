@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from photonlink import _core
+from photonlink import _checks, _core
 from photonlink._memory import half_of_memory
 from photonlink._validate import checked_precision
 from photonlink.errors import ProgramError
@@ -67,16 +67,14 @@ def simulate(
     """See ``Program.simulate``."""
     if program.readout.kind == "samples":
         raise ProgramError("samples have no fixed size: use a session, or another readout with shots=")
-    if shots is not None and not 1 <= shots < 2**32:
-        raise ProgramError(f"shots must be 1 to 4294967295, or None for exact results, got {shots}")
-    if not 0 <= seed < 2**64:
-        raise ProgramError(f"seed must be an unsigned 64-bit integer, got {seed}")
-    rows = np.asarray(x, np.float64)
+    kept = 0 if shots is None else _checks.integer("shots", shots, 1, 2**32 - 1)
+    key = _checks.integer("seed", seed, 0, 2**64 - 1)
+    limit = half_of_memory() if memory_limit is None else _checks.integer("memory_limit", memory_limit, 0, 2**63)
+    rows = _checks.array("x", x, np.float64)
     phases = program.encode(rows)
-    row_ids = np.arange(len(phases), dtype=np.uint64) if ids is None else np.asarray(ids, np.uint64)
+    row_ids = np.arange(len(phases), dtype=np.uint64) if ids is None else _checks.array("ids", ids, np.uint64)
     if row_ids.shape != (len(phases),):
         raise ProgramError(f"expected {len(phases)} ids, one per datapoint, got shape {row_ids.shape}")
-    limit = half_of_memory() if memory_limit is None else memory_limit
-    simulator = _core.Simulator(program.spec, checked_precision(precision), limit, sampled=shots is not None)
-    values: NDArray[Any] = simulator.run(phases, row_ids, seed, shots or 0)
+    simulator = _core.Simulator(program.spec, checked_precision(precision), limit, sampled=kept > 0)
+    values: NDArray[Any] = simulator.run(phases, row_ids, key, kept)
     return values if rows.ndim == 2 else values[0]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-import operator
-from typing import Any
 
 from photonlink import _core
+from photonlink._checks import integer, one_of, seconds
 from photonlink.errors import ProgramError
 from photonlink.fit import Fit
 from photonlink.program import Program
+
+__all__ = ["computing_seconds", "integer", "modelled_seconds", "seconds", "session_options"]
 
 _CLOCKS = ("virtual", "realtime", "none")
 _PRECISIONS = ("float64", "float32")
@@ -21,32 +22,6 @@ _RARE_SAMPLES = 10.0
 _CALL_SECONDS = 20e-6
 _MULTIPLICATION_SECONDS = 4e-9
 _SHOT_SECONDS = 200e-9
-
-
-def integer(name: str, value: Any, least: int, most: int) -> int:
-    """`value` as an integer within its limits, or ProgramError."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = least - 1
-    if isinstance(value, bool) or not least <= number <= most:
-        raise ProgramError(f"{name} is {value!r}, expected an integer from {least} to {most}")
-    return number
-
-
-def seconds(name: str, value: Any) -> float:
-    """`value` as a positive number of seconds, 0 for None, or ProgramError."""
-    if value is None:
-        return 0.0
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
-        raise ProgramError(f"{name} is {value!r}, expected a positive number of seconds, or None")
-    return float(value)
-
-
-def _one_of(name: str, value: Any, choices: tuple[str, ...]) -> str:
-    if value not in choices:
-        raise ProgramError(f"{name} is {value!r}, expected one of {', '.join(choices)}")
-    return str(value)
 
 
 def session_options(
@@ -73,8 +48,8 @@ def session_options(
     options.shots = 0 if shots is None else integer("shots", shots, 1, 2**32 - 1)
     options.seed = integer("seed", seed, 0, 2**64 - 1)
     options.threads = 0 if threads is None else integer("threads", threads, 1, 1024)
-    options.precision = _one_of("precision", precision, _PRECISIONS)
-    options.clock = getattr(_core.ClockMode, _one_of("clock", clock, _CLOCKS))
+    options.precision = one_of("precision", precision, _PRECISIONS)
+    options.clock = getattr(_core.ClockMode, one_of("clock", clock, _CLOCKS))
     options.token_budget = None if token_budget is None else integer("token_budget", token_budget, 0, 2**63 - 1)
     options.idle_timeout_s = seconds("idle_timeout", idle_timeout)
     options.max_duration_s = seconds("max_duration", max_duration)

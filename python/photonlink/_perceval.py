@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from perceval.components import BSConvention, DetectionType, get_detection_type
 
 from photonlink._assembler import Assembler
+from photonlink._checks import listed
 from photonlink._validate import checked_state
 from photonlink.errors import ProgramError
 from photonlink.noise import Detectors, Noise, PhaseDraws, executed_phase
@@ -53,7 +54,8 @@ def occupation(input_state: Any) -> tuple[int, ...]:
         raise ProgramError(
             f"input_state {input_state} is a {type(input_state).__name__}: give photon numbers, such as [1, 0, 1]"
         )
-    return checked_state(input_state, len(input_state))
+    counts = listed("input_state", input_state, "a list of the photons of each mode")
+    return checked_state(counts, len(counts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from photonlink import _checks
+from photonlink._validate import checked_state
 from photonlink.errors import ProgramError
 
 __all__ = ["feature_names", "photons_per_mode", "spaced_state"]
@@ -13,13 +15,10 @@ __all__ = ["feature_names", "photons_per_mode", "spaced_state"]
 
 def feature_names(features: int | Sequence[str], modes: int) -> Sequence[str]:
     """Names of the features, of which feature i drives mode i; a number of features stands for px1, px2, ..."""
-    _require_integer("modes", modes)
+    most = _checks.modes_of(modes)
     if isinstance(features, int | np.integer):
-        names: Sequence[str] = [f"px{k + 1}" for k in range(int(features))]
-    elif isinstance(features, Sequence) and not isinstance(features, str):
-        names = features
-    else:
-        raise ProgramError(f"features is {features!r}, expected how many there are, or a list of their names")
+        return [f"px{k + 1}" for k in range(_checks.integer("features", features, 1, most))]
+    names = _checks.names("features", features, "how many there are, or a list of their names")
     if not 1 <= len(names) <= modes:
         raise ProgramError(
             f"a reservoir of {modes} modes encodes 1 to {modes} features, one per mode, got {len(names)}: "
@@ -32,16 +31,10 @@ def feature_names(features: int | Sequence[str], modes: int) -> Sequence[str]:
 
 def photons_per_mode(input_state: Sequence[int] | None, modes: int, photons: int) -> tuple[int, ...]:
     """The given input state, which must have as many photons, or by default the spaced pattern."""
-    _require_integer("photons", photons)
-    state = spaced_state(modes, photons) if input_state is None else tuple(input_state)
+    state = spaced_state(modes, photons) if input_state is None else checked_state(input_state, _checks.modes_of(modes))
     if sum(state) != photons:
         raise ProgramError(f"input_state {list(state)} has {sum(state)} photons, expected {photons}")
     return state
-
-
-def _require_integer(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise ProgramError(f"{name} is {value!r}, expected an integer")
 
 
 def spaced_state(modes: int, photons: int) -> tuple[int, ...]:
@@ -58,8 +51,8 @@ def spaced_state(modes: int, photons: int) -> tuple[int, ...]:
         >>> spaced_state(7, 3)
         (1, 0, 1, 0, 1, 0, 0)
     """
-    if photons < 1:
-        raise ProgramError(f"a program needs at least 1 photon, got {photons} photons")
+    modes = _checks.modes_of(modes)
+    photons = _checks.integer("photons", photons, 1, None)
     if photons > modes:
         raise ProgramError(
             f"{photons} photons do not fit one per mode into {modes} modes: use fewer, or give input_state"

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from photonlink import _checks
 from photonlink.encoding import Encoding
 from photonlink.errors import ProgramError
 from photonlink.noise import Noise
@@ -158,7 +159,7 @@ def _noise_of(text: dict[str, Any] | None) -> Noise | None:
 
 def read_limited(path: str | Path) -> bytes:
     """Bytes of a file that may hold a program; its length is checked before it is read."""
-    path = Path(path)
+    path = _checks.path("path", path)
     size = path.stat().st_size
     if size > MAX_BYTES:
         raise ProgramError(f"{path} has {size} bytes, more than a stored program may have ({MAX_BYTES})")

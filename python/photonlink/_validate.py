@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from photonlink import _checks
 from photonlink.errors import ProgramError
 from photonlink.unitary import check_unitary
 
@@ -24,36 +24,25 @@ __all__ = [
 ]
 
 _MAX_DAC_BITS = 32  # photonlink::kMaxDacBits
+_MAX_PHOTONS = 2**32 - 1  # in one mode; the native core counts in 32 bits
 
 
 def checked_state(input_state: Sequence[int], modes: int) -> tuple[int, ...]:
-    try:
-        state = tuple(operator.index(count) for count in input_state)
-    except TypeError:
-        raise ProgramError(f"input_state must list the photons of each mode as integers, got {input_state!r}") from None
-    if modes < 1 or len(state) != modes:
+    counts = _checks.listed("input_state", input_state, "a list of the photons of each mode")
+    state = tuple(_checks.integer("a number of photons of input_state", count, 0, _MAX_PHOTONS) for count in counts)
+    if len(state) != modes:
         raise ProgramError(f"input_state {list(state)} has {len(state)} entries, expected one per mode ({modes})")
-    if min(state) < 0:
-        raise ProgramError(f"input_state {list(state)} has a negative number of photons")
     if sum(state) == 0:
         raise ProgramError(f"input_state {list(state)} has no photon: put at least one photon into a mode")
     return state
 
 
 def checked_dac_bits(dac_bits: int) -> int:
-    try:
-        bits = operator.index(dac_bits)
-    except TypeError:
-        bits = -1
-    if isinstance(dac_bits, bool) or not 0 <= bits <= _MAX_DAC_BITS:
-        raise ProgramError(f"dac_bits is {dac_bits!r}, expected 1 to {_MAX_DAC_BITS}, or 0 for continuous phases")
-    return bits
+    return _checks.integer("dac_bits", dac_bits, 0, _MAX_DAC_BITS)
 
 
 def checked_precision(precision: str) -> str:
-    if precision not in ("float32", "float64"):
-        raise ProgramError(f"precision must be 'float32' or 'float64', got {precision!r}")
-    return precision
+    return _checks.one_of("precision", precision, ("float32", "float64"))
 
 
 def check_interferometers(interferometers: NDArray[np.complex128], modes: int) -> None:
@@ -83,7 +72,7 @@ def check_phases(phase_layers: NDArray[np.uint32], phase_modes: NDArray[np.uint3
 
 def checked_rows(x: ArrayLike, features: tuple[str, ...]) -> NDArray[np.float64]:
     """Datapoints as (B, F)."""
-    rows = np.atleast_2d(np.asarray(x, np.float64))
+    rows = np.atleast_2d(_checks.array("x", x, np.float64))
     if rows.ndim != 2 or rows.shape[1] != len(features):
         raise ProgramError(
             f"expected datapoints of {len(features)} features, shape (B, {len(features)}) or ({len(features)},), "
@@ -95,8 +84,8 @@ def checked_rows(x: ArrayLike, features: tuple[str, ...]) -> NDArray[np.float64]
     return rows
 
 
-def frozen(values: ArrayLike, dtype: type[Any]) -> NDArray[Any]:
+def frozen(name: str, values: ArrayLike, dtype: type[Any]) -> NDArray[Any]:
     """A read-only copy, so that nobody's later write can change a program or its digest."""
-    array = np.array(values, dtype=dtype, order="C")
+    array = np.array(_checks.array(name, values, dtype), order="C")
     array.setflags(write=False)
     return array

@@ -25,6 +25,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from photonlink import _checks
 from photonlink._assembler import Assembler
 from photonlink.errors import ProgramError
 from photonlink.noise import Detectors, Noise
@@ -79,15 +80,10 @@ class LayeredBuilder(Generic[Built]):
         Raises:
             ProgramError: If the number of angles does not match.
         """
-        inner_angles, outer_angles = np.asarray(theta, np.float64).ravel(), np.asarray(phi, np.float64).ravel()
         places = [k for column in range(self._modes) for k in range(column % 2, self._modes - 1, 2)]
-        if not len(inner_angles) == len(outer_angles) == len(places):
-            raise ProgramError(
-                f"a mesh of {self._modes} modes has {len(places)} interferometers, got {len(inner_angles)} theta and "
-                f"{len(outer_angles)} phi"
-            )
+        angles = np.stack([_angles("theta", theta, len(places)), _angles("phi", phi, len(places))], axis=-1)
         splitter = np.array([[1, 1j], [1j, 1]]) / np.sqrt(2)
-        for k, inner, outer in zip(places, np.exp(1j * inner_angles), np.exp(1j * outer_angles), strict=True):
+        for k, (inner, outer) in zip(places, np.exp(1j * angles), strict=True):
             self._assembler.fixed(np.diag([outer, 1]) @ splitter @ np.diag([inner, 1]) @ splitter, (k, k + 1))
         return self
 
@@ -110,17 +106,18 @@ class LayeredBuilder(Generic[Built]):
         Raises:
             ProgramError: If lengths differ, a mode does not exist, or a number is not finite.
         """
-        names = [f"x{name}" if isinstance(name, int | np.integer) else str(name) for name in features]
-        places = list(range(len(names))) if modes is None else [int(mode) for mode in modes]
+        given = _checks.listed("features", features, "a list of names or numbers")
+        numbered = [f"x{name}" if isinstance(name, int | np.integer) else name for name in given]
+        names = _checks.names("features", numbered)
+        places = list(range(len(names))) if modes is None else _checks.listed("modes", modes, "a list of modes")
         if len(places) != len(names):
             raise ProgramError(f"{len(names)} features but {len(places)} modes: give one mode per feature")
         scales = _one_each("scale", scale, len(names))
         offsets = _one_each("offset", offset, len(names))
         for name, mode, weight, shift in zip(names, places, scales, offsets, strict=True):
-            if not 0 <= mode < self._modes:
-                raise ProgramError(f"feature {name!r} drives mode {mode}, but modes are 0 to {self._modes - 1}")
+            place = _checks.integer(f"the mode that feature {name!r} drives", mode, 0, self._modes - 1)
             self._features.setdefault(name)
-            self._assembler.phase(mode, {name: weight}, shift)
+            self._assembler.phase(place, {name: weight}, shift)
         return self
 
     def build(
@@ -164,15 +161,24 @@ class LayeredBuilder(Generic[Built]):
 
 
 def _checked_unitary(unitary: ArrayLike, modes: int) -> NDArray[np.complex128]:
-    matrix = np.array(unitary, dtype=np.complex128)
+    matrix = _checks.array("the interferometer", unitary, np.complex128)
     if matrix.shape != (modes, modes):
         raise ProgramError(f"expected an interferometer of shape ({modes}, {modes}), got {matrix.shape}")
     check_unitary(matrix, "the interferometer")
     return matrix
 
 
+def _angles(name: str, values: ArrayLike, count: int) -> NDArray[Any]:
+    angles = _checks.array(name, values, np.float64).ravel()
+    if len(angles) != count:
+        raise ProgramError(f"{name} has {len(angles)} angles, expected one for each of {count} interferometers")
+    if not np.isfinite(angles).all():
+        raise ProgramError(f"{name} must be finite, got {angles[~np.isfinite(angles)][0]}")
+    return angles
+
+
 def _one_each(name: str, values: float | Sequence[float], count: int) -> NDArray[Any]:
-    numbers = np.asarray(values, np.float64)
+    numbers = _checks.array(name, values, np.float64)
     if numbers.ndim == 0:
         numbers = np.full(count, numbers)
     if numbers.shape != (count,):

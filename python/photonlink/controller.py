@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photonlink import _core
+from photonlink._checks import integer
 from photonlink._memory import half_of_memory
-from photonlink._options import integer
 from photonlink.errors import ProgramError, ServiceError, SessionClosed
 from photonlink.latency import Latency, LatencyOutcome, outcomes
 from photonlink.processors.base import Processor

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from photonlink import _core
+from photonlink import _checks, _core
 from photonlink._validate import checked_dac_bits, frozen
 from photonlink.errors import ProgramError
 
@@ -38,11 +38,11 @@ class Encoding:
     def frozen(self) -> Encoding:
         """A copy whose arrays are read-only and of the types above."""
         return Encoding(
-            row_begin=frozen(self.row_begin, np.uint32),
-            term_feature=frozen(self.term_feature, np.uint32),
-            term_weight=frozen(self.term_weight, np.float64),
-            offset=frozen(self.offset, np.float64),
-            wrap=bool(self.wrap),
+            row_begin=frozen("row_begin", self.row_begin, np.uint32),
+            term_feature=frozen("term_feature", self.term_feature, np.uint32),
+            term_weight=frozen("term_weight", self.term_weight, np.float64),
+            offset=frozen("offset", self.offset, np.float64),
+            wrap=_checks.boolean("wrap", self.wrap),
             dac_bits=checked_dac_bits(self.dac_bits),
         )
 

@@ -36,8 +36,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from photonlink import _core
+from photonlink import _checks, _core
 from photonlink._description import Description
+from photonlink.errors import ProgramError
 from photonlink.presets import Figure, Preset, T_co
 from photonlink.presets import preset as find_preset
 from photonlink.readout import basis_size
@@ -104,11 +105,13 @@ class Fit:
         Returns:
             Seconds, by the figures of the preset; infinite if no sample would be kept.
         """
+        datapoints = _checks.integer("datapoints", datapoints, 0, 2**63 - 1)
         seconds = datapoints * self.datapoint_seconds(shots) if datapoints else 0.0
         return self.preset.configuration_s.value + seconds
 
     def datapoint_seconds(self, shots: int) -> float:
         """Modelled time of one datapoint of `shots` kept samples, in seconds; infinite if no sample would be kept."""
+        shots = _checks.integer("shots", shots, 0, 2**63 - 1)
         acquisition = shots / self.kept_per_second if self.kept_per_second else float("inf")
         return self.preset.update_s(self.physical_phases_per_datapoint) + acquisition
 
@@ -123,6 +126,8 @@ def fit(program: Description, preset: str | Preset) -> Fit:
     Raises:
         ProgramError: If there is no such preset.
     """
+    if not isinstance(program, Description):
+        raise ProgramError(f"program is {_checks.shown(program)}, expected a photonlink.Program")
     figures = preset if isinstance(preset, Preset) else find_preset(preset)
     columns = _columns(program)
     p_keep = _p_keep(program)

@@ -30,9 +30,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from photonlink import _core, _validate
+from photonlink import _checks, _core, _validate
 from photonlink._memory import half_of_memory
-from photonlink._options import integer
 from photonlink.errors import ProgramError
 from photonlink.program import Precision, Program
 from photonlink.shift import (
@@ -116,11 +115,11 @@ class Differentiator:
         threads: int | None = None,
     ) -> None:
         if not isinstance(program, Program | TrainableProgram):
-            raise ProgramError(f"program is a {type(program).__name__}, expected a Program or TrainableProgram")
+            raise ProgramError(f"program is {_checks.shown(program)}, expected a Program or TrainableProgram")
         self._trainable = program if isinstance(program, TrainableProgram) else None
         self._program = program if isinstance(program, Program) else program.base
-        limit = half_of_memory() if memory_limit is None else integer("memory_limit", memory_limit, 0, 2**63)
-        count = 0 if threads is None else integer("threads", threads, 1, 1024)
+        limit = half_of_memory() if memory_limit is None else _checks.integer("memory_limit", memory_limit, 0, 2**63)
+        count = 0 if threads is None else _checks.integer("threads", threads, 1, 1024)
         name = _validate.checked_precision(precision)
         self._core = _core.Differentiator(self._program.spec, name, limit, count)
         self._dtype = np.dtype(name)

@@ -12,6 +12,7 @@ Examples:
 
 from __future__ import annotations
 
+import re
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Latency", "LatencyOutcome", "add_arguments", "given", "outcomes", "parse_cpus"]
 
 _MOST_CPUS = 1024
+_RANGE = re.compile(r"([0-9]{1,4})(?:-([0-9]{1,4}))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +76,15 @@ class Latency:
     insist: bool = False
 
     def __post_init__(self) -> None:
-        from photonlink import _options  # not above: the command line needs these classes before any of the core
+        from photonlink import _checks  # not above: the command line needs these classes before any of NumPy
 
         for name in ("dispatcher_cpus", "transport_cpus"):
-            for cpu in getattr(self, name):
-                _options.integer(f"a CPU of {name}", cpu, 0, _MOST_CPUS - 1)
-        _options.integer("realtime_priority", self.realtime_priority, 0, 99)
+            given = _checks.listed(name, getattr(self, name), "numbers of CPUs")
+            cpus = tuple(_checks.integer(f"a CPU of {name}", cpu, 0, _MOST_CPUS - 1) for cpu in given)
+            object.__setattr__(self, name, cpus)
+        for name in ("lock_memory", "local_memory", "insist"):
+            _checks.boolean(name, getattr(self, name))
+        _checks.integer("realtime_priority", self.realtime_priority, 0, 99)
 
     def options(self) -> _core.LatencyOptions:
         """The same for the native controller."""
@@ -155,9 +160,11 @@ def parse_cpus(text: str) -> tuple[int, ...]:
         (0, 4, 5, 6)
     """
     cpus: set[int] = set()
-    for part in text.split(","):
-        first, dash, last = part.strip().partition("-")
-        if not (first.isdecimal() and (last.isdecimal() or not dash)) or int(last or first) >= _MOST_CPUS:
-            raise ProgramError(f"{text!r} is no list of CPUs: expected numbers below {_MOST_CPUS} as in '0,4-6'")
-        cpus.update(range(int(first), int(last or first) + 1))
+    for part in text.split(",") if isinstance(text, str) else [""]:
+        numbers = _RANGE.fullmatch(part.strip())
+        first = int(numbers[1]) if numbers else _MOST_CPUS
+        last = int(numbers[2] or first) if numbers else first
+        if not first <= last < _MOST_CPUS:
+            raise ProgramError(f"{text!r:.120} is no list of CPUs: expected numbers below {_MOST_CPUS} as in '0,4-6'")
+        cpus.update(range(first, last + 1))
     return tuple(sorted(cpus))

@@ -34,11 +34,12 @@ from __future__ import annotations
 import math
 import random
 from dataclasses import dataclass, fields
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from photonlink._checks import one_of, shown
 from photonlink.errors import ProgramError
 from photonlink.presets import preset as find_preset
 
@@ -86,7 +87,7 @@ class Noise:
         self._set("phase_error", math.pi, "a number of radians from 0 to pi")
         self._set("phase_imprecision", math.inf, "a finite number of radians of at least 0")
         if not isinstance(self.g2_distinguishable, bool | np.bool_):
-            raise ProgramError(f"g2_distinguishable is {self.g2_distinguishable!r}, expected True or False")
+            raise ProgramError(f"g2_distinguishable is {shown(self.g2_distinguishable)}, expected True or False")
         object.__setattr__(self, "g2_distinguishable", bool(self.g2_distinguishable))
         if self.brightness * self.g2 > 0.5:
             raise ProgramError(
@@ -95,17 +96,17 @@ class Noise:
             )
         seed = self.phase_seed
         if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or not 0 <= seed < 2**64:
-            raise ProgramError(f"phase_seed is {seed!r}, expected an unsigned 64-bit integer")
+            raise ProgramError(f"phase_seed is {shown(seed)}, expected an unsigned 64-bit integer")
         object.__setattr__(self, "phase_seed", int(seed))
 
     def _set(self, name: str, most: float, expected: str) -> None:
         value = getattr(self, name)
         try:
             number = math.nan if isinstance(value, bool) else float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = math.nan
         if not (0.0 <= number <= most and number < math.inf):
-            raise ProgramError(f"{name} is {value!r}, expected {expected}")
+            raise ProgramError(f"{name} is {shown(value)}, expected {expected}")
         object.__setattr__(self, name, number + 0.0)  # turns -0.0 into 0.0
 
     @classmethod
@@ -195,9 +196,7 @@ def executed_phase(phase: float, error: float, noise: Noise) -> float:
 
 
 def checked_detectors(detectors: object) -> Detectors:
-    if detectors not in get_args(Detectors):
-        raise ProgramError(f"detectors is {detectors!r}, expected 'pnr' (count photons) or 'threshold' (only click)")
-    return detectors  # type: ignore[return-value]
+    return cast(Detectors, one_of("detectors", detectors, get_args(Detectors)))
 
 
 def checked_min_detected(value: int | None, photons: int) -> int | None:
@@ -206,6 +205,7 @@ def checked_min_detected(value: int | None, photons: int) -> int | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or not 0 <= value <= photons:
         raise ProgramError(
-            f"min_detected_photons is {value!r}, expected an integer from 0 to the {photons} photons of the input state"
+            f"min_detected_photons is {shown(value)}, expected an integer from 0 to the {photons} photons of the input "
+            "state"
         )
     return None if value == photons else int(value)

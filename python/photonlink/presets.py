@@ -19,6 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
+from photonlink._checks import shown
 from photonlink.errors import ProgramError
 
 __all__ = ["Figure", "Preset", "preset", "presets"]
@@ -237,6 +238,6 @@ def preset(name: str) -> Preset:
         ProgramError: If there is none; the message lists those that exist.
     """
     for candidate in _PRESETS:
-        if candidate.name == name:
+        if isinstance(name, str) and candidate.name == name:
             return candidate
-    raise ProgramError(f"unknown preset {name!r}: expected one of {', '.join(p.name for p in _PRESETS)}")
+    raise ProgramError(f"unknown preset {shown(name)}: expected one of {', '.join(p.name for p in _PRESETS)}")

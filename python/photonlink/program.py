@@ -22,7 +22,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike, NDArray
 
-from photonlink import _native, _validate
+from photonlink import _checks, _native, _validate
 from photonlink._description import Description, Precision
 from photonlink._reservoir import feature_names, photons_per_mode, spaced_state
 from photonlink.builder import LayeredBuilder
@@ -218,7 +218,8 @@ class Program(Description):
         Raises:
             ProgramError: If the input state does not match the modes or has no photon.
         """
-        return LayeredBuilder(modes, _validate.checked_state(input_state, modes), cls)
+        size = _checks.modes_of(modes)
+        return LayeredBuilder(size, _validate.checked_state(input_state, size), cls)
 
     # ---- other programs, chips
 
@@ -255,7 +256,7 @@ class Program(Description):
         if noise is _KEEP:
             noise = self.noise
         if noise is not None and not isinstance(noise, Noise):
-            raise ProgramError(f"noise is {noise!r}, expected a photonlink.Noise, or None for none")
+            raise ProgramError(f"noise is {_checks.shown(noise)}, expected a photonlink.Noise, or None for none")
         if _phase_noise(noise) != _phase_noise(self.noise):
             raise ProgramError(
                 "replace() cannot change phase_error, phase_imprecision or phase_seed, which are part of the optics: "

@@ -26,6 +26,7 @@ from math import comb
 from typing import Literal, get_args
 
 from photonlink import _core
+from photonlink._checks import integer, modes_of, one_of, shown
 from photonlink.errors import ProgramError
 
 __all__ = ["Kind", "LexGrouping", "ModGrouping", "Readout", "Space", "basis_size"]
@@ -72,8 +73,7 @@ GROUPINGS: Mapping[str, type[LexGrouping] | type[ModGrouping]] = {"lex": LexGrou
 
 
 def _check_groups(output_size: object) -> None:
-    if isinstance(output_size, bool) or not isinstance(output_size, int) or not 1 <= output_size < 2**32:
-        raise ProgramError(f"output_size of a grouping must be an integer of at least 1, got {output_size!r}")
+    integer("output_size of a grouping", output_size, 1, 2**32 - 1)
 
 
 def _check_listable(keys: int, modes: int) -> None:
@@ -82,6 +82,11 @@ def _check_listable(keys: int, modes: int) -> None:
             f"{keys} output keys of {modes} modes are too many for a list (limit {_MAX_KEYS}): use a grouping, "
             "expectations or correlators"
         )
+
+
+def _numbered(keys: int, modes: int) -> list[tuple[int, ...]]:
+    _check_listable(keys, modes)
+    return [(index,) for index in range(keys)]
 
 
 def _as_grouping(grouping: object) -> LexGrouping | ModGrouping | None:
@@ -93,7 +98,7 @@ def _as_grouping(grouping: object) -> LexGrouping | ModGrouping | None:
         if type(grouping).__name__ == known.__name__ and size is not None:
             return known(size)
     raise ProgramError(
-        f"grouping must be a LexGrouping, a ModGrouping (photonlink's or MerLin's) or None, got {grouping!r}"
+        f"grouping must be a LexGrouping, a ModGrouping (photonlink's or MerLin's) or None, got {shown(grouping)}"
     )
 
 
@@ -115,8 +120,9 @@ def basis_size(modes: int, photons: int, space: Space) -> int:
         >>> basis_size(24, 12, "unbunched")
         2704156
     """
-    if modes < 1 or photons < 1:
-        raise ProgramError(f"expected at least 1 mode and 1 photon, got {modes} modes and {photons} photons")
+    modes = modes_of(modes)
+    photons = integer("photons", photons, 1, None)
+    one_of("space", space, get_args(Space))
     if space == "fock":
         return comb(modes + photons - 1, photons)
     if space == "unbunched":
@@ -125,14 +131,12 @@ def basis_size(modes: int, photons: int, space: Space) -> int:
                 f"{photons} photons cannot be unbunched in {modes} modes (at most one per mode): use space='fock'"
             )
         return comb(modes, photons)
-    if space == "dual_rail":
-        if modes != 2 * photons:
-            raise ProgramError(
-                f"dual_rail needs twice as many modes as photons, got {modes} modes and {photons} photons: "
-                "use space='unbunched' or 'fock'"
-            )
-        return int(2**photons)
-    raise ProgramError(f"unknown space {space!r}: expected one of {', '.join(get_args(Space))}")
+    if modes != 2 * photons:
+        raise ProgramError(
+            f"dual_rail needs twice as many modes as photons, got {modes} modes and {photons} photons: "
+            "use space='unbunched' or 'fock'"
+        )
+    return int(2**photons)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,12 +159,10 @@ class Readout:
     grouping: LexGrouping | ModGrouping | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in get_args(Kind):
-            raise ProgramError(f"unknown readout {self.kind!r}: expected one of {', '.join(get_args(Kind))}")
-        space = str(getattr(self.space, "value", self.space)).lower()  # MerLin's ComputationSpace is an enum of str
-        if space not in get_args(Space):
-            raise ProgramError(f"unknown space {self.space!r}: expected one of {', '.join(get_args(Space))}")
-        object.__setattr__(self, "space", space)
+        one_of("the kind of a readout", self.kind, get_args(Kind))
+        space = getattr(self.space, "value", self.space)  # MerLin's ComputationSpace is an enum of str
+        word = one_of("space", space.lower() if isinstance(space, str) else space, get_args(Space))
+        object.__setattr__(self, "space", word)
         object.__setattr__(self, "grouping", _as_grouping(self.grouping))
         if self.grouping is not None and self.kind != "probabilities":
             raise ProgramError(f"a grouping sums probabilities; it has no meaning for {self.kind}")
@@ -259,7 +261,7 @@ class Readout:
         if self.kind == "correlators":
             return list(combinations(range(spec.modes), 2))
         if self.grouping is not None or self.kind in ("mode_expectations", "click_probabilities"):
-            return [(index,) for index in range(_core.output_size(spec))]
+            return _numbered(_core.output_size(spec), spec.modes)
         patterns = self.kind == "click_patterns"
         _check_listable(_core.output_size(spec) if patterns else _core.kept_size(spec), spec.modes)
         list_states = _core.kept_click_patterns if patterns else _core.kept_states
@@ -284,7 +286,7 @@ class Readout:
         if self.kind == "correlators":
             return list(combinations(range(modes), 2))
         if self.grouping is not None or self.kind in ("mode_expectations", "click_probabilities"):
-            return [(index,) for index in range(size)]
+            return _numbered(size, modes)
         _check_listable(max(size, self.basis_size(modes, photons) if self.kind == "samples" else 0), modes)
         list_states = _core.click_patterns if self.kind == "click_patterns" else _core.basis_states
         return [tuple(state) for state in list_states(modes, photons, self.space).tolist()]

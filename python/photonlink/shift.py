@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from photonlink import _core
+from photonlink import _checks, _core
 from photonlink.encoding import Encoding
 from photonlink.errors import ProgramError
 from photonlink.fit import Fit
@@ -87,6 +87,8 @@ def phase_program(program: Program) -> Program:
         >>> phl.gradients.phase_program(twice).features
         ('phase0', 'phase1')
     """
+    if not isinstance(program, Program):
+        raise ProgramError(f"program is {_checks.shown(program)}, expected a photonlink.Program")
     phases = program.phases_per_datapoint
     encoding = Encoding(
         row_begin=np.arange(phases + 1, dtype=np.uint32),
@@ -118,6 +120,10 @@ def shift_cost(program: Program, rows: int, shots: int, preset: str = "article")
         >>> cost.settings_per_phase, cost.tokens, round(cost.quantum_seconds, 2)
         (6, 37, 2.11)
     """
+    if not isinstance(program, Program):
+        raise ProgramError(f"program is {_checks.shown(program)}, expected a photonlink.Program")
+    rows = _checks.integer("rows", rows, 0, 2**63 - 1)
+    shots = _checks.integer("shots", shots, 1, 2**32 - 1)
     fit = program.fit(preset)
     phases, settings = program.phases_per_datapoint, 2 * _core.phase_degree(program.spec)
     tokens = rows * (1 + phases * settings)
@@ -164,7 +170,7 @@ def parameter_shift(
     if wanted.readout.kind == "samples":
         raise ProgramError("a samples readout has no derivatives: use probabilities, expectations or correlators")
     feature, weight = _levers(session.program, program)
-    features = np.asarray(x, np.float64)
+    features = _checks.array("x", x, np.float64)
     base = wanted.encode(features) if program is not None else np.atleast_2d(features)
     weights = checked_cotangent(cotangent, np.float64, features.ndim == 1, len(base), wanted.output_size)
     shifts, coefficients = _rule(_core.phase_degree(wanted.spec))
@@ -214,7 +220,7 @@ def feature_gradients(program: Program, by_phase: Floats) -> Floats:
 
 def checked_cotangent(cotangent: ArrayLike, dtype: DTypeLike, single: bool, rows: int, outputs: int) -> NDArray[Any]:
     """The cotangent as (rows, outputs), if it has the shape of the observables of so many rows, or of a single one."""
-    weights = np.asarray(cotangent, dtype)
+    weights = _checks.array("cotangent", cotangent, dtype)
     expected = (outputs,) if single else (rows, outputs)
     if weights.shape != expected:
         raise ProgramError(f"cotangent has shape {weights.shape}, expected that of the observables, {expected}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from photonlink import _checks
 from photonlink.errors import ProgramError
 
 __all__ = ["check_unitary", "haar_unitary"]
@@ -14,15 +15,7 @@ UNITARITY_TOLERANCE = 1e-6
 
 
 def check_unitary(matrix: NDArray[np.complex128], name: str) -> None:
-    """Refuse a square matrix that is not unitary.
-
-    Args:
-        matrix: (m, m) complex128.
-        name: What the message calls it.
-
-    Raises:
-        ProgramError: A number is not finite, or the matrix is not unitary; the message says by how much.
-    """
+    """Raises ProgramError if a square matrix is not unitary, and says by how much."""
     if not np.isfinite(matrix).all():
         raise ProgramError(f"{name} holds a number that is not finite")
     with np.errstate(over="ignore", invalid="ignore"):  # huge entries: the product is not finite then, nor unitary
@@ -49,19 +42,14 @@ def haar_unitary(modes: int, seed: int) -> NDArray[np.complex128]:
     Returns:
         (m, m) complex128.
 
-    Raises:
-        ProgramError: If there is no mode, or the seed is no such integer.
-
     Examples:
         >>> u = haar_unitary(5, seed=3)
         >>> bool(abs(u.conj().T @ u - np.eye(5)).max() < 1e-15 * 10)
         True
     """
-    if modes < 1:
-        raise ProgramError(f"an interferometer needs at least 1 mode, got {modes}")
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise ProgramError(f"seed is {seed!r}, expected a non-negative integer")
-    real, imag = np.random.Generator(np.random.PCG64(seed)).standard_normal((2, modes, modes))
+    size = _checks.modes_of(modes)
+    generator = np.random.Generator(np.random.PCG64(_checks.integer("seed", seed, 0, None)))
+    real, imag = generator.standard_normal((2, size, size))
     for _ in range(2):
         _orthonormalise(real, imag)
     unitary: NDArray[np.complex128] = real + 1j * imag

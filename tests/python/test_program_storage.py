@@ -93,11 +93,11 @@ def test_well_formed_bytes_of_an_impossible_program_are_refused():
     assert Program.from_bytes(signed(good, one_mode)).modes == 1
     for extra, words in [
         ("", "bad metadata"),
-        (full.format('["x"]', "probabilities", '"none"'), "photons of each mode"),
+        (full.format('["x"]', "probabilities", '"none"'), "number of photons .* is 'x'"),
         (full.format("[0]", "probabilities", '"none"'), "no photon"),
-        (full.format("[1]", "secrets", '"none"'), "unknown readout"),
+        (full.format("[1]", "secrets", '"none"'), "kind of a readout is 'secrets'"),
         (full.format("[1]", "probabilities", '"evil"'), "bad metadata"),
-        (full.format("[1]", "probabilities", '"lex"'), "at least 1"),
+        (full.format("[1]", "probabilities", '"lex"'), "output_size of a grouping is 0"),
     ]:
         with pytest.raises(ProgramError, match=words):
             Program.from_bytes(signed(frame.format(extra).encode(), one_mode))

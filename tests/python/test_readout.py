@@ -77,15 +77,15 @@ def test_readouts_are_values():
 @pytest.mark.parametrize(
     ("build", "words"),
     [
-        (lambda: Readout.probs("hilbert"), "hilbert.*fock, unbunched, dual_rail"),
+        (lambda: Readout.probs("hilbert"), "hilbert.*'fock', 'unbunched', 'dual_rail'"),
         (lambda: Readout("amplitudes"), "amplitudes.*probabilities"),
-        (lambda: LexGrouping(0), "at least 1, got 0"),
-        (lambda: ModGrouping(2.5), "at least 1, got 2.5"),
+        (lambda: LexGrouping(0), "output_size .* is 0, .* from 1"),
+        (lambda: ModGrouping(2.5), "output_size .* is 2.5, "),
         (lambda: Readout.probs(grouping="lex"), "LexGrouping.*'lex'"),
         (lambda: Readout("correlators", "fock", LexGrouping(2)), "no meaning for correlators"),
         (lambda: Readout.probs("unbunched").output_size(3, 4), "4 photons cannot be unbunched in 3 modes"),
         (lambda: Readout.probs("dual_rail").output_size(4, 3), "twice as many modes as photons, got 4 modes and 3"),
-        (lambda: Readout.probs("fock").output_size(4, 0), "at least 1 mode and 1 photon"),
+        (lambda: Readout.probs("fock").output_size(4, 0), "photons is 0, "),
     ],
 )
 def test_refusals_name_what_was_received(build, words):

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from photonlink import _packages
-from photonlink._options import integer
+from photonlink._checks import integer
 from photonlink.bench.cloud_jobs import Delays, through_jobs
 from photonlink.bench.cloud_link import through_the_link
 from photonlink.bench.cloud_paths import STAGES, Pass, Work, check_equal, reference

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import photonlink as phl
-from photonlink._options import integer
+from photonlink._checks import integer
 from photonlink.errors import PhotonLinkError
 from photonlink.presets import Preset, preset
 from photonlink.reservation import Clock

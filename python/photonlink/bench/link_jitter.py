@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import photonlink as phl
-from photonlink._options import integer
+from photonlink._checks import integer
 from photonlink.bench.pinning import pinned
 from photonlink.latency import Latency
 

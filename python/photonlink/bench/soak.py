@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import photonlink as phl
-from photonlink._options import integer
+from photonlink._checks import integer
 from photonlink.bench.network import BadNetwork
 from photonlink.errors import PhotonLinkError, ProgramError
 from photonlink.qsc import remote

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from photonlink._options import integer
+from photonlink._checks import integer
 from photonlink.cudaq.arguments import Argument, checked, choice
 from photonlink.noise import Detectors, Noise
 from photonlink.presets import preset, presets

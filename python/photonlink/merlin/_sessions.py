@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from photonlink._options import integer
+from photonlink._checks import integer
 from photonlink._private_session import private_session
 from photonlink.errors import LinkClosed, LinkTimeout, PhotonLinkError, ProgramError, SessionClosed
 from photonlink.merlin._models import shown

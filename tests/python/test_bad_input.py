@@ -1,0 +1,150 @@
+"""Whatever a caller passes, a refusal is an error of photonlink that names the parameter and what was received."""
+
+import math
+
+import numpy as np
+import pytest
+
+import photonlink as phl
+from photonlink import gradients
+from photonlink.errors import ProgramError
+from photonlink.program import Encoding, Program, spaced_state
+from photonlink.readout import basis_size
+from photonlink.unitary import haar_unitary
+
+RAGGED = [[1.0], [1.0, 2.0]]
+PROGRAM = Program.reservoir(4, 2, features=4, seed=1)
+ROWS = np.zeros((2, 4))
+
+
+class Unprintable:
+    def __repr__(self):
+        raise ArithmeticError
+
+
+NO_INTEGERS = [None, True, "4", 1.5, 2.0, math.nan, math.inf, 1j, [1], np.zeros(2), np.float32(2), Unprintable()]
+NO_NUMBERS = ["text", b"1", RAGGED, 1j, np.array(["1"]), np.array([1j]), {"a": 1}, {1, 2}, [None], len]
+NO_WORDS = [1, b"fock", ["fock"], np.array(["fock", "fock"]), "hilbert", Unprintable()]
+NO_SWITCHES = [None, 1, 0, "yes", np.ones(2, bool), []]
+
+
+def layered(**phases):
+    return Program.layered(2, [1, 0]).phases(**{"features": ["a", "b"], **phases}).build()
+
+
+def encoded(**parts):
+    terms = {"row_begin": [0, 1], "term_feature": [0], "term_weight": [1.0], "offset": [0.0]}
+    return Program(
+        modes=2,
+        input_state=(1, 0),
+        features=("a",),
+        interferometers=np.stack([np.eye(2)] * 2),
+        phase_layers=[0],
+        phase_modes=[0],
+        encoding=Encoding(**{**terms, **parts}),
+        readout=phl.Readout.probs(),
+    )
+
+
+CALLS = {  # a call of one argument, and the name in its refusal
+    "integers": [
+        (lambda v: Program.reservoir(v, 2, 4), "modes"),
+        (lambda v: Program.reservoir(4, v, 4), "photons"),
+        (lambda v: Program.reservoir(4, 2, 4, seed=v), "seed"),
+        (lambda v: Program.reservoir(4, 2, 4, dac_bits=v), "dac_bits"),
+        (lambda v: Program.layered(v, [1, 0]), "modes"),
+        (lambda v: Program.layered(2, [v, 0]), "input_state"),
+        (lambda v: layered(modes=[0, v]), "mode that feature 'b' drives"),
+        (lambda v: spaced_state(4, v), "photons"),
+        (lambda v: haar_unitary(2, v), "seed"),
+        (lambda v: basis_size(v, 2, "fock"), "modes"),
+        (lambda v: phl.LexGrouping(v), "output_size"),
+        (lambda v: gradients.shift_cost(PROGRAM, v, 10), "rows"),
+        (lambda v: gradients.shift_cost(PROGRAM, 1, v), "shots"),
+        (lambda v: PROGRAM.fit("article").quantum_seconds(v, 1), "datapoints"),
+        (lambda v: PROGRAM.simulate(ROWS, seed=v), "seed"),
+        (lambda v: phl.Latency(dispatcher_cpus=(v,)), "dispatcher_cpus"),
+    ],
+    "numbers": [
+        (PROGRAM.simulate, "x"),
+        (PROGRAM.encode, "x"),
+        (lambda v: phl.amplitudes(PROGRAM, v), "x"),
+        (lambda v: gradients.value_and_vjp(PROGRAM, v, ROWS), "x"),
+        (lambda v: gradients.value_and_vjp(PROGRAM, ROWS, v), "cotangent"),
+        (lambda v: Program.reservoir(4, 2, 4, scale=v), "scale"),
+        (lambda v: layered(offset=v), "offset"),
+        (lambda v: Program.layered(2, [1, 0]).mzi_mesh(v, [0.0]), "theta"),
+        (lambda v: encoded(term_weight=v), "term_weight"),
+        (lambda v: encoded(row_begin=v), "row_begin"),
+        (lambda v: PROGRAM.simulate(ROWS, ids=v), "ids"),
+    ],
+    "words": [
+        (lambda v: phl.Readout.probs(v), "space"),
+        (lambda v: phl.Readout(v), "kind"),
+        (lambda v: PROGRAM.replace(detectors=v), "detectors"),
+        (lambda v: PROGRAM.simulate(ROWS, precision=v), "precision"),
+        (PROGRAM.fit, "preset"),
+    ],
+    "switches": [
+        (lambda v: Program.reservoir(4, 2, 4, interference=v), "interference"),
+        (lambda v: layered_build(wrap=v), "wrap"),
+        (lambda v: PROGRAM.predict_bytes(sampled=v), "sampled"),
+        (lambda v: phl.Latency(lock_memory=v), "lock_memory"),
+    ],
+}
+VALUES = {"integers": NO_INTEGERS, "numbers": NO_NUMBERS, "words": NO_WORDS, "switches": NO_SWITCHES}
+
+
+def layered_build(**options):
+    return Program.layered(2, [1, 0]).phases(["a"]).build(**options)
+
+
+@pytest.mark.parametrize(
+    ("call", "name", "values"), [(*call, VALUES[kind]) for kind, calls in CALLS.items() for call in calls]
+)
+def test_wrong_types_are_refused_by_name(call, name, values):
+    for value in values:
+        with pytest.raises(ProgramError, match=name):
+            call(value)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: Program.reservoir(2**31, 2, 4), "modes is 2147483648, .* to 4096"),
+        (lambda: Program.reservoir(4, 2, 2**31), "features .* is 2147483648, .* to 4"),
+        (lambda: Program.layered(2, [2**32 + 1, 0]), "is 4294967297, .* to 4294967295"),
+        (lambda: Program.reservoir(10**5000, 2, 4), "modes is a int, "),
+        (lambda: Program.reservoir(4, 2, "abcd"), "features is 'abcd', expected a list of names"),
+        (lambda: Program.reservoir(4, 2, ["a", None]), "features has the entry None"),
+        (lambda: Program.reservoir(4, 2, 4, scale=10**400), "scale"),
+        (lambda: PROGRAM.simulate(ROWS, memory_limit=-1), "memory_limit is -1, expected an integer from 0"),
+        (lambda: PROGRAM.simulate(ROWS, memory_limit=2**64), "memory_limit is"),
+        (lambda: PROGRAM.simulate(ROWS, shots=2**32), "shots is 4294967296, .* to 4294967295"),
+        (lambda: PROGRAM.simulate(ROWS, ids=[-1, 0]), "ids holds -1"),
+        (lambda: PROGRAM.simulate(ROWS, ids=[1.5, 2.0]), "ids holds 1.5 .*integers from 0 to 18446744073709551615"),
+        (lambda: PROGRAM.simulate(ROWS, ids=[2**64, 0]), "ids holds 18446744073709551616"),
+        (lambda: PROGRAM.simulate(np.ma.masked_array(np.ones(4), [0, 1, 0, 0])), "masked entries"),
+        (lambda: encoded(term_feature=[2**32]), "term_feature holds 4294967296"),
+        (lambda: Program.layered(2, [1, 0]).mzi_mesh([math.nan], [0.0]), "theta must be finite, got nan"),
+        (lambda: phl.Noise(phase_error=10**400), "phase_error is 1000"),
+        (lambda: PROGRAM.replace(noise=0.5), "noise must be a photonlink.Noise or None, got 0.5"),
+        (lambda: PROGRAM.fit("article").quantum_seconds(-1, 1), "datapoints is -1"),
+        (lambda: gradients.phase_program("p"), "program is 'p', expected a photonlink.Program"),
+        (lambda: phl.Readout.probs("fock", phl.LexGrouping(2**31)).output_keys(4, 2), "too many for a list"),
+        (lambda: Program.load("a\0b"), "path is 'a.x00b'"),
+        (lambda: Program.load(None), "path is None, expected the path of a file"),
+        (lambda: Program.from_bytes("text"), "data is 'text', expected the bytes of to_bytes"),
+    ],
+)
+def test_what_is_out_of_range_is_refused_by_value(call, words):
+    with pytest.raises(ProgramError, match=words):
+        call()
+
+
+def test_numbers_of_other_kinds_keep_their_values():
+    ids = np.array([2**64 - 1, 2**63], object)  # beyond the signed integers that a list would become
+    by_array = PROGRAM.simulate(ROWS, shots=50, ids=ids.astype(np.uint64))
+    assert (PROGRAM.simulate(ROWS, shots=50, ids=ids) == by_array).all()
+    assert (PROGRAM.encode([1, 2, 3, 4]) == PROGRAM.encode(np.array([1, 2, 3, 4], np.int8))).all()
+    assert Program.reservoir(np.int64(4), np.uint8(2), np.int32(4), seed=np.uint64(1)) == PROGRAM
