@@ -39,6 +39,8 @@ def on_device(value: Any) -> bool:
 def _view(value: Any, name: str) -> Array:
     """A numpy view of the caller's memory."""
     if isinstance(value, np.ndarray):
+        if type(value) is not np.ndarray and np.ma.is_masked(value):
+            raise ProgramError(f"{name} has masked entries, expected a number in each: fill or drop them")
         return value
     if isinstance(value, (list, tuple)):
         raise ProgramError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from photonlink import _core, _options
+from photonlink import _checks, _core, _options
 from photonlink._worker import interruptible
 from photonlink.controller import Controller, Lease
 from photonlink.errors import ProgramError
@@ -106,7 +106,9 @@ def reserve(
     if not isinstance(program, Program):
         raise ProgramError(f"program is a {type(program).__name__}, expected a photonlink.Program")
     if not isinstance(target, str | Processor):
-        raise ProgramError(f"target is {target!r}, expected a name, or a photonlink.processors.Processor")
+        raise ProgramError(f"target is {_checks.shown(target)}, expected a name as 'sim', or a Processor")
+    if controller is not None and not isinstance(controller, Controller):
+        raise ProgramError(f"controller is {_checks.shown(controller)}, expected a photonlink.Controller, or None")
     processor = target if isinstance(target, Processor) else None
     used, asked = overridden(target) if isinstance(target, str) and controller is None else (_name(target), None)
     if processor is None:
@@ -153,13 +155,13 @@ def reserve(
         )
     if processor is None and controller is None:
         program = on_target(used, program)
-    fit = program.fit(preset or chip_of(used) or "article")
+    fit = program.fit((chip_of(used) or "article") if preset is None else preset)
     options = _options.session_options(
         program,
         fit,
         shots=shots,
         seed=seed,
-        clock=clock or ("none" if cloud else "virtual"),
+        clock=("none" if cloud else "virtual") if clock is None else clock,
         precision=precision,
         token_budget=token_budget,
         idle_timeout=idle_timeout,

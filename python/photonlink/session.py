@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from photonlink import _arrays, _core, _options
+from photonlink import _arrays, _checks, _core, _options
 from photonlink._device_calls import DeviceCalls
 from photonlink._failures import Context, failure
 from photonlink._lifetime import Lifetime
@@ -209,6 +209,8 @@ class Session(Lifetime, DeviceCalls):
     def _run(
         self, x: Any, rows: _arrays.Array, single: bool, out: Any, limits: _core.CallLimits, return_info: bool
     ) -> Any:
+        if return_info is not False:
+            _checks.boolean("return_info", return_info)
         samples = self._program.readout.kind == "samples"
         y = self._results(rows, single, out, samples)
         if not samples and not return_info:

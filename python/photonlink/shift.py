@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from photonlink import _checks, _core
+from photonlink import _checks, _core, _validate
 from photonlink.encoding import Encoding
 from photonlink.errors import ProgramError
 from photonlink.fit import Fit
@@ -87,9 +87,7 @@ def phase_program(program: Program) -> Program:
         >>> phl.gradients.phase_program(twice).features
         ('phase0', 'phase1')
     """
-    if not isinstance(program, Program):
-        raise ProgramError(f"program is {_checks.shown(program)}, expected a photonlink.Program")
-    phases = program.phases_per_datapoint
+    phases = _checked(program).phases_per_datapoint
     encoding = Encoding(
         row_begin=np.arange(phases + 1, dtype=np.uint32),
         term_feature=np.arange(phases, dtype=np.uint32),
@@ -120,8 +118,7 @@ def shift_cost(program: Program, rows: int, shots: int, preset: str = "article")
         >>> cost.settings_per_phase, cost.tokens, round(cost.quantum_seconds, 2)
         (6, 37, 2.11)
     """
-    if not isinstance(program, Program):
-        raise ProgramError(f"program is {_checks.shown(program)}, expected a photonlink.Program")
+    _checked(program)
     rows = _checks.integer("rows", rows, 0, 2**63 - 1)
     shots = _checks.integer("shots", shots, 1, 2**32 - 1)
     fit = program.fit(preset)
@@ -166,12 +163,14 @@ def parameter_shift(
         >>> gradient.settings_per_phase, gradient.tokens, round(gradient.quantum_seconds, 3)
         (4, 17, 0.357)
     """
-    wanted = session.program if program is None else program
+    if not isinstance(session, Session):
+        raise ProgramError(f"session is {_checks.shown(session)}, expected an open session of photonlink.reserve")
+    wanted = session.program if program is None else _checked(program)
     if wanted.readout.kind == "samples":
         raise ProgramError("a samples readout has no derivatives: use probabilities, expectations or correlators")
     feature, weight = _levers(session.program, program)
     features = _checks.array("x", x, np.float64)
-    base = wanted.encode(features) if program is not None else np.atleast_2d(features)
+    base = wanted.encode(features) if program is not None else _validate.checked_rows(features, wanted.features)
     weights = checked_cotangent(cotangent, np.float64, features.ndim == 1, len(base), wanted.output_size)
     shifts, coefficients = _rule(_core.phase_degree(wanted.spec))
     values = np.empty_like(weights)
@@ -244,6 +243,12 @@ class _Outcome:
         numerators = kept * self.losses[1:].reshape(-1, len(coefficients))
         slopes: Floats = (numerators @ coefficients - self.losses[0] * (kept @ coefficients)) / self.kept[0]
         return slopes
+
+
+def _checked(program: Program) -> Program:
+    if not isinstance(program, Program):
+        raise ProgramError(f"program is {_checks.shown(program)}, expected a photonlink.Program")
+    return program
 
 
 def _run(session: Session, settings: Floats, cotangent: Floats) -> tuple[Floats, Floats, Floats, float | None]:
