@@ -66,15 +66,9 @@ def _address(target: str) -> _Address:
         host, port = parts.hostname, parts.port
     except ValueError:
         host, port = None, None
-    if (
-        kind != "qsc"
-        or not host
-        or not rest.isprintable()
-        or " " in rest
-        or parts.path
-        or parts.query
-        or parts.username is not None
-    ):
+    if not rest.isprintable() or " " in rest:  # which no request could carry
+        host = None
+    if kind != "qsc" or not host or parts.path or parts.query or parts.username is not None:
         raise TargetUnavailable(
             f"{target!r} is no address of a controller service: expected qsc://host:port or shm://name",
             reason=Unavailable.UNKNOWN,
