@@ -19,7 +19,21 @@ from numpy.typing import DTypeLike, NDArray
 
 from photonlink.errors import ProgramError
 
-__all__ = ["array", "boolean", "integer", "listed", "modes_of", "names", "number", "one_of", "path", "seconds", "shown"]
+__all__ = [
+    "array",
+    "boolean",
+    "instance",
+    "integer",
+    "listed",
+    "modes_of",
+    "names",
+    "number",
+    "octets",
+    "one_of",
+    "path",
+    "seconds",
+    "shown",
+]
 
 _MAX_MODES = 4096  # one matrix of so many fills the 256 MiB that a program may be stored in
 _LONGEST = 120  # characters of a value in a message
@@ -102,6 +116,18 @@ def path(name: str, value: Any) -> Path:
     if not usable:
         raise ProgramError(f"{name} is {shown(value)}, expected the path of a file, as text or pathlib.Path")
     return Path(os.fsdecode(value))
+
+
+def instance(name: str, value: Any, kind: type[Any] | tuple[type[Any], ...], expected: str) -> None:
+    """ProgramError unless `value` is one of these types."""
+    if not isinstance(value, kind):
+        raise ProgramError(f"{name} is {shown(value)}, expected {expected}")
+
+
+def octets(name: str, value: Any) -> bytes:
+    """`value` as bytes, or ProgramError."""
+    instance(name, value, (bytes, bytearray, memoryview), "bytes")
+    return bytes(value)
 
 
 def listed(name: str, values: Any, expected: str) -> list[Any]:

@@ -51,8 +51,7 @@ class Description:
         set_field(self, "interferometers", _validate.frozen("interferometers", self.interferometers, np.complex128))
         set_field(self, "phase_layers", _validate.frozen("phase_layers", self.phase_layers, np.uint32))
         set_field(self, "phase_modes", _validate.frozen("phase_modes", self.phase_modes, np.uint32))
-        if not isinstance(self.encoding, Encoding):
-            raise ProgramError(f"encoding is {_checks.shown(self.encoding)}, expected a photonlink.program.Encoding")
+        _checks.instance("encoding", self.encoding, Encoding, "a photonlink.program.Encoding")
         set_field(self, "encoding", self.encoding.frozen())
         set_field(self, "interference", _checks.boolean("interference", self.interference))
         if not isinstance(self.readout, Readout):
@@ -185,9 +184,7 @@ class Description:
         Raises:
             ProgramError: If the bytes are damaged, of another version, too long, or describe no valid program.
         """
-        if not isinstance(data, bytes | bytearray | memoryview):
-            raise ProgramError(f"data is {_checks.shown(data)}, expected the bytes of to_bytes()")
-        return _storage.unpack(bytes(data), cls)
+        return _storage.unpack(_checks.octets("data", data), cls)
 
     def save(self, path: str | Path) -> None:
         """Writes the program to a file; :meth:`load` reads it.

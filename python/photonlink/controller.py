@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photonlink import _core
-from photonlink._checks import integer, one_of, shown
+from photonlink._checks import instance, integer, one_of
 from photonlink._memory import half_of_memory
-from photonlink.errors import ProgramError, ServiceError, SessionClosed
+from photonlink.errors import ServiceError, SessionClosed
 from photonlink.latency import Latency, LatencyOutcome, outcomes
 from photonlink.processors.base import Processor
 from photonlink.processors.host import ProcessorHost
@@ -78,8 +78,7 @@ class Controller:
     ) -> None:
         if fault is not None:
             one_of("fault", fault, _FAULTS)
-        if latency is not None and not isinstance(latency, Latency):
-            raise ProgramError(f"latency is {shown(latency)}, expected a photonlink.Latency, or None")
+        instance("latency", latency, (Latency, type(None)), "a photonlink.Latency, or None")
         limit = half_of_memory() if memory_limit is None else integer("memory_limit", memory_limit, 0, 2**63)
         first_fault = integer("fault_at", fault_at, 0, 2**63)
         stages = integer("record_stages", record_stages, 0, _MOST_STAGES)

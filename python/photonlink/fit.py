@@ -38,7 +38,6 @@ from numpy.typing import NDArray
 
 from photonlink import _checks, _core
 from photonlink._description import Description
-from photonlink.errors import ProgramError
 from photonlink.presets import Figure, Preset, T_co
 from photonlink.presets import preset as find_preset
 from photonlink.readout import basis_size
@@ -126,8 +125,7 @@ def fit(program: Description, preset: str | Preset) -> Fit:
     Raises:
         ProgramError: If there is no such preset.
     """
-    if not isinstance(program, Description):
-        raise ProgramError(f"program is {_checks.shown(program)}, expected a photonlink.Program")
+    _checks.instance("program", program, Description, "a photonlink.Program")
     figures = preset if isinstance(preset, Preset) else find_preset(preset)
     columns = _columns(program)
     p_keep = _p_keep(program)

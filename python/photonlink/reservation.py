@@ -105,10 +105,8 @@ def reserve(
     """
     if not isinstance(program, Program):
         raise ProgramError(f"program is a {type(program).__name__}, expected a photonlink.Program")
-    if not isinstance(target, str | Processor):
-        raise ProgramError(f"target is {_checks.shown(target)}, expected a name as 'sim', or a Processor")
-    if controller is not None and not isinstance(controller, Controller):
-        raise ProgramError(f"controller is {_checks.shown(controller)}, expected a photonlink.Controller, or None")
+    _checks.instance("target", target, (str, Processor), "a name as 'sim', or a Processor")
+    _checks.instance("controller", controller, (Controller, type(None)), "a photonlink.Controller, or None")
     processor = target if isinstance(target, Processor) else None
     used, asked = overridden(target) if isinstance(target, str) and controller is None else (_name(target), None)
     if processor is None:

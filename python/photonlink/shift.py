@@ -163,8 +163,7 @@ def parameter_shift(
         >>> gradient.settings_per_phase, gradient.tokens, round(gradient.quantum_seconds, 3)
         (4, 17, 0.357)
     """
-    if not isinstance(session, Session):
-        raise ProgramError(f"session is {_checks.shown(session)}, expected an open session of photonlink.reserve")
+    _checks.instance("session", session, Session, "an open session of photonlink.reserve")
     wanted = session.program if program is None else _checked(program)
     if wanted.readout.kind == "samples":
         raise ProgramError("a samples readout has no derivatives: use probabilities, expectations or correlators")
@@ -246,8 +245,7 @@ class _Outcome:
 
 
 def _checked(program: Program) -> Program:
-    if not isinstance(program, Program):
-        raise ProgramError(f"program is {_checks.shown(program)}, expected a photonlink.Program")
+    _checks.instance("program", program, Program, "a photonlink.Program")
     return program
 
 

@@ -134,7 +134,7 @@ def test_wrong_types_are_refused_by_name(call, name, values):
         (lambda: phl.Readout.probs("fock", phl.LexGrouping(2**31)).output_keys(4, 2), "too many for a list"),
         (lambda: Program.load("a\0b"), "path is 'a.x00b'"),
         (lambda: Program.load(None), "path is None, expected the path of a file"),
-        (lambda: Program.from_bytes("text"), "data is 'text', expected the bytes of to_bytes"),
+        (lambda: Program.from_bytes("text"), "data is 'text', expected bytes"),
     ],
 )
 def test_what_is_out_of_range_is_refused_by_value(call, words):

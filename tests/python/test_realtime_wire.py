@@ -115,7 +115,7 @@ def test_schema():
         ("f(bool[])", "A", "has no length"),
         ("f(i32, i32, i32, i32, i32, i32, i32, i32, i32)", "A", "8 at most"),
         ("f() -> (i32, i32, i32, i32, i32)", "A", "4 at most"),
-        ("f()", "C", "expected 'A' or 'B'"),
+        ("f()", "C", "expected one of 'A', 'B'"),
         ("caf\xe9()", "B", "ASCII"),
     ],
 )

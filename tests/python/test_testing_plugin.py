@@ -145,5 +145,5 @@ def test_faults_end_with_their_test(program, x):
 
 
 def test_unknown_faults_are_refused():
-    with pytest.raises(ProgramError, match="fault is .fire"):
+    with pytest.raises(ProgramError, match="fault is 'fire'"):
         phl.Controller(fault="fire")

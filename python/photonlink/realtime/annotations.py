@@ -31,7 +31,7 @@ def annotated_items(function: Callable[..., Any]) -> tuple[tuple[Item, ...], tup
     except (NameError, TypeError) as error:
         raise ProgramError(f"the annotations of {name} cannot be read: {error}") from None
     arguments = []
-    for parameter in inspect.signature(function).parameters.values():
+    for parameter in _parameters(function, name):
         if parameter.kind not in _POSITIONAL or parameter.name not in hints:
             raise ProgramError(f"parameter {str(parameter)!r} of {name} must be positional and have an annotation")
         item = _item(hints[parameter.name], f"parameter {parameter.name!r} of {name}")
@@ -40,6 +40,13 @@ def annotated_items(function: Callable[..., Any]) -> tuple[tuple[Item, ...], tup
     if any(item.kind is Kind.OUTPUT for item in arguments):
         results = ()  # what such a function returns are the elements of its output vector
     return tuple(arguments), results
+
+
+def _parameters(function: Callable[..., Any], name: str) -> list[inspect.Parameter]:
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except ValueError as error:  # a class or function written in C
+        raise ProgramError(f"the parameters of {name} cannot be read: {error}") from None
 
 
 def _results(hint: Any, where: str) -> tuple[Item, ...]:

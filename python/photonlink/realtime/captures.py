@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from photonlink import _checks
 from photonlink.errors import ProgramError
 from photonlink.realtime.frames import has_magic
 from photonlink.realtime.packets import LINK_TYPES, Datagram, datagram_of
@@ -44,6 +45,7 @@ def read_capture(data: bytes) -> Capture:
     Raises:
         ProgramError: The file breaks its format, or is of none that is known.
     """
+    data = _checks.octets("data", data)
     if data[:4] == _SECTION.to_bytes(4, "big"):
         return _capture(_pcapng_packets(data))
     for order in "<>":
@@ -70,6 +72,7 @@ def read_hex(text: str) -> Capture:
         >>> [len(datagram.data) for datagram in read_hex("52515543 00  # a header that was cut").datagrams]
         [5]
     """
+    _checks.instance("text", text, str, "text of hexadecimal digits")
     frames: list[bytearray] = []
     fresh = True
     for number, line in enumerate(text.splitlines(), 1):

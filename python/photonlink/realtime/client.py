@@ -7,7 +7,6 @@ and only the caller knows whether its function may run again.
 
 from __future__ import annotations
 
-import math
 import struct
 import time
 from collections.abc import Callable
@@ -15,7 +14,8 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, Literal, Self
 
-from photonlink.errors import LinkTimeout, PhotonLinkError, ProgramError, ProtocolError, ServiceError
+from photonlink import _checks
+from photonlink.errors import LinkTimeout, PhotonLinkError, ProtocolError, ServiceError
 from photonlink.realtime.encoding import Encoding
 from photonlink.realtime.exchange import ClientCounters, Exchange, Flight
 from photonlink.realtime.frames import HEADER_BYTES, Response
@@ -61,10 +61,13 @@ class Client:
         timestamps: bool = False,
         encoding: Encoding = "B",
     ) -> None:
-        if isinstance(in_flight, bool) or not isinstance(in_flight, int) or not 0 < in_flight < 2**31:
-            raise ProgramError(f"in_flight is {in_flight!r}, expected an integer from 1 to 2**31 - 1")
-        if order not in ("any", "strict"):
-            raise ProgramError(f"order is {order!r}, expected 'any' or 'strict'")
+        _checks.integer("in_flight", in_flight, 1, 2**31 - 1)
+        _checks.one_of("order", order, ("any", "strict"))
+        _checks.one_of("encoding", encoding, ("A", "B"))
+        _checks.boolean("pad", pad)
+        _checks.boolean("timestamps", timestamps)
+        if not isinstance(transport, str):
+            _checks.instance("transport", transport, Transport, "an address as 127.0.0.1:45620, or a Transport")
         self._timeout = _seconds(timeout)
         self._timestamps = timestamps
         self._encoding = encoding
@@ -224,6 +227,4 @@ class PendingCall:
 
 
 def _seconds(timeout: float) -> float:
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 <= timeout < math.inf:
-        raise ProgramError(f"timeout is {timeout!r}, expected a number of seconds, 0 or more and finite")
-    return float(timeout)
+    return _checks.number("timeout", timeout, 0.0, "a number of seconds, 0 or more and finite")

@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from photonlink import _checks
 from photonlink.errors import ProtocolError
 from photonlink.realtime.captures import Capture
 from photonlink.realtime.encoding import Encoding
@@ -112,7 +113,10 @@ class Decoder:
     """
 
     def __init__(self, functions: Iterable[str | Signature] = (), *, encoding: Encoding = "B") -> None:
-        given = [Signature.of(function, encoding=encoding) for function in functions]
+        given = [
+            Signature.of(function, encoding=encoding)
+            for function in _checks.listed("functions", functions, "signatures")
+        ]
         self._functions = {signature.function_id: signature for signature in (*KNOWN_FUNCTIONS, *given)}
 
     def decode(self, capture: Capture) -> list[DecodedFrame]:
@@ -120,6 +124,7 @@ class Decoder:
 
         A response answers the latest request before it with its id that went the other way and has no answer yet.
         """
+        _checks.instance("capture", capture, Capture, "a photonlink.realtime.Capture; read_capture() makes one")
         frames: list[DecodedFrame] = []
         waiting: dict[tuple[str, str, int], int] = {}
         for datagram in capture.datagrams:

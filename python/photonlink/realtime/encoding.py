@@ -17,6 +17,7 @@ from typing import Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from photonlink import _checks
 from photonlink.errors import ProgramError, ProtocolError
 from photonlink.realtime.types import Item, Kind, ScalarType
 
@@ -92,7 +93,7 @@ def _packed(items: Sequence[Item], values: Sequence[Any], encoding: Encoding, ki
 
 
 def _unpacked(items: Sequence[Item], payload: bytes, encoding: Encoding, kind: str, where: str) -> tuple[Any, ...]:
-    reader = _Reader(payload, encoding, where)
+    reader = _Reader(_checks.octets("payload", payload), encoding, where)
     values = tuple(reader.item(item, f"{kind} {index} ({item})") for index, item in enumerate(items))
     reader.end()
     return values

@@ -17,6 +17,7 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
+from photonlink import _checks
 from photonlink.errors import ProgramError, ProtocolError
 
 __all__ = [
@@ -53,7 +54,7 @@ def fnv1a(data: bytes) -> int:
         ('0x811c9dc5', '0xbf9cf968')
     """
     value = 0x811C9DC5
-    for byte in data:
+    for byte in _checks.octets("data", data):
         value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
     return value
 
@@ -65,9 +66,10 @@ def function_id(name: str) -> int:
         ProgramError: The name is empty or has blanks or characters beyond ASCII: CUDA-Q's C++ runtime widens signed
             bytes before it hashes them and so gives such names another id than its compiler.
     """
-    if not name or not all("!" <= character <= "~" for character in name):
+    if not isinstance(name, str) or not name or not all("!" <= character <= "~" for character in name):
         raise ProgramError(
-            f"{name!r} cannot name a realtime function: expected printable ASCII without blanks, as in a C identifier"
+            f"{_checks.shown(name)} cannot name a realtime function: expected printable ASCII without blanks, as in a "
+            "C identifier"
         )
     return fnv1a(name.encode("ascii"))
 
@@ -136,8 +138,9 @@ class Request:
         Raises:
             ProgramError: A field does not fit the header.
         """
-        fields = (REQUEST_MAGIC, self.function_id, len(self.payload), self.request_id, self.ptp_timestamp)
-        return _packed(_REQUEST, fields, "request") + self.payload
+        payload = _checks.octets("payload", self.payload)
+        fields = (REQUEST_MAGIC, self.function_id, len(payload), self.request_id, self.ptp_timestamp)
+        return _packed(_REQUEST, fields, "request") + payload
 
     @classmethod
     def decode(cls, frame: bytes) -> Request:
@@ -146,6 +149,7 @@ class Request:
         Raises:
             ProtocolError: Less than a header, another magic, or a payload that the frame does not hold.
         """
+        frame = _checks.octets("frame", frame)
         _, function, length, request_id, time = _header(_REQUEST, frame, REQUEST_MAGIC, "request")
         return cls(function, request_id, _payload(frame, length, request_id), time)
 
@@ -172,8 +176,9 @@ class Response:
         Raises:
             ProgramError: A field does not fit the header.
         """
-        fields = (RESPONSE_MAGIC, self.status, len(self.payload), self.request_id, self.ptp_timestamp)
-        return _packed(_RESPONSE, fields, "response") + self.payload
+        payload = _checks.octets("payload", self.payload)
+        fields = (RESPONSE_MAGIC, self.status, len(payload), self.request_id, self.ptp_timestamp)
+        return _packed(_RESPONSE, fields, "response") + payload
 
     @classmethod
     def decode(cls, frame: bytes) -> Response:
@@ -182,6 +187,7 @@ class Response:
         Raises:
             ProtocolError: Less than a header, another magic, or a payload that the frame does not hold.
         """
+        frame = _checks.octets("frame", frame)
         _, status, length, request_id, time = _header(_RESPONSE, frame, RESPONSE_MAGIC, "response")
         return cls(status, request_id, _payload(frame, length, request_id), time)
 
@@ -190,7 +196,7 @@ def _packed(header: struct.Struct, fields: tuple[int, ...], kind: str) -> bytes:
     try:
         return header.pack(*fields)
     except (struct.error, TypeError) as error:
-        raise ProgramError(f"a {kind} header cannot hold {fields[1:]}: {error}") from None
+        raise ProgramError(f"a {kind} header cannot hold {_checks.shown(fields[1:])}: {error}") from None
 
 
 def _header(header: struct.Struct, frame: bytes, magic: int, kind: str) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from sys import stdin
 
+from photonlink import _checks
 from photonlink.errors import ProgramError
 from photonlink.realtime.captures import Capture, read_capture
 from photonlink.realtime.decoder import DecodedFrame, Decoder
@@ -51,6 +52,10 @@ def decode_file(
 
 def table(frames: Sequence[DecodedFrame], left_out: int = 0) -> str:
     """A line for each frame, and one with the totals."""
+    frames = _checks.listed("frames", frames, "decoded frames")
+    for frame in frames:
+        _checks.instance("an entry of frames", frame, DecodedFrame, "what Decoder.decode returns")
+    _checks.integer("left_out", left_out, 0, None)
     times = [frame.datagram.time_ns for frame in frames if frame.datagram.time_ns is not None]
     rows = [_HEAD, *(_row(index, frame, min(times, default=0)) for index, frame in enumerate(frames))]
     used = [column for column in range(len(_HEAD)) if any(row[column] for row in rows[1:]) or column == 0]

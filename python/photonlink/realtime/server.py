@@ -11,6 +11,7 @@ import time
 from types import TracebackType
 from typing import Any, Final, Self
 
+from photonlink import _checks
 from photonlink.errors import LinkTimeout, TargetUnavailable, Unavailable
 from photonlink.realtime.frames import MAX_SLOT_BYTES
 from photonlink.realtime.service import Service
@@ -39,6 +40,7 @@ class Server:
     """
 
     def __init__(self, service: Service, host: str = "127.0.0.1", port: int = 0) -> None:
+        _checks.instance("service", service, Service, "a photonlink.realtime.Service")
         self.service = service
         self._socket = _bound(host, port, service.slot_bytes)
         self.host, self.port = self._socket.getsockname()

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
+from photonlink import _checks
 from photonlink.errors import PhotonLinkError, ProgramError, ProtocolError
 from photonlink.realtime.encoding import Encoding, result_bytes
 from photonlink.realtime.frames import (
@@ -162,8 +163,14 @@ class Service:
         Args:
             datagram: As received.
             limit: Most bytes of the answer, if it may have less than a slot.
+
+        Raises:
+            ProgramError: These are no bytes, or no limit.
         """
-        size = self.slot_bytes if limit is None else min(limit, self.slot_bytes)
+        datagram = _checks.octets("datagram", datagram)
+        size = self.slot_bytes
+        if limit is not None:
+            size = min(size, _checks.integer("limit", limit, 0, None))
         if not HEADER_BYTES <= len(datagram) <= self.slot_bytes or datagram[:4] != _MAGIC:
             self._count("dropped")
             return None

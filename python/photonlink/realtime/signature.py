@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Final
 
+from photonlink import _checks
 from photonlink.errors import ProgramError
 from photonlink.realtime import encoding as codec
 from photonlink.realtime.encoding import Encoding
@@ -60,8 +61,7 @@ class Signature:
 
     def __post_init__(self) -> None:
         function_id(self.name)
-        if self.encoding not in ("A", "B"):
-            raise ProgramError(f"encoding is {self.encoding!r}, expected 'A' or 'B'")
+        _checks.one_of("encoding", self.encoding, ("A", "B"))
         for result in self.results:
             if result.kind is Kind.OUTPUT:
                 raise ProgramError(f"{self.name}: an output vector stands among the arguments: got result {result}")
@@ -87,9 +87,11 @@ class Signature:
             >>> str(Signature.parse("get_corrections(i64 decoder, out bool[] corrections, u8 reset)"))
             'get_corrections(i64 decoder, out bool[] corrections, u8 reset)'
         """
-        match = _TEXT.fullmatch(text)
+        match = _TEXT.fullmatch(text) if isinstance(text, str) else None
         if match is None:
-            raise ProgramError(f"{text!r} is no signature: expected name(type, type) or name(type, type) -> type")
+            raise ProgramError(
+                f"{_checks.shown(text)} is no signature: expected name(type, type) or name(type, type) -> type"
+            )
         results = (match["results"] or "void").strip()
         if results.startswith("(") and results.endswith(")"):
             results = results[1:-1]

@@ -20,6 +20,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from photonlink import _checks
+
 __all__ = [
     "BAD_LENGTH",
     "HANDLER",
@@ -93,6 +95,7 @@ PHOTONLINK: Final = StatusLayer(
 
 def describe(status: int, layer: StatusLayer = HANDLER) -> str:
     """`status` with its layer and, where it is known, its meaning."""
+    status = _checks.integer("status", status, -(2**31), 2**31 - 1)
     if status == OK:
         return "ok"
     name, meanings = (layer.name, layer.meanings) if status > 0 else ("protocol", _PROTOCOL)

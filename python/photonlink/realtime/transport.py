@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import select
 import socket
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
+from photonlink import _checks
 from photonlink.errors import LinkClosed, LinkTimeout, ProgramError, TargetUnavailable, Unavailable
 from photonlink.realtime.frames import MAX_SLOT_BYTES, checked_slot_bytes
 from photonlink.realtime.service import Service
@@ -17,6 +19,7 @@ __all__ = ["MemoryTransport", "Transport", "UdpTransport", "sent_within"]
 _SEND_SECONDS: Final = 1.0
 
 
+@runtime_checkable
 class Transport(Protocol):
     """Carries datagrams, each one frame, perhaps not all, not once, and not in order."""
 
@@ -120,6 +123,7 @@ class MemoryTransport:
     """
 
     def __init__(self, service: Service) -> None:
+        _checks.instance("service", service, Service, "a photonlink.realtime.Service")
         self.slot_bytes = service.slot_bytes
         self.peer = "memory"
         self._service = service
@@ -133,8 +137,9 @@ class MemoryTransport:
 
     def receive(self, seconds: float) -> bytes | None:
         """The next answer, or None."""
+        left = _checks.number("seconds", seconds, -math.inf, "a number of seconds")
         try:
-            return self._answers.get(timeout=seconds) if seconds > 0 else self._answers.get_nowait()
+            return self._answers.get(timeout=left) if left > 0 else self._answers.get_nowait()
         except queue.Empty:
             return None
 
