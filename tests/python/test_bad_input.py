@@ -112,10 +112,10 @@ def test_wrong_types_are_refused_by_name(call, name, values):
     ("call", "words"),
     [
         (lambda: Program.reservoir(2**31, 2, 4), "modes is 2147483648, .* to 4096"),
-        (lambda: Program.reservoir(4, 2, 2**31), "features .* is 2147483648, .* to 4"),
+        (lambda: Program.reservoir(4, 2, 2**31), "features is 2147483648, .* to 4"),
         (lambda: Program.layered(2, [2**32 + 1, 0]), "is 4294967297, .* to 4294967295"),
         (lambda: Program.reservoir(10**5000, 2, 4), "modes is a int, "),
-        (lambda: Program.reservoir(4, 2, "abcd"), "features is 'abcd', expected a list of names"),
+        (lambda: Program.reservoir(4, 2, "abcd"), "features is 'abcd', expected how many"),
         (lambda: Program.reservoir(4, 2, ["a", None]), "features has the entry None"),
         (lambda: Program.reservoir(4, 2, 4, scale=10**400), "scale"),
         (lambda: PROGRAM.simulate(ROWS, memory_limit=-1), "memory_limit is -1, expected an integer from 0"),
