@@ -120,6 +120,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except PhotonLinkError as error:
         print(f"photonlink: {type(error).__name__}: {error}", file=sys.stderr)
         return 1
+    except OSError as error:  # an output that was checked before the work: the disk is full, the folder went away
+        print(f"photonlink: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         # The session's own exit has released the controller; its tokens up to here stay accounted.
         print("photonlink: interrupted; the session was released, run the command again to start over", file=sys.stderr)

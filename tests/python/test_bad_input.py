@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 import photonlink as phl
-from photonlink import gradients
+from photonlink import cli, gradients, realtime
 from photonlink.errors import ProgramError
 from photonlink.program import Encoding, Program, spaced_state
 from photonlink.readout import basis_size
+from photonlink.realtime import listing
 from photonlink.unitary import haar_unitary
 
 RAGGED = [[1.0], [1.0, 2.0]]
@@ -148,3 +149,113 @@ def test_numbers_of_other_kinds_keep_their_values():
     assert (PROGRAM.simulate(ROWS, shots=50, ids=ids) == by_array).all()
     assert (PROGRAM.encode([1, 2, 3, 4]) == PROGRAM.encode(np.array([1, 2, 3, 4], np.int8))).all()
     assert Program.reservoir(np.int64(4), np.uint8(2), np.int32(4), seed=np.uint64(1)) == PROGRAM
+
+
+REFUSED_CALLS = [
+    ({"x": np.ones((2, 4)) * 1j}, "dtype complex128"),
+    ({"x": [[0.0] * 4]}, "pass an array"),
+    ({"x": np.ma.masked_array(np.ones(4), [0, 1, 0, 0])}, "masked entries"),
+    ({"x": np.full(4, np.nan)}, "not finite"),
+    ({"x": np.ones((2, 8))[:, ::2]}, "contiguous rows"),
+    ({"x": ROWS, "out": np.zeros((2, 5))}, "expected float64 and"),
+    ({"x": ROWS, "out": np.broadcast_to(np.zeros(6), (2, 6))}, "read-only"),
+    ({"x": ROWS, "out": np.zeros((2, 12))[:, ::2]}, "contiguous rows"),
+    ({"x": ROWS, "timeout": -1.0}, "timeout is -1.0"),
+    ({"x": ROWS, "timeout": math.nan}, "timeout is nan"),
+    ({"x": ROWS, "timeout": "1"}, "timeout is '1'"),
+    ({"x": ROWS, "return_info": np.ones(2)}, "return_info is"),
+]
+
+
+@pytest.mark.parametrize(("call", "words"), REFUSED_CALLS)
+def test_a_refused_call_costs_nothing_and_the_session_serves_on(call, words):
+    with phl.reserve("sim", PROGRAM, token_budget=1) as session:
+        with pytest.raises(ProgramError, match=words):
+            session.infer(**call)
+        with pytest.raises(ProgramError, match=words):
+            session.infer_async(**call).result(60)
+        assert session.usage.tokens == 0
+        assert session.infer(np.zeros(4)).shape == (6,)  # the one token of the budget is still there
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ({"shots": 1.0}, "shots is 1.0"),
+        ({"shots": True}, "shots is True"),
+        ({"seed": 2**64}, "seed is 18446744073709551616"),
+        ({"clock": ""}, "clock is ''"),
+        ({"clock": np.ones(2)}, "clock is array"),
+        ({"preset": ""}, "unknown preset ''"),
+        ({"slots": 2**32 + 1}, "slots is 4294967297"),
+        ({"token_budget": 2**63}, "token_budget is 9223372036854775808"),
+        ({"idle_timeout": np.float32("nan")}, "idle_timeout is"),
+        ({"latency": "low"}, "latency"),
+    ],
+)
+def test_a_refused_reservation_leaves_the_controller_free(option, words):
+    with phl.Controller() as controller:
+        with pytest.raises(ProgramError, match=words):
+            phl.reserve("sim", PROGRAM, controller=controller, **option)
+        assert controller.status()["state"] == "idle"
+        with phl.reserve("sim", PROGRAM, controller=controller) as session:
+            assert session.infer(np.zeros(4)).shape == (6,)
+
+
+@pytest.mark.parametrize(
+    ("build", "words"),
+    [
+        (lambda: phl.reserve(["sim"], PROGRAM), "target is"),
+        (lambda: phl.reserve("sim", PROGRAM, controller="mine"), "controller is 'mine'"),
+        (lambda: phl.Controller(latency=2), "latency is 2, expected a photonlink.Latency"),
+        (lambda: phl.Controller(fault=np.ones(2)), "fault is"),
+        (lambda: phl.gradients.parameter_shift("sim", ROWS, ROWS), "session is 'sim'"),
+        (lambda: realtime.fnv1a("text"), "data is 'text', expected bytes"),
+        (lambda: realtime.function_id(1), "1 cannot name"),
+        (lambda: realtime.Request(1, 1, "text").encode(), "payload is 'text'"),
+        (lambda: realtime.Response.decode("text"), "frame is 'text'"),
+        (lambda: realtime.read_capture("text"), "data is 'text'"),
+        (lambda: realtime.read_hex(b"00"), "text is b'00'"),
+        (lambda: realtime.Signature.parse(None), "None is no signature"),
+        (lambda: realtime.Signature.of(int), "parameters of int"),
+        (lambda: realtime.Decoder(functions=3), "functions is 3"),
+        (lambda: realtime.Decoder().decode(b""), "capture is b''"),
+        (lambda: realtime.Client(object()), "transport is"),
+        (lambda: realtime.Client("127.0.0.1:9", timeout=10**400), "timeout is"),
+        (lambda: realtime.Client("127.0.0.1:9", pad="no"), "pad is 'no'"),
+        (lambda: realtime.Server(None), "service is None"),
+        (lambda: realtime.Service().answer(None), "datagram is None"),
+        (lambda: realtime.describe("ok"), "status is 'ok'"),
+    ],
+)
+def test_objects_of_another_kind_are_refused(build, words):
+    with pytest.raises(ProgramError, match=words):
+        build()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["demo", "--png", "/nonexistent/x.png"], 2, "no folder '/nonexistent'"),
+        (["trace", "--out", "/"], 2, "'/' is a folder"),
+        (["bench", "cloud", "--trace", "x" * 300], 2, "no name of a file"),
+        (["decode", "/dev/zero"], 1, "more than 4096 bytes"),
+        (["decode", "/dev/null", "--port", "70000"], 1, "port is 70000"),
+        (["qsc", "status", "--token-file", "/dev/zero"], 1, "expected one word of 16 to 4096"),
+        (["qsc", "status", "qsc://a b"], 1, "no address of a controller service"),
+    ],
+)
+def test_a_command_ends_with_one_line_and_no_traceback(arguments, code, words, capsys, monkeypatch):
+    monkeypatch.setattr(listing, "_MOST_BYTES", 4096)
+    try:
+        ended = cli.main(arguments)
+    except SystemExit as error:
+        ended = error.code
+    captured = capsys.readouterr()
+    assert (ended, captured.out) == (code, "")
+    assert words in captured.err.splitlines()[-1]
+
+
+def test_outputs_that_cannot_be_written_end_with_one_line(capsys):
+    assert cli.main(["trace", "--datapoints", "2", "--clock", "virtual", "--out", "/dev/full"]) == 1
+    assert "No space left" in capsys.readouterr().err

@@ -89,7 +89,7 @@ def figure(report: dict[str, Any], path: Path) -> None:
     plain = [entry for entry in report["paths"] if not entry["configured_delays_s"]]
     _draw_stages(stages_axes, report, plain)
     _draw_totals(totals_axes, report)
-    canvas.figure.savefig(path, dpi=130)
+    canvas.figure.savefig(path, dpi=130, format="png")
 
 
 def _draw_stages(axes: Any, report: dict[str, Any], paths: list[dict[str, Any]]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from photonlink import latency
+from photonlink._outputs import output_file
 from photonlink.errors import ProgramError
 
 
@@ -32,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--polls", type=float, metavar="N", help="requests per second to it (with --service; default 100)"
     )
     link.add_argument("--caller-cpu", type=int, metavar="N", help="pin the calling thread (with --jitter)")
-    link.add_argument("--png", type=Path, metavar="FILE", help="write the histogram (with --jitter)")
+    link.add_argument("--png", type=output_file, metavar="FILE", help="write the histogram (with --jitter)")
     latency.add_arguments(link)
     link.set_defaults(execute=_link)
 
@@ -80,8 +81,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     ):
         cloud.add_argument(name, type=float, default=default, metavar="S", help=f"{text} (default %(default)s s)")
     cloud.add_argument("--delayed", type=int, default=4, metavar="N", help="datapoints of the delayed pass (default 4)")
-    cloud.add_argument("--png", type=Path, metavar="FILE", help="write a picture")
-    cloud.add_argument("--trace", type=Path, metavar="FILE", help="write a trace for Perfetto")
+    cloud.add_argument("--png", type=output_file, metavar="FILE", help="write a picture")
+    cloud.add_argument("--trace", type=output_file, metavar="FILE", help="write a trace for Perfetto")
     cloud.set_defaults(execute=_cloud)
 
     for benchmark in (link, soak, optics, gradients, layers, cloud):
@@ -105,7 +106,7 @@ def add_trace_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rows", type=int, default=1, metavar="N", help="datapoints per call (default 1)")
     parser.add_argument(
         "--out",
-        type=Path,
+        type=output_file,
         default=Path("photonlink-trace.json"),
         metavar="FILE",
         help="where the trace goes (default ./%(default)s)",

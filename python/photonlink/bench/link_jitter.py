@@ -271,4 +271,4 @@ def figure(report: dict[str, Any], path: Path) -> None:
     axes.set_yscale("log")
     axes.legend(fontsize=8)
     axes.set(xlabel="nanoseconds per round trip", ylabel="rounds", title="echo through controller and key check")
-    canvas.figure.savefig(path, dpi=130)
+    canvas.figure.savefig(path, dpi=130, format="png")

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from photonlink import _packages
+from photonlink._outputs import output_file
 from photonlink.errors import PhotonLinkError
 
 PACKAGES = ("sklearn", "matplotlib", "tqdm")
@@ -39,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--png",
-        type=Path,
+        type=output_file,
         default=Path("photonlink-demo.png"),
         metavar="FILE",
         help="where the picture goes (default ./%(default)s)",

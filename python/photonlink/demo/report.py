@@ -105,4 +105,4 @@ def figure(result: DemoResult, path: Path) -> None:
         ylabel="datapoints",
         title=f"inference over the in-process link, {simulated}",
     )
-    canvas.figure.savefig(path, dpi=130)
+    canvas.figure.savefig(path, dpi=130, format="png")

@@ -18,6 +18,7 @@ __all__ = ["ServiceConfig", "default_ledger", "read_token"]
 
 _CLOCKS = ("virtual", "realtime", "none")
 _SHORTEST_TOKEN = 16
+_LONGEST_TOKEN = 4096
 
 
 def default_ledger() -> Path:
@@ -33,13 +34,14 @@ def read_token(path: Path) -> str:
         ServiceError: The file cannot be read, or its content cannot be a token.
     """
     try:
-        token = path.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeError) as error:
+        with path.open(encoding="ascii") as file:
+            token = file.read(_LONGEST_TOKEN + 1).strip()  # a device has no end
+    except (OSError, ValueError) as error:  # text of another encoding, a path that is none
         raise ServiceError(f"token file {str(path)!r} cannot be read: {error}") from None
-    if len(token) < _SHORTEST_TOKEN or any(character.isspace() for character in token):
+    if not _SHORTEST_TOKEN <= len(token) <= _LONGEST_TOKEN or any(character.isspace() for character in token):
         raise ServiceError(
-            f"token file {str(path)!r} holds {len(token)} characters, expected one word of {_SHORTEST_TOKEN} or more; "
-            "make one with: head -c 32 /dev/urandom | base64 > FILE"
+            f"token file {str(path)!r} holds {len(token)} characters, expected one word of {_SHORTEST_TOKEN} to "
+            f"{_LONGEST_TOKEN}; make one with: head -c 32 /dev/urandom | base64 > FILE"
         )
     return token
 

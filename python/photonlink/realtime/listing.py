@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Sequence
-from pathlib import Path
 from sys import stdin
 
 from photonlink import _checks
@@ -18,6 +17,7 @@ from photonlink.realtime.packets import Datagram
 
 __all__ = ["decode_file", "table"]
 
+_MOST_BYTES = 2**30
 _HEAD = ("#", "time [s]", "from", "to", "id", "latency", "frame")
 
 
@@ -36,10 +36,9 @@ def decode_file(
     Raises:
         ProgramError: The file cannot be read or breaks its format, or a signature is none.
     """
-    try:
-        data = stdin.buffer.read() if path == "-" else Path(path).read_bytes()
-    except OSError as error:
-        raise ProgramError(f"cannot read {path}: {error.strerror}") from None
+    if port is not None:
+        _checks.integer("port", port, 1, 65535)
+    data = _read(path)
     decoder = Decoder(functions, encoding=encoding)
     capture = read_capture(data)
     chosen = [datagram for datagram in capture.datagrams if _wanted(datagram, port)]
@@ -48,6 +47,20 @@ def decode_file(
     if not as_json:
         return table(frames, left_out)
     return json.dumps({"frames": [frame.as_dict() for frame in frames], **_totals(frames), "left_out": left_out})
+
+
+def _read(path: str) -> bytes:
+    try:
+        if path == "-":
+            data = stdin.buffer.read(_MOST_BYTES + 1)
+        else:
+            with _checks.path("file", path).open("rb") as file:
+                data = file.read(_MOST_BYTES + 1)  # a device has no end
+    except OSError as error:
+        raise ProgramError(f"cannot read {path}: {error.strerror}") from None
+    if len(data) > _MOST_BYTES:
+        raise ProgramError(f"{path} has more than {_MOST_BYTES} bytes: cut the capture into smaller ones")
+    return data
 
 
 def table(frames: Sequence[DecodedFrame], left_out: int = 0) -> str:
