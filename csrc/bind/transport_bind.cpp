@@ -144,7 +144,7 @@ void bind_transport(py::module_& module) {
                                                                  "Client of a session in another process.");
     over_shm.def(py::init(&make_session), py::arg("address"), py::arg("encoding"), py::kw_only(),
                  py::arg("output_size"), py::arg("max_counts"), py::arg("precision"), py::arg("connect_timeout") = 5.0,
-                 py::arg("stall_limit") = 2.0);
+                 py::arg("stall_limit") = 10.0);
     define_calls(over_shm);
     over_shm.def(
         "open_device_port", [](const ShmSession& session, u32) { return session.open_device_port(); }, Unlocked(),
@@ -154,7 +154,7 @@ void bind_transport(py::module_& module) {
                                                                  "Client of a session behind a UDP gateway.");
     over_udp.def(py::init(&make_udp_session), py::arg("host"), py::arg("port"), py::arg("secret"), py::arg("encoding"),
                  py::kw_only(), py::arg("slots"), py::arg("output_size"), py::arg("max_counts"), py::arg("precision"),
-                 py::arg("connect_timeout") = 5.0, py::arg("stall_limit") = 3.0);
+                 py::arg("connect_timeout") = 5.0, py::arg("stall_limit") = 10.0);
     define_calls(over_udp);
     over_udp.def("open_device_port", &UdpSession::open_device_port, Unlocked(), py::arg("slots"));
 }

@@ -912,7 +912,7 @@ class ShmSession:
         max_counts: typing.SupportsInt | typing.SupportsIndex,
         precision: str,
         connect_timeout: typing.SupportsFloat | typing.SupportsIndex = 5.0,
-        stall_limit: typing.SupportsFloat | typing.SupportsIndex = 2.0,
+        stall_limit: typing.SupportsFloat | typing.SupportsIndex = 10.0,
     ) -> None: ...
     def echo(
         self, rounds: typing.SupportsInt | typing.SupportsIndex, limits: CallLimits
@@ -955,7 +955,7 @@ class UdpSession:
         max_counts: typing.SupportsInt | typing.SupportsIndex,
         precision: str,
         connect_timeout: typing.SupportsFloat | typing.SupportsIndex = 5.0,
-        stall_limit: typing.SupportsFloat | typing.SupportsIndex = 3.0,
+        stall_limit: typing.SupportsFloat | typing.SupportsIndex = 10.0,
     ) -> None: ...
     def echo(
         self, rounds: typing.SupportsInt | typing.SupportsIndex, limits: CallLimits

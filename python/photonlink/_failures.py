@@ -135,7 +135,10 @@ def error_for(ended: Ended, context: Context) -> PhotonLinkError:
     if status == _core.CallStatus.REFUSED:
         return _refused(ended.wire_status, where, context, fields)
     if status == _core.CallStatus.PEER_LOST:
-        return LinkClosed(f"the controller stopped answering at {where}: {RESERVE_AGAIN}", **fields)
+        return LinkClosed(
+            f"the controller stopped answering at {where} (it ended, hangs, or gets no processor time): {RESERVE_AGAIN}",
+            **fields,
+        )
     if status == _core.CallStatus.WRONG_TYPE:
         return ProgramError(
             f"the kernel that sent {where} was compiled against other headers than this photonlink's, or for another "

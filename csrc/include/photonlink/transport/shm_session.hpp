@@ -15,7 +15,7 @@ namespace photonlink::transport {
 /// The key comes with the port.
 struct ShmSessionConfig : qsc::SessionTerms {
     double connect_timeout_s = 5.0;
-    double stall_limit_s = 2.0;  // silence of the controller after which it counts as lost
+    double stall_limit_s = 10.0;  // silence after which a living controller counts as lost; it may only be short of CPU
 };
 
 class ShmSession {

@@ -21,7 +21,7 @@ struct UdpSessionConfig : qsc::SessionTerms {
     std::optional<wire::TagKey> tag_key;  // the session's, where frames carry tags; its key need not be known then
     u32 slots = 16;                       // at most as many as the gateway was opened with
     double connect_timeout_s = 5.0;
-    double stall_limit_s = 3.0;  // silence of the controller after which it counts as lost
+    double stall_limit_s = 10.0;  // silence of the controller after which it counts as lost
 };
 
 class UdpPump;
