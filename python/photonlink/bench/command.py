@@ -80,7 +80,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("--poll", 0.05, "time between questions whether they are done"),
     ):
         cloud.add_argument(name, type=float, default=default, metavar="S", help=f"{text} (default %(default)s s)")
-    cloud.add_argument("--delayed", type=int, default=4, metavar="N", help="datapoints of the delayed pass (default 4)")
+    cloud.add_argument(
+        "--delayed", type=int, metavar="N", help="datapoints of the delayed pass (default 4, or all if they are fewer)"
+    )
     cloud.add_argument("--png", type=output_file, metavar="FILE", help="write a picture")
     cloud.add_argument("--trace", type=output_file, metavar="FILE", help="write a trace for Perfetto")
     cloud.set_defaults(execute=_cloud)
@@ -229,7 +231,8 @@ def _cloud(arguments: argparse.Namespace) -> int:
     from photonlink.bench import cloud, cloud_report
 
     delays = cloud.Delays(arguments.queue_delay, arguments.scheduling_delay, arguments.poll)
-    report, trace = cloud.run(_work(arguments), delays, delayed=arguments.delayed)
+    delayed = min(4, arguments.datapoints) if arguments.delayed is None else arguments.delayed
+    report, trace = cloud.run(_work(arguments), delays, delayed=delayed)
     if arguments.png is not None:
         cloud_report.figure(report, arguments.png)
     if arguments.trace is not None:
