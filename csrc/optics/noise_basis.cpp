@@ -6,53 +6,26 @@
 
 namespace photonlink::optics {
 
-SectorBasis::SectorBasis(Space space, u32 modes, u32 most, bool clicks)
-    : space_(space), modes_(modes), most_(most), clicks_(clicks) {
-    u32 states = 0;
-    for (u32 photons = most + 1; photons-- > 0;) {
-        begin_.push_back(states);
-        states += static_cast<u32>(state_count(space, modes, photons));
-    }
-    begin_.push_back(states);
-    with_photon_.assign(u64{states} * modes, kNone);
-    std::vector<u8> next(modes);
-    u32* at = with_photon_.data();
-    for (u32 photons = most + 1; photons-- > 0;) {
-        const Basis larger(space, modes, photons + 1);
-        u32 index = begin(photons);
-        walk_prefixes(space, modes, photons, modes, [&](const u8* state, u32) {
-            std::copy(state, state + modes, next.begin());
-            for (u32 mode = 0; mode < modes; ++mode, ++at) {
-                if (clicks_ && state[mode] > 0) *at = index;
-                if (photons == most_ || !can_add(state, mode)) continue;
-                ++next[mode];
-                *at = begin(i64{photons} + 1) + static_cast<u32>(larger.rank(next.data()));
-                --next[mode];
-            }
-            ++index;
-        });
-    }
-}
-
-bool SectorBasis::can_add(const u8* state, u32 mode) const {
-    if (space_ == Space::Fock) return true;
-    return state[mode] == 0 && (space_ == Space::Unbunched || state[mode ^ 1u] == 0);
-}
-
-u64 SectorBasis::count(Space space, u32 modes, u32 least, u32 most) {
+u64 sector_count(Space space, u32 modes, u32 least, u32 most) {
     u64 states = 0;
     for (u32 photons = least; photons <= most; ++photons)
         states = saturating_add(states, state_count(space, modes, photons));
     return states;
 }
 
-u64 SectorBasis::predict_bytes(Space space, u32 modes, u32 most) {
-    return saturating_mul(count(space, modes, 0, most), u64{modes} * sizeof(u32));
+SectorPlaces::SectorPlaces(Space space, u32 modes, u32 most) : modes_(modes), most_(most), begin_(most + 2u) {
+    for (u32 photons = 0; photons <= most; ++photons) states_.push_back(state_count(space, modes, photons));
+    for (u32 sector = 0; sector <= most; ++sector)
+        begin_[sector + 1] = begin_[sector] + (states_[most - sector] + kStep - 1) / kStep * kStep;
+}
+
+u64 SectorPlaces::count(Space space, u32 modes, u32 most) {
+    return saturating_add(sector_count(space, modes, 0, most), u64{most + 1} * (kStep - 1));
 }
 
 std::vector<u8> sector_states(Space space, u32 modes, u32 least, u32 most) {
     std::vector<u8> out;
-    out.reserve(SectorBasis::count(space, modes, least, most) * modes);
+    out.reserve(sector_count(space, modes, least, most) * modes);
     for (u32 photons = most + 1; photons-- > least;) {
         const std::vector<u8> sector = basis_states(space, modes, photons);
         out.insert(out.end(), sector.begin(), sector.end());

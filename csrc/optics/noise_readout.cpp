@@ -22,7 +22,7 @@ ClickOrder click_order(const ProgramSpec& spec, const NoisePlan& plan) {
 }
 
 u64 kept_states(const ProgramSpec& spec, const NoisePlan& plan) {
-    return SectorBasis::count(plan.space, spec.modes, plan.least, plan.most);
+    return sector_count(plan.space, spec.modes, plan.least, plan.most);
 }
 
 u64 noisy_output_size(const ProgramSpec& spec, const NoisePlan& plan) {

@@ -1,19 +1,16 @@
 #include "photonlink/optics/noise_simulator.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <string>
 #include <utility>
-#include <variant>
+#include <vector>
 
+#include "batch_blocks.hpp"
+#include "batch_split.hpp"
 #include "noise_adjusted.hpp"
-#include "noise_report.hpp"
 #include "noise_sampled.hpp"
-#include "photonlink/optics/noise_closed_form.hpp"
-#include "photonlink/optics/noise_mixture.hpp"
-#include "photonlink/optics/noise_readout.hpp"
-#include "photonlink/optics/readout.hpp"
-#include "photonlink/optics/sampling.hpp"
+#include "noise_worker.hpp"
+#include "photonlink/optics/thread_pool.hpp"
 
 namespace photonlink::optics {
 namespace {
@@ -21,17 +18,15 @@ namespace {
 /// Multiply-adds per datapoint above which a mixture is refused: some minutes of one core.
 constexpr u64 kMostOperations = u64{1} << 38;
 
-u64 fixed_bytes(const ProgramSpec& spec, const NoisePlan& plan, u32 lanes) {
-    return saturating_add(Interferometer::predict_bytes(spec, lanes),
-                          saturating_mul(noisy_output_size(spec, plan), 2 * sizeof(double)));
-}
+constexpr double kOperationsPerNs = 8;
+constexpr double kNsPerShot = 50;
 
-u64 distribution_bytes(const ProgramSpec& spec, const NoisePlan& plan, u32 lanes) {
-    const u64 states = kept_states(spec, plan);
-    const u32 all_lanes = lanes == 1 ? 1 : lanes + 1;  // single datapoints have a sweep of their own
-    u64 bytes = saturating_add(fixed_bytes(spec, plan, lanes), mixture_bytes(spec, plan, all_lanes));
-    bytes = saturating_add(bytes, SectorReadout::predict_bytes(spec, plan));
-    return saturating_add(bytes, saturating_add(Sampler::predict_bytes(states), saturating_mul(states, 8)));
+u64 layout_bytes(const ProgramSpec& spec, const NoisePlan& plan, const NoisyLayout& layout, bool distribution) {
+    const u64 workers =
+        saturating_mul(NoisyWorker::predict_bytes(spec, plan, layout.lanes, distribution), layout.threads);
+    if (!distribution) return workers;
+    const u64 tables = mixture_table_bytes(spec, plan, select_kernel_profile());
+    return saturating_add(workers, saturating_add(tables, SectorReadout::predict_bytes(spec, plan)));
 }
 
 [[noreturn]] void refuse(const ProgramSpec& spec, const NoisePlan& plan, u64 bytes, std::size_t limit) {
@@ -46,189 +41,100 @@ u64 distribution_bytes(const ProgramSpec& spec, const NoisePlan& plan, u32 lanes
         "space, or raise the limit");
 }
 
-/// What only readouts of a distribution need.
-class NoisyDistribution {
-  public:
-    NoisyDistribution(const ProgramSpec& spec, const NoisePlan& plan, u32 max_lanes)
-        : lanes(max_lanes),
-          tables(spec, plan),
-          readout(spec, plan),
-          sampler(tables.kept()),
-          row(tables.kept()),
-          narrow_(tables) {
-        if (lanes == 2) wide_ = std::make_unique<MixtureSweep<2>>(tables);
-        if (lanes == 4) wide_ = std::make_unique<MixtureSweep<4>>(tables);
-        if (lanes == 8) wide_ = std::make_unique<MixtureSweep<8>>(tables);
+/// The widest kernels whose memory fits, and then as many threads as it permits.
+NoisyLayout choose_layout(const ProgramSpec& spec, const NoisePlan& plan, u32 threads, std::size_t limit,
+                          bool distribution) {
+    const KernelProfile& profile = select_kernel_profile();
+    if (distribution && mixture_operations(spec, plan) > kMostOperations)
+        refuse(spec, plan, layout_bytes(spec, plan, {1, 1}, true), limit);
+    NoisyLayout layout;
+    for (u32 i = 0; i < profile.width_count<double>(); ++i) {
+        layout.lanes = profile.widths<double>()[i].lanes;
+        if (layout_bytes(spec, plan, layout, distribution) > limit) continue;
+        layout.threads = threads;
+        while (layout_bytes(spec, plan, layout, distribution) > limit) --layout.threads;
+        return layout;
     }
-
-    /// The mixtures of `width` datapoints, 1 or `lanes`; null if nothing can be kept.
-    const double* run(u32 width, const double* columns) {
-        return width == 1 ? narrow_.run(columns)
-                          : std::visit([&](auto& wide) { return evaluate(wide, columns); }, wide_);
-    }
-
-    const u32 lanes;
-    const MixtureTables tables;
-    const SectorReadout readout;
-    Sampler sampler;
-    std::vector<double> row;  // of one datapoint
-
-  private:
-    template <u32 Lanes>
-    using Sweep = std::unique_ptr<MixtureSweep<Lanes>>;
-
-    static const double* evaluate(std::monostate, const double*) { return nullptr; }
-    template <class S>
-    static const double* evaluate(S& sweep, const double* columns) {
-        return sweep->run(columns);
-    }
-
-    MixtureSweep<1> narrow_;
-    std::variant<std::monostate, Sweep<2>, Sweep<4>, Sweep<8>> wide_;
-};
+    refuse(spec, plan, layout_bytes(spec, plan, layout, distribution), limit);
+}
 
 /// Imperfect sources and detectors. Always calculates in double precision.
 class NoisySimulator final : public Simulator {
   public:
     NoisySimulator(std::shared_ptr<const ProgramSpec> spec, NoisePlan plan, Precision precision,
-                   std::size_t memory_limit, bool sampled);
+                   std::size_t memory_limit, bool sampled, u32 threads);
 
-    std::size_t output_size() const override { return outputs_; }
+    std::size_t output_size() const override { return shared_.outputs; }
     std::size_t basis_size() const override { return basis_size_; }
-    std::size_t preferred_batch() const override { return lanes_; }
+    std::size_t preferred_batch() const override { return std::size_t{shared_.layout.lanes} * shared_.layout.threads; }
     std::size_t memory_bytes() const override {
-        return distribution_ ? distribution_bytes(*spec_, plan_, distribution_->lanes)
-                             : fixed_bytes(*spec_, plan_, lanes_);
+        return layout_bytes(*shared_.spec, shared_.plan, shared_.layout, shared_.tables != nullptr);
     }
-    std::string kernel_profile() const override { return profile_.name; }
+    std::string kernel_profile() const override { return shared_.profile->name; }
+    u32 threads() const override { return shared_.layout.threads; }
     void run(const SimulationBatch& batch) override;
 
   private:
-    u32 lanes_within_limit(bool with_distribution) const;
-    void build_distribution();
-    const SlosKernels<double>& kernels_for(std::size_t rows, u32 lanes) const;
-    void finish_closed_form(const SimulationBatch& batch, std::size_t row, const double* columns, u32 lanes);
-    void finish_row(const SimulationBatch& batch, std::size_t row, const double* mixture, u32 lanes);
-    double renormalise();
-    void sample(const SimulationBatch& batch, std::size_t row, RowReport& report);
+    void build(bool distribution);
+    u32 threads_that_pay(const SimulationBatch& batch) const;
 
-    std::shared_ptr<const ProgramSpec> spec_;
-    NoisePlan plan_;
-    Precision precision_;
     std::size_t memory_limit_;
-    const KernelProfile& profile_;
-    std::size_t outputs_;
+    u32 most_threads_;
     u64 basis_size_;
     bool closed_;
-    u32 lanes_;
-    Interferometer interferometer_;
-    NoisyClosedForm closed_form_;
-    std::unique_ptr<NoisyDistribution> distribution_;
-    RowReport scratch_;  // for rows whose caller wants no report
+    double row_ns_ = 0;  // of a distribution
+    NoisyShared shared_;
+    std::vector<std::unique_ptr<NoisyWorker>> workers_;
+    ThreadPool pool_;
 };
 
 NoisySimulator::NoisySimulator(std::shared_ptr<const ProgramSpec> spec, NoisePlan plan, Precision precision,
-                               std::size_t memory_limit, bool sampled)
-    : spec_(std::move(spec)),
-      plan_(std::move(plan)),
-      precision_(precision),
-      memory_limit_(memory_limit),
-      profile_(select_kernel_profile()),
-      outputs_(noisy_output_size(*spec_, plan_)),
-      basis_size_(kept_states(*spec_, plan_)),
-      closed_(has_noisy_closed_form(*spec_, plan_)),
-      lanes_(lanes_within_limit(sampled || !closed_)),
-      interferometer_(*spec_, lanes_),
-      closed_form_(*spec_, plan_) {
-    if (sampled || !closed_) build_distribution();
+                               std::size_t memory_limit, bool sampled, u32 threads)
+    : memory_limit_(memory_limit),
+      most_threads_(usable_threads(threads)),
+      basis_size_(kept_states(*spec, plan)),
+      closed_(has_noisy_closed_form(*spec, plan)) {
+    shared_.outputs = noisy_output_size(*spec, plan);
+    shared_.spec = std::move(spec);
+    shared_.plan = std::move(plan);
+    shared_.precision = precision;
+    shared_.profile = &select_kernel_profile();
+    build(sampled || !closed_);
 }
 
-/// The widest kernels whose memory fits.
-u32 NoisySimulator::lanes_within_limit(bool with_distribution) const {
-    u64 bytes = 0;
-    if (with_distribution && mixture_operations(*spec_, plan_) > kMostOperations)
-        refuse(*spec_, plan_, distribution_bytes(*spec_, plan_, 1), memory_limit_);
-    for (u32 i = 0; i < profile_.width_count<double>(); ++i) {
-        const u32 lanes = profile_.widths<double>()[i].lanes;
-        bytes = with_distribution ? distribution_bytes(*spec_, plan_, lanes) : fixed_bytes(*spec_, plan_, lanes);
-        if (bytes <= memory_limit_) return lanes;
+/// Lays everything out anew. What was there stays if the new layout is refused. If memory runs out half way there are
+/// no workers, and the next run tries again.
+void NoisySimulator::build(bool distribution) {
+    const NoisyLayout layout = choose_layout(*shared_.spec, shared_.plan, most_threads_, memory_limit_, distribution);
+    workers_.clear();
+    shared_.layout = layout;
+    if (distribution && !shared_.tables) {
+        shared_.readout = std::make_unique<const SectorReadout>(*shared_.spec, shared_.plan);
+        shared_.tables = std::make_unique<const MixtureTables>(*shared_.spec, shared_.plan, *shared_.profile);
+        row_ns_ = static_cast<double>(mixture_operations(*shared_.spec, shared_.plan)) / kOperationsPerNs;
     }
-    refuse(*spec_, plan_, bytes, memory_limit_);
+    std::vector<std::unique_ptr<NoisyWorker>> workers;
+    for (u32 t = 0; t < layout.threads; ++t) workers.push_back(std::make_unique<NoisyWorker>(shared_));
+    workers_ = std::move(workers);
 }
 
-void NoisySimulator::build_distribution() {
-    distribution_ = std::make_unique<NoisyDistribution>(*spec_, plan_, std::min(lanes_, lanes_within_limit(true)));
-}
-
-/// The kernels of 1 lane for a single row, or those of `lanes`.
-const SlosKernels<double>& NoisySimulator::kernels_for(std::size_t rows, u32 lanes) const {
-    const SlosKernels<double>* kernels = profile_.widths<double>();
-    while (kernels->lanes != (rows == 1 ? 1 : lanes)) ++kernels;
-    return *kernels;
+u32 NoisySimulator::threads_that_pay(const SimulationBatch& batch) const {
+    const bool by_closed_form = closed_ && batch.shots == 0;
+    const double row_ns = estimated_row_ns(*shared_.spec, false) + (by_closed_form ? 0.0 : row_ns_);
+    const double work = (row_ns + kNsPerShot * batch.shots) * static_cast<double>(batch.rows);
+    return static_cast<u32>(std::min<std::size_t>(threads_worth(work, shared_.layout.threads), batch.rows));
 }
 
 void NoisySimulator::run(const SimulationBatch& batch) {
-    check_batch(*spec_, batch);
-    const bool by_closed_form = closed_ && batch.shots == 0;
-    if (!by_closed_form && !distribution_) build_distribution();
-    const u32 lanes = by_closed_form ? lanes_ : distribution_->lanes;
-    for (std::size_t first = 0; first < batch.rows;) {
-        const SlosKernels<double>& kernels = kernels_for(batch.rows - first, lanes);
-        const u32 rows = static_cast<u32>(std::min<std::size_t>(kernels.lanes, batch.rows - first));
-        const double* const columns =
-            interferometer_.compose(kernels, batch.phases + first * spec_->phases.size(), rows);
-        const double* const mixture = by_closed_form ? nullptr : distribution_->run(kernels.lanes, columns);
-        for (u32 lane = 0; lane < rows; ++lane) {
-            if (by_closed_form)
-                finish_closed_form(batch, first + lane, columns + lane, kernels.lanes);
-            else
-                finish_row(batch, first + lane, mixture == nullptr ? nullptr : mixture + lane, kernels.lanes);
-        }
-        first += rows;
-    }
-}
-
-void NoisySimulator::finish_closed_form(const SimulationBatch& batch, std::size_t row, const double* columns,
-                                        u32 lanes) {
-    RowReport& report = fresh_report(batch, row, outputs_, scratch_);
-    report.kept_fraction = plan_.kept_scale;
-    closed_form_.evaluate(columns, columns + lanes, lanes, report.observables.data());
-    publish(batch, row, report, precision_);
-}
-
-/// Divides the distribution by its mass and returns that. As without noise, what rounding leaves on states that cannot
-/// occur is no probability.
-double NoisySimulator::renormalise() {
-    std::vector<double>& row = distribution_->row;
-    const double rounding = spec_->photons() * std::numeric_limits<double>::epsilon();
-    const double kept = striped_sum(row.data(), row.size());
-    const bool possible = kept > plan_.enough * static_cast<double>(row.size()) * rounding * rounding;
-    for (double& probability : row) probability = possible ? probability / kept : 0.0;
-    return possible ? kept : 0.0;
-}
-
-void NoisySimulator::finish_row(const SimulationBatch& batch, std::size_t row, const double* mixture, u32 lanes) {
-    std::vector<double>& distribution = distribution_->row;
-    for (std::size_t state = 0; state < distribution.size(); ++state)
-        distribution[state] = mixture == nullptr ? 0.0 : mixture[state * lanes];
-    RowReport& report = fresh_report(batch, row, outputs_, scratch_);
-    report.kept_fraction = renormalise() * plan_.kept_scale;
-    if (batch.shots > 0)
-        sample(batch, row, report);
-    else
-        distribution_->readout.exact(distribution.data(), report.observables.data());
-    publish(batch, row, report, precision_);
-}
-
-void NoisySimulator::sample(const SimulationBatch& batch, std::size_t row, RowReport& report) {
-    if (report.kept_fraction == 0)
-        throw PostSelectionError(
-            "no sample of row " + std::to_string(row) + " can be kept: no event shows enough photons in the " +
-            space_name(spec_->readout.space) + " space; change the phases, the noise or min_detected_photons");
-    distribution_->sampler.draw(distribution_->row.data(), batch.seed, batch.ids[row], batch.shots, report.state_index,
-                                report.counts);
-    distribution_->readout.estimate(report.state_index, report.counts, batch.shots, report.observables.data(),
-                                    report.standard_errors.empty() ? nullptr : report.standard_errors.data());
+    check_batch(*shared_.spec, batch);
+    if (batch.rows == 0) return;
+    const bool distribution = !closed_ || batch.shots > 0;
+    if (workers_.empty() || (distribution && !shared_.tables)) build(distribution || shared_.tables);
+    const u32 threads = threads_that_pay(batch);
+    if (threads == 1) return workers_[0]->run(batch, 0, batch.rows);
+    BatchBlocks blocks(batch, block_rows(batch.rows, threads, shared_.layout.lanes));
+    pool_.run(threads, [this, &blocks](u32 worker) { blocks.work(*workers_[worker]); });
+    if (blocks.failure) std::rethrow_exception(blocks.failure);
 }
 
 std::shared_ptr<const ProgramSpec> ideal_program(const ProgramSpec& spec, const NoisePlan& plan) {
@@ -240,7 +146,7 @@ std::shared_ptr<const ProgramSpec> ideal_program(const ProgramSpec& spec, const 
 }
 
 bool mixture_fits(const ProgramSpec& spec, const NoisePlan& plan, std::size_t memory_limit) {
-    return mixture_operations(spec, plan) <= kMostOperations && distribution_bytes(spec, plan, 1) <= memory_limit;
+    return mixture_operations(spec, plan) <= kMostOperations && layout_bytes(spec, plan, {1, 1}, true) <= memory_limit;
 }
 
 }  // namespace
@@ -260,7 +166,8 @@ std::unique_ptr<Simulator> create_noisy_simulator(std::shared_ptr<const ProgramS
     else if (sampled && !mixture_fits(*spec, plan, memory_limit_bytes))
         inner = sampled_simulator(spec, std::move(plan), precision, memory_limit_bytes);
     else
-        inner = std::make_unique<NoisySimulator>(spec, std::move(plan), precision, memory_limit_bytes, sampled);
+        inner =
+            std::make_unique<NoisySimulator>(spec, std::move(plan), precision, memory_limit_bytes, sampled, threads);
     if (!has_phase_noise(*spec) && kept_scale == 1.0) return inner;
     return adjusted_simulator(std::move(inner), *spec, kept_scale);
 }
@@ -268,8 +175,8 @@ std::unique_ptr<Simulator> create_noisy_simulator(std::shared_ptr<const ProgramS
 std::size_t predict_noisy_bytes(const ProgramSpec& spec, Precision precision, bool sampled) {
     const NoisePlan plan = plan_noise(spec);
     if (const auto ideal = ideal_program(spec, plan)) return predict_bytes(*ideal, precision, sampled);
-    if (!sampled && has_noisy_closed_form(spec, plan)) return fixed_bytes(spec, plan, 1);
-    const u64 exact = distribution_bytes(spec, plan, 1);
+    if (!sampled && has_noisy_closed_form(spec, plan)) return layout_bytes(spec, plan, {1, 1}, false);
+    const u64 exact = layout_bytes(spec, plan, {1, 1}, true);
     return sampled ? std::min(exact, predict_sampled_bytes(spec, plan)) : exact;
 }
 

@@ -3,7 +3,8 @@
 // fnma(a, b, c) = c - a*b. No standard library here: an inline function instantiated with wide instructions could
 // otherwise be the copy that the linker keeps for everybody.
 
-enum class Arithmetic { Complex, RealColumn, Distinguishable };
+/// Clicks: that of photons in states of their own at detectors that only click; see noise_kernel.inl.
+enum class Arithmetic { Complex, RealColumn, Distinguishable, Clicks };
 
 template <class V, Arithmetic A>
 struct Weight;

@@ -1,12 +1,10 @@
 #include "slos_simulator.hpp"
 
 #include <algorithm>
-#include <atomic>
-#include <exception>
-#include <mutex>
 #include <utility>
 #include <vector>
 
+#include "batch_blocks.hpp"
 #include "batch_split.hpp"
 #include "photonlink/optics/thread_pool.hpp"
 #include "slos_worker.hpp"
@@ -15,42 +13,6 @@ namespace photonlink::optics {
 namespace {
 
 constexpr double kNsPerShot = 50;
-
-/// The blocks of one batch, as workers take them.
-struct Blocks {
-    const SimulationBatch& batch;
-    std::size_t rows;  // per block
-    std::atomic<std::size_t> next{0};
-    std::mutex mutex;  // guards the two below
-    std::size_t failed_row;
-    std::exception_ptr failure;
-
-    explicit Blocks(const SimulationBatch& all, std::size_t block_rows)
-        : batch(all), rows(block_rows), failed_row(all.rows) {}
-
-    template <class Worker>
-    void work(Worker& worker) {
-        for (;;) {
-            // Relaxed: a number to count with; the pool orders everything else.
-            const std::size_t first = next.fetch_add(1, std::memory_order_relaxed) * rows;
-            if (first >= batch.rows) return;
-            try {
-                worker.run(batch, first, std::min(rows, batch.rows - first));
-            } catch (...) {
-                fail(first);
-            }
-        }
-    }
-
-    /// Keeps the failure of the first rows, and lets nobody begin another block.
-    void fail(std::size_t first) {
-        next.store(batch.rows / rows + 1, std::memory_order_relaxed);
-        const std::lock_guard<std::mutex> lock(mutex);
-        if (first >= failed_row) return;
-        failed_row = first;
-        failure = std::current_exception();
-    }
-};
 
 template <class Real>
 class SlosSimulator final : public Simulator {
@@ -130,7 +92,7 @@ void SlosSimulator<Real>::run(const SimulationBatch& batch) {
     if (threads == 1) return workers_[0]->run(batch, 0, batch.rows);
     if (batch.rows == 1)
         return pool_.run(threads, [&](u32 worker) { workers_[worker]->run_states(batch, worker, threads); });
-    Blocks blocks(batch, block_rows(batch.rows, threads, std::max(shared_.layout.lanes, shared_.layout.rows)));
+    BatchBlocks blocks(batch, block_rows(batch.rows, threads, std::max(shared_.layout.lanes, shared_.layout.rows)));
     pool_.run(threads, [this, &blocks](u32 worker) { blocks.work(*workers_[worker]); });
     if (blocks.failure) std::rethrow_exception(blocks.failure);
 }

@@ -227,37 +227,6 @@ TEST(Noise, ClosedFormsAgreeWithTheDistribution) {
             }
 }
 
-TEST(Noise, ResultsDoNotDependOnTheBatch) {
-    for (const NoiseSpec& noise : {kNoises[2], kNoises[3]}) {
-        ProgramSpec spec =
-            random_program(5, {1, 1, 1, 0, 0}, 2, {ReadoutKind::Probabilities, Space::Fock, Grouping::None, 0}, 8);
-        spec.noise = noise;
-        spec.noise.min_detected = 1;
-        spec.noise.phase_imprecision = 0.01;
-        constexpr std::size_t kRows = 21;
-        const std::vector<double> phases = random_phases(spec, kRows, 4);
-        std::vector<u64> ids;
-        for (u64 row = 0; row < kRows; ++row) ids.push_back((u64{1} << 40) + row);
-        const std::unique_ptr<Simulator> simulator = make_simulator<double>(spec);
-        for (const u32 shots : {0u, 100u}) {
-            RunOptions options;
-            options.shots = shots;
-            options.seed = 5;
-            options.ids = ids.data();
-            const std::vector<double> all = run<double>(*simulator, phases.data(), kRows, options);
-            const std::size_t outputs = simulator->output_size();
-            for (std::size_t row = 0; row < kRows; ++row) {
-                options.ids = ids.data() + row;
-                const std::vector<double> one =
-                    run<double>(*simulator, phases.data() + row * spec.phases.size(), 1, options);
-                EXPECT_TRUE(
-                    std::equal(one.begin(), one.end(), all.begin() + static_cast<std::ptrdiff_t>(row * outputs)))
-                    << "row " << row << ", shots " << shots;
-            }
-        }
-    }
-}
-
 /// Where the distribution does not fit, configurations of the sources are drawn: samples are those of the distribution
 /// all the same, whatever the batch.
 TEST(Noise, SampledSourcesFollowTheDistribution) {

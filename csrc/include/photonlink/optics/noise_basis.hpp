@@ -2,48 +2,42 @@
 // in descending order of photons, and the states of a sector in the usual descending lexicographic order.
 #pragma once
 
-#include <memory>
+#include <cstddef>
 #include <vector>
 
 #include "photonlink/optics/basis.hpp"
 
 namespace photonlink::optics {
 
-class SectorBasis {
+/// States of the sectors `most` to `least`; saturates.
+u64 sector_count(Space space, u32 modes, u32 least, u32 most);
+
+/// Where arrays hold each sector's states. Sectors begin at multiples of kStep places, so that vectors may reach beyond
+/// their last states.
+class SectorPlaces {
   public:
-    static constexpr u32 kNone = ~u32{0};
+    static constexpr u32 kStep = 8;
 
-    /// Sectors of `most` to 0 photons, all of which `space` must have. `clicks`: a photon that meets another one in its
-    /// mode changes nothing, as at a threshold detector.
-    SectorBasis(Space space, u32 modes, u32 most, bool clicks);
+    SectorPlaces(Space space, u32 modes, u32 most);
 
-    /// States of the sectors `most` to `least`; saturates.
-    static u64 count(Space space, u32 modes, u32 least, u32 most);
-    /// Bytes that building takes; saturates.
-    static u64 predict_bytes(Space space, u32 modes, u32 most);
+    /// Places of all sectors; saturates.
+    static u64 count(Space space, u32 modes, u32 most);
 
-    Space space() const { return space_; }
     u32 modes() const { return modes_; }
     u32 most() const { return most_; }
-    /// First state of the sector; for `photons` = -1, the number of states.
-    u32 begin(i64 photons) const { return begin_[static_cast<std::size_t>(i64{most_} - photons)]; }
-    u32 end(i64 photons) const { return begin(photons - 1); }
-
-    /// The state that a photon in each mode makes of `state`, or kNone where that lies outside the basis.
-    const u32* with_photon(u32 state) const { return with_photon_.data() + u64{state} * modes_; }
+    u64 states(u32 photons) const { return states_[photons]; }
+    /// First place of the sector; for `photons` = -1, the number of places.
+    u64 begin(i64 photons) const { return begin_[static_cast<std::size_t>(i64{most_} - photons)]; }
+    u64 end(i64 photons) const { return begin(photons - 1); }
 
   private:
-    bool can_add(const u8* state, u32 mode) const;
-
-    Space space_;
     u32 modes_;
     u32 most_;
-    bool clicks_;
-    std::vector<u32> begin_;        // by most - photons
-    std::vector<u32> with_photon_;  // states x modes
+    std::vector<u64> states_;  // by photons
+    std::vector<u64> begin_;   // by most - photons
 };
 
-/// States of the sectors `most` to `least`, row-major, in the order of SectorBasis.
+/// States of the sectors `most` to `least`, row-major, sectors in descending order.
 std::vector<u8> sector_states(Space space, u32 modes, u32 least, u32 most);
 
 /// Positions in that list, without the list.

@@ -21,8 +21,8 @@ std::shared_ptr<const ProgramSpec> ideal_program(const ProgramSpec& spec);
 /// multiple of spec.noise.phase_imprecision.
 double executed_phase(const NoiseSpec& noise, double phase, double error);
 
-/// Requires check_spec() and is_noisy(). Throws ProgramError as Simulator::create() does. `threads` serve noise that
-/// the noiseless simulator executes; mixtures and sampled sources take one.
+/// Requires check_spec() and is_noisy(). Throws ProgramError as Simulator::create() does. Sampled sources
+/// take one thread whatever `threads` says.
 std::unique_ptr<Simulator> create_noisy_simulator(std::shared_ptr<const ProgramSpec> spec, Precision precision,
                                                   std::size_t memory_limit_bytes, bool sampled, u32 threads);
 
