@@ -1,6 +1,7 @@
 """Whatever a caller passes, a refusal is an error of photonlink that names the parameter and what was received."""
 
 import math
+import operator
 
 import numpy as np
 import pytest
@@ -231,6 +232,66 @@ def test_a_refused_reservation_leaves_the_controller_free(option, words):
 def test_objects_of_another_kind_are_refused(build, words):
     with pytest.raises(ProgramError, match=words):
         build()
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "words"),
+    [
+        ("FidelityKernel", {"feature_map": PROGRAM, "seed": -1}, "seed is -1"),
+        ("FidelityKernel", {"feature_map": PROGRAM, "shots": 1.5}, "shots is 1.5"),
+        ("FidelityKernel", {"feature_map": PROGRAM, "psd": "yes"}, "psd is 'yes'"),
+        ("FidelityKernel", {"feature_map": PROGRAM, "options": 3}, "options is 3"),
+        ("FidelityKernel", {"feature_map": PROGRAM, "convention": NO_WORDS[3]}, "convention is array"),
+        ("StreamingReservoir.random", {"inputs": 2**31}, "inputs is 2147483648"),
+        ("StreamingReservoir.random", {"input_scale": 1j}, "input_scale is 1j"),
+        ("StreamingReservoir.random", {"precision": "half"}, "precision is 'half'"),
+        ("project_psd", {"matrix": RAGGED}, "matrix"),
+        ("project_psd", {"matrix": [[1j]]}, "matrix holds 1j"),
+    ],
+)
+def test_estimators_refuse_wrong_arguments_when_they_are_made(name, arguments, words):
+    pytest.importorskip("sklearn")
+    from photonlink import learn
+
+    with pytest.raises(ProgramError, match=words):
+        operator.attrgetter(name)(learn)(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"photons": 2.0}, "photons is 2.0"),
+        ({"unitary": 3}, "unitary has shape"),
+        ({"reduction": 3}, "reduction is 3, expected a transformer"),
+        ({"scale": 1j}, "scale is 1j"),
+        ({"standardise": None}, "standardise is None"),
+        ({"options": "shots"}, "options is 'shots'"),
+    ],
+)
+def test_the_reservoir_refuses_wrong_parameters_when_it_is_fitted(arguments, words):
+    pytest.importorskip("sklearn")
+    from photonlink import learn
+
+    with pytest.raises(ProgramError, match=words):
+        learn.PhotonicReservoir(**arguments).fit(np.eye(4))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"platform": 3}, "platform is 3"),
+        ({"token": b"secret"}, "token is a bytes, expected text"),
+        ({"timeout": -1}, "timeout is -1"),
+        ({"request_timeout": "soon"}, "request_timeout is 'soon'"),
+        ({"max_shots": 0}, "max_shots is 0"),
+    ],
+)
+def test_the_cloud_is_not_asked_with_wrong_arguments(options, words):
+    pytest.importorskip("perceval")
+    from photonlink.processors import QuandelaProcessor
+
+    with pytest.raises(ProgramError, match=words):
+        QuandelaProcessor(**{"platform": "sim:none", "token": "none", **options})
 
 
 @pytest.mark.parametrize(

@@ -281,6 +281,12 @@ CONSTRUCTION = [
     ({"dtype": torch.bfloat16}, "torch.bfloat16, expected torch.float32 or torch.float64"),
     ({"builder": None, "program": "p"}, "expected a photonlink.Program"),
     ({"seed": -1}, "seed"),
+    ({"device": "moon"}, "device is 'moon', expected one of torch's"),
+    ({"dtype": [1.0]}, r"dtype is \[1.0\]"),
+    ({"target": None}, "target is None"),
+    ({"interference": 1}, "interference is 1, expected True or False"),
+    ({"builder": None, "session": "mine", "n_photons": None}, "session is 'mine'"),
+    ({"input_size": 3.0}, "input_size is 3.0, expected an integer"),
 ]
 
 

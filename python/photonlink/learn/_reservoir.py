@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,9 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from photonlink import _checks
 from photonlink.errors import ProgramError
 from photonlink.learn._estimators import OnTarget
-from photonlink.learn._sessions import Target
+from photonlink.learn._sessions import Target, check_options
 from photonlink.noise import Noise
 from photonlink.program import Precision, Program
 from photonlink.readout import Readout
@@ -132,8 +134,10 @@ class PhotonicReservoir(OnTarget, ClassNamePrefixFeaturesOutMixin, TransformerMi
             As :meth:`transform`.
         """
         inputs = validate_data(self, X, dtype=_FLOATS)
-        self.reduction_ = None if self.reduction is None else clone(self.reduction)
+        self.reduction_ = None if self.reduction is None else clone(self._checked_reduction())
         reduced = inputs if self.reduction_ is None else np.asarray(self.reduction_.fit_transform(inputs, y))
+        _checks.boolean("standardise", self.standardise)
+        _checks.boolean("concatenate", self.concatenate)
         self.input_min_, self.input_max_ = float(reduced.min()), float(reduced.max())
         self.program_ = self._program(reduced.shape[1])
         observed = self._observed(reduced)
@@ -161,8 +165,17 @@ class PhotonicReservoir(OnTarget, ClassNamePrefixFeaturesOutMixin, TransformerMi
         reduced = inputs if self.reduction_ is None else np.asarray(self.reduction_.transform(inputs))
         return self._finished(inputs, self._observed(reduced))
 
+    def _checked_reduction(self) -> Any:
+        if isinstance(self.reduction, type) or not hasattr(self.reduction, "fit_transform"):
+            raise ProgramError(
+                f"reduction is {_checks.shown(self.reduction)}, expected a transformer as sklearn.decomposition.PCA(8)"
+            )
+        return self.reduction
+
     def _observed(self, reduced: NDArray[Any]) -> NDArray[Any]:
-        phases = self.scale * (reduced - self.input_min_) / (self.input_max_ - self.input_min_ + _EPSILON)
+        scale = _checks.number("scale", self.scale, -math.inf, "a finite number of radians")
+        phases = scale * (reduced - self.input_min_) / (self.input_max_ - self.input_min_ + _EPSILON)
+        check_options(self.options)
         options = {"shots": self.shots, "seed": self.seed, "precision": self.precision, **(self.options or {})}
         with self._keeper.lend(self.target, self.program_, options) as session:
             observed: NDArray[Any] = session.infer(np.ascontiguousarray(phases, np.float64))
@@ -189,7 +202,9 @@ class PhotonicReservoir(OnTarget, ClassNamePrefixFeaturesOutMixin, TransformerMi
     def _interferometer(self, inputs: int) -> NDArray[np.complex128]:
         if self.unitary is None:
             return haar_unitary(inputs + 1 if self.modes is None else self.modes, self.seed)
-        unitary = np.asarray(self.unitary, np.complex128)
+        unitary = _checks.array("unitary", self.unitary, np.complex128)
+        if unitary.ndim != 2:
+            raise ProgramError(f"unitary has shape {unitary.shape}, expected a square matrix")
         if self.modes is not None and unitary.shape != (self.modes, self.modes):
             raise ProgramError(f"unitary has shape {unitary.shape}, expected {(self.modes, self.modes)}")
         return unitary
@@ -209,7 +224,7 @@ def spread_state(modes: int, photons: int) -> tuple[int, ...]:
         >>> spread_state(8, 3)
         (1, 0, 0, 0, 1, 0, 0, 1)
     """
-    if not 1 <= photons <= modes:
+    if _checks.integer("photons", photons, 1, None) > modes:
         raise ProgramError(f"{photons} photons do not fit one per mode into {modes} modes: give input_state")
     step = (modes - 1) / (photons - 1) if photons > 1 else 0.0
     occupied = {round(photon * step) for photon in range(photons)}

@@ -6,13 +6,14 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from photonlink import _checks
 from photonlink._private_session import private_session
 from photonlink.errors import ProgramError
 from photonlink.info import SessionInfo, Usage
 from photonlink.program import Program
 from photonlink.session import Session
 
-__all__ = ["Keeper", "Target", "portable"]
+__all__ = ["Keeper", "Target", "check_options", "portable"]
 
 Target = str | Session
 
@@ -20,6 +21,11 @@ Target = str | Session
 def portable(target: Target) -> str:
     """The target's name: a session cannot be copied or pickled, and is reserved anew where it is needed."""
     return target.info.target if isinstance(target, Session) else target
+
+
+def check_options(options: object) -> None:
+    """Raises ProgramError unless these can be options of a reservation."""
+    _checks.instance("options", options, (Mapping, type(None)), "options of photonlink.reserve by name, or None")
 
 
 class Keeper:

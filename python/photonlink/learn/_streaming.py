@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from photonlink import _checks
+from photonlink._validate import checked_precision
 from photonlink.errors import ProgramError, SessionClosed
 from photonlink.info import SessionInfo, Usage
-from photonlink.learn._sessions import Keeper, Target, portable
+from photonlink.learn._sessions import Keeper, Target, check_options, portable
 from photonlink.program import Precision, Program
 from photonlink.readout import Readout
 
 __all__ = ["StreamingReservoir"]
 
+_MOST_INPUTS = 1 << 16
 _STEP = 1e-4  # radians; errors of the derivatives are far below what weights have to be right to
 _WEAKEST_RESPONSE = 0.1  # of the strongest: feeding back weaker ones would amplify the noise of samples
 
@@ -68,7 +72,10 @@ class StreamingReservoir:
         options: Mapping[str, Any] | None = None,
     ) -> None:
         if not isinstance(program, Program) or program.readout.kind == "samples":
-            raise ProgramError(f"program is {program!r}, expected a photonlink.Program with observables, not samples")
+            raise ProgramError(
+                f"program is {_checks.shown(program)}, expected a photonlink.Program with observables, not samples"
+            )
+        check_options(options)
         features, outputs = len(program.features), program.output_size
         self.program = program
         self._input_weights = _matrix("input_weights", input_weights, (features, None))
@@ -76,6 +83,7 @@ class StreamingReservoir:
         self._bias = _vector("bias", bias, features)
         self._rest = _vector("rest", rest, outputs)
         self._target = target
+        checked_precision(precision)
         self._options = {"shots": shots, "seed": seed, "precision": precision, **(options or {})}
         self._keeper = Keeper(keep=True)
         self._closed = False
@@ -116,7 +124,12 @@ class StreamingReservoir:
         Raises:
             ProgramError: The arguments do not go together.
         """
-        program = Program.reservoir(modes, photons, modes, seed=seed, readout=readout, interference=interference)
+        inputs = _checks.integer("inputs", inputs, 1, _MOST_INPUTS)
+        input_scale = _checks.number("input_scale", input_scale, -math.inf, "a finite number of radians")
+        feedback_gain = _checks.number("feedback_gain", feedback_gain, -math.inf, "a finite number")
+        program = Program.reservoir(
+            modes, photons, _checks.modes_of(modes), seed=seed, readout=readout, interference=interference
+        )
         generator = np.random.default_rng(seed)
         bias = generator.uniform(0, 2 * np.pi, size=modes)
         turn, _ = np.linalg.qr(generator.normal(size=(modes, modes)))
@@ -147,7 +160,7 @@ class StreamingReservoir:
             SessionClosed: The reservoir was closed.
             PhotonLinkError: As :func:`photonlink.reserve` and :meth:`photonlink.Session.infer`.
         """
-        inputs = np.asarray(u, np.float64)
+        inputs = _checks.array("u", u, np.float64)
         return self.run(inputs[np.newaxis])[0] if inputs.ndim == 1 else self._refuse(inputs)
 
     def run(self, series: ArrayLike) -> NDArray[Any]:
@@ -164,7 +177,7 @@ class StreamingReservoir:
         """
         if self._closed:
             raise SessionClosed("the reservoir is closed: make a new one")
-        inputs = np.asarray(series, np.float64)
+        inputs = _checks.array("series", series, np.float64)
         if inputs.ndim != 2 or inputs.shape[1] != self._input_weights.shape[1] or not np.isfinite(inputs).all():
             self._refuse(inputs)
         observed = np.empty((len(inputs), self.program.output_size), self._options["precision"])
@@ -222,14 +235,14 @@ def _jacobian(program: Program, x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _vector(name: str, values: ArrayLike | None, size: int) -> NDArray[np.float64]:
-    vector = np.zeros(size) if values is None else np.array(values, np.float64)
+    vector = np.zeros(size) if values is None else _checks.array(name, values, np.float64).copy()
     if vector.shape != (size,) or not np.isfinite(vector).all():
         raise ProgramError(f"{name} has shape {vector.shape}, expected ({size},) finite numbers")
     return vector
 
 
 def _matrix(name: str, values: ArrayLike, shape: tuple[int, int | None]) -> NDArray[np.float64]:
-    matrix = np.array(values, np.float64)
+    matrix = _checks.array(name, values, np.float64).copy()
     rows, columns = shape
     wanted = f"({rows}, {'inputs' if columns is None else columns})"
     if matrix.ndim != 2 or matrix.shape[0] != rows or columns not in (None, matrix.shape[1]):

@@ -26,11 +26,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from photonlink import _validate
+from photonlink import _checks, _validate
 from photonlink._amplitudes import AmplitudeSimulator
 from photonlink.errors import ProgramError
 from photonlink.info import SessionInfo, Usage
-from photonlink.learn._sessions import Keeper, Target, portable
+from photonlink.learn._sessions import Keeper, Target, check_options, portable
 from photonlink.learn._uncompute import Convention, return_weights, reverse, uncompute
 from photonlink.program import Precision, Program
 from photonlink.readout import Space
@@ -97,8 +97,12 @@ class FidelityKernel:
                 f"feature_map is a {type(feature_map).__name__}, expected a photonlink.Program: see "
                 "Program.from_perceval, Program.reservoir, and photonlink.learn.merlin_kernel for MerLin's kernels"
             )
-        if convention not in ("states", "merlin"):
-            raise ProgramError(f"convention is {convention!r}, expected 'states' or 'merlin'")
+        _checks.one_of("convention", convention, ("states", "merlin"))
+        _checks.boolean("psd", psd)
+        _checks.integer("seed", seed, 0, 2**64 - 1)
+        if shots is not None:
+            _checks.integer("shots", shots, 1, 2**32 - 1)
+        check_options(options)
         self.feature_map = feature_map
         self._convention = convention
         self.shots = shots
@@ -153,7 +157,7 @@ class FidelityKernel:
         return project_psd(matrix) if self.psd else matrix
 
     def _rows(self, x: ArrayLike, name: str) -> NDArray[np.float64]:
-        rows = np.asarray(x, np.float64)
+        rows = _checks.array(name, x, np.float64)
         if rows.ndim != 2:
             raise ProgramError(f"{name} has shape {rows.shape}, expected (rows, {len(self.feature_map.features)})")
         return _validate.checked_rows(rows, self.feature_map.features)
@@ -188,7 +192,8 @@ class FidelityKernel:
             n: Datapoints of the data set.
             m: Datapoints of the other one; by default the data set is taken with itself, where each pair comes once.
         """
-        return n * (n - 1) // 2 if m is None else n * m
+        n = _checks.integer("n", n, 0, 2**63 - 1)
+        return n * (n - 1) // 2 if m is None else n * _checks.integer("m", m, 0, 2**63 - 1)
 
     def quantum_seconds(
         self, n: int, m: int | None = None, *, shots: int | None = None, preset: str = "article"
@@ -247,8 +252,8 @@ def project_psd(matrix: ArrayLike) -> NDArray[Any]:
         >>> project_psd([[1.0, 2.0], [2.0, 1.0]]).round(6).tolist()
         [[1.5, 1.5], [1.5, 1.5]]
     """
-    given = np.asarray(matrix)
-    values = np.asarray(given, np.float64)
+    values = _checks.array("matrix", matrix, np.float64)
+    single = getattr(matrix, "dtype", None) == np.float32
     if values.ndim != 2 or values.shape[0] != values.shape[1] or not np.isfinite(values).all():
         raise ProgramError(f"expected a square matrix of finite numbers, got shape {values.shape}")
     symmetric = (values + values.T) / 2
@@ -257,7 +262,8 @@ def project_psd(matrix: ArrayLike) -> NDArray[Any]:
         kept = eigenvalues > 0
         symmetric = (vectors[:, kept] * eigenvalues[kept]) @ vectors[:, kept].T
         symmetric = (symmetric + symmetric.T) / 2
-    return symmetric.astype(given.dtype if given.dtype == np.float32 else np.float64)
+    nearest: NDArray[Any] = symmetric.astype(np.float32 if single else np.float64)
+    return nearest
 
 
 def _overlaps(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from photonlink import _core
+from photonlink import _checks, _core
 from photonlink.errors import ProgramError
 from photonlink.noise import Noise
 from photonlink.processors.base import Processor, Task
@@ -52,7 +52,7 @@ class PercevalProcessor(Processor):
         importlib.import_module("perceval")  # takes seconds: better now than in the first session
         self.noise = None if preset is None else Noise.preset(preset)
         self.name = f"perceval:{preset or 'slos'}"
-        self.timeout = timeout
+        self.timeout = _checks.number("timeout", timeout, 0.0, "a number of seconds")
         self._probabilities: Callable[[Floats], Floats] | None = None
 
     def configure(self, task: Task) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from photonlink import _checks
 from photonlink.errors import ProcessorError, ProgramError, TargetUnavailable, Unavailable
 from photonlink.processors.base import Events, Processor, Task
 from photonlink.processors.circuits import TaskCircuit
@@ -26,6 +27,7 @@ _log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.25  # Perceval itself asks the cloud once a second at most
 _UNKNOWN_LOOKS = 8  # without a status that Perceval understands
+_LEAST_SECONDS = 1e-3
 _MOST_EVENTS = 1_000_000
 
 
@@ -45,6 +47,7 @@ class QuandelaProcessor(Processor):
         max_shots: Most shots (events of one photon or more) of a job: what it may cost.
 
     Raises:
+        ProgramError: An argument has a wrong type or value.
         TargetUnavailable: There is no token, the cloud cannot be reached, refuses the token, or has no such platform.
     """
 
@@ -60,6 +63,14 @@ class QuandelaProcessor(Processor):
         request_timeout: float = 10.0,
         max_shots: int = 10_000_000,
     ) -> None:
+        if not isinstance(platform, str) or not (platform.isascii() and platform.isprintable()):
+            raise ProgramError(f"platform is {_checks.shown(platform)}, expected a name as 'qpu:belenos'")
+        _checks.instance("url", url, (str, type(None)), "text, or None")
+        if not isinstance(token, str | None):  # which is not shown, whatever it is
+            raise ProgramError(f"token is a {type(token).__name__}, expected text, or None")
+        for name, value in (("timeout", timeout), ("request_timeout", request_timeout)):
+            _checks.number(name, value, _LEAST_SECONDS, "a positive number of seconds")
+        _checks.integer("max_shots", max_shots, 1, 2**63 - 1)
         token = token or os.environ.get(CLOUD_TOKEN_VARIABLE)
         if not token:
             raise TargetUnavailable(

@@ -8,7 +8,7 @@ from typing import Any
 
 import perceval as pcvl
 
-from photonlink import _perceval
+from photonlink import _checks, _perceval
 from photonlink._layers import Imperfections, LayerProgram, fock_state, layer_program, memory_refused
 from photonlink._measurement import Measurement, measurement
 from photonlink._reservoir import spaced_state
@@ -59,6 +59,8 @@ def described(
     given = [name for name, value in sources.items() if value is not None]
     if len(given) != 1:
         raise ProgramError(f"give exactly one of {', '.join(sources)}; got {', '.join(given) or 'none'}")
+    _checks.boolean("interference", interference)
+    _checks.instance("session", session, (Session, type(None)), "a session of photonlink.reserve, or None")
     if session is not None:
         if not interference:
             raise ProgramError("interference is part of the session's program: leave it away")
@@ -69,6 +71,9 @@ def described(
         layer = LayerProgram.of(program)
     else:
         layer = _of_circuit(builder, circuit if experiment is None else experiment, **others)
+    unused = [name for name, value in others.items() if value is not None]
+    if unused and (program is not None or session is not None):
+        raise ProgramError(f"{', '.join(unused)} belong to a circuit, and a program has its own: leave them away")
     if layer.template.readout.kind == "samples":
         raise ProgramError("a samples readout gives no tensor of fixed size: use probabilities or expectations")
     return layer if interference else layer.without_interference()

@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 
+from photonlink._checks import shown
 from photonlink.errors import ProgramError
 
-__all__ = ["check_dtype", "checked"]
+__all__ = ["check_dtype", "checked", "checked_device"]
 
 
 def checked(x: Any, features: Sequence[str], dtype: Any, device: Any) -> Any:
@@ -20,6 +21,8 @@ def checked(x: Any, features: Sequence[str], dtype: Any, device: Any) -> Any:
     """
     if getattr(x, "dtype", None) != dtype:
         x = _converted(x, features, dtype)
+    if x.layout is not torch.strided:
+        raise ProgramError(f"x has the layout {x.layout}, expected a dense tensor: pass x.to_dense()")
     if x.device != device:
         raise ProgramError(f"x is on {x.device} and the layer on {device}: move one of them with .to(...)")
     if x.dim() == 0 or x.shape[-1] != len(features):
@@ -44,10 +47,18 @@ def _converted(x: Any, features: Sequence[str], dtype: Any) -> Any:
     )
 
 
+def checked_device(device: Any) -> Any:
+    """`device` as torch knows it, None for its default, or ProgramError."""
+    try:
+        return None if device is None else torch.device(device)
+    except (RuntimeError, TypeError):
+        raise ProgramError(f"device is {shown(device)}, expected one of torch's, as in 'cpu' or 'cuda:0'") from None
+
+
 def check_dtype(dtype: Any) -> None:
     """Raises ProgramError unless a layer can compute in it."""
-    if dtype not in (torch.float32, torch.float64):
+    if not isinstance(dtype, torch.dtype) or dtype not in (torch.float32, torch.float64):
         raise ProgramError(
-            f"dtype is {dtype}, expected torch.float32 or torch.float64: photonic layers do not compute in others "
-            "(under autocast they keep their own)"
+            f"dtype is {shown(dtype)}, expected torch.float32 or torch.float64: photonic layers do not compute in "
+            "others (under autocast they keep their own)"
         )

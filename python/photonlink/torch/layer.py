@@ -7,14 +7,14 @@ from typing import Any
 
 import torch
 
-from photonlink import _options
+from photonlink import _checks, _options
 from photonlink._layers import LayerProgram
 from photonlink.errors import ProgramError
 from photonlink.program import Program
 from photonlink.readout import ModGrouping, Readout, Space
 from photonlink.session import Session
 from photonlink.torch._circuits import described, simple_circuit
-from photonlink.torch._inputs import check_dtype, checked
+from photonlink.torch._inputs import check_dtype, checked, checked_device
 from photonlink.torch._runtime import Runtime, observables
 
 __all__ = ["QuantumLayer"]
@@ -112,8 +112,8 @@ class QuantumLayer(torch.nn.Module):  # type: ignore[misc]  # torch is not looke
         )
         if dtype is None:
             dtype = getattr(torch, session.info.precision) if session is not None else torch.float32
-        self._set_up(layer, session, target, _options.integer("seed", seed, 0, 2**64), device, dtype)
-        if input_size is not None and input_size != self.input_size:
+        self._set_up(layer, session, target, _options.integer("seed", seed, 0, 2**64 - 1), device, dtype)
+        if input_size is not None and _options.integer("input_size", input_size, 0, None) != self.input_size:
             raise ProgramError(
                 f"input_size is {input_size}, but the circuit has {self.input_size} features: "
                 f"{', '.join(layer.wires.features)}"
@@ -124,6 +124,8 @@ class QuantumLayer(torch.nn.Module):  # type: ignore[misc]  # torch is not looke
     ) -> None:
         super().__init__()
         check_dtype(dtype)
+        device = checked_device(device)
+        _checks.instance("target", target, str, "the name of a target")
         if session is not None and dtype is not getattr(torch, session.info.precision):
             raise ProgramError(f"dtype is {dtype}, but the session computes in {session.info.precision}")
         self._layer, self._session, self._target, self._seed = layer, session, target, seed
@@ -232,7 +234,7 @@ class QuantumLayer(torch.nn.Module):  # type: ignore[misc]  # torch is not looke
         x = inputs[0] if len(inputs) == 1 else self._joined(inputs)
         x = checked(x, self._layer.wires.features, self._dtype, self._device)
         rows = x if x.dim() == 2 else x.reshape(x.shape[:-1].numel(), self.input_size)
-        number = 0 if not shots else _options.integer("shots", shots, 0, 2**32)
+        number = 0 if shots is None else _options.integer("shots", shots, 0, 2**32 - 1)
         y = observables(rows, self._values(), self._runtime, number)
         if self._collected:
             y = y.new_zeros(len(y), self.output_size).index_add(1, self._column, y)
