@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import math
 import re
 import time
 import urllib.parse
@@ -23,6 +22,7 @@ __all__ = ["Delays", "through_jobs"]
 _READY = re.compile(r"PHOTONLINK_JOBS_READY http=(\S+)\n")
 _ANSWER_SECONDS = 30.0
 _SLACK_SECONDS = 60.0
+_LONGEST_DELAY_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,9 @@ class Delays:
 
     def __post_init__(self) -> None:
         for name in ("queue", "scheduling", "poll"):
-            if not 0 <= getattr(self, name) < math.inf:
-                raise ProgramError(f"{name} delay is {getattr(self, name)}, expected seconds, 0 or more")
+            number = getattr(self, name)
+            if not 0 <= number <= _LONGEST_DELAY_S:
+                raise ProgramError(f"{name} delay is {number}, expected seconds from 0 to {_LONGEST_DELAY_S}")
 
     @property
     def added(self) -> dict[str, float]:

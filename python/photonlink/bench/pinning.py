@@ -24,7 +24,7 @@ def pinned(cpus: Set[int]) -> Iterator[None]:
     before = os.sched_getaffinity(0)
     try:
         os.sched_setaffinity(0, cpus)
-    except (OSError, ValueError) as error:
+    except (OSError, OverflowError, ValueError) as error:
         raise ProgramError(f"this process may not use CPUs {sorted(cpus)}: {error}") from None
     try:
         yield
