@@ -136,7 +136,8 @@ def error_for(ended: Ended, context: Context) -> PhotonLinkError:
         return _refused(ended.wire_status, where, context, fields)
     if status == _core.CallStatus.PEER_LOST:
         return LinkClosed(
-            f"the controller stopped answering at {where} (it ended, hangs, or gets no processor time): {RESERVE_AGAIN}",
+            f"the controller stopped answering at {where} (it ended, hangs, or gets no processor time): "
+            f"{RESERVE_AGAIN}",
             **fields,
         )
     if status == _core.CallStatus.WRONG_TYPE:
