@@ -132,9 +132,12 @@ const std::optional<std::string>& BridgeDesk::problem() {
 }
 
 void BridgeDesk::watch_sender() {
+    const u64 now = platform::clock_ns();
     if (load_flag(&plane_.plane.rings.tx_flags_host[unsent_]) == 0) {
         unsent_ = kNone;
-    } else if (platform::clock_ns() - unsent_ns_ > silence_ns_) {
+    } else if (owed_ != 0) {
+        unsent_ns_ = now;  // sent in the order of the ring, it may have to wait for an answer that is still owed
+    } else if (now - unsent_ns_ > silence_ns_) {
         problem_ = "it has not sent the answer in slot " + std::to_string(unsent_) + " for " +
                    std::to_string(static_cast<double>(silence_ns_) * 1e-9) + " s";
     }

@@ -34,6 +34,8 @@ class BridgeDesk {
     /// Refuses every request that is owed an answer.
     void refuse_all(wire::Status status);
     bool owes() const { return owed_ != 0; }
+    /// Rings that move in order: while an answer is owed, later frames may not get in or out.
+    bool held_up() const { return owes() && !has_hooks(); }
 
     /// Why the provider cannot be worked with any more, once that is so.
     const std::optional<std::string>& problem();
@@ -63,7 +65,7 @@ class BridgeDesk {
     u32 owed_ = 0;
     u32 cursor_ = 0;      // where the next request comes; of rings
     u32 unsent_ = kNone;  // the latest answer that the provider may not have sent; of rings
-    u64 unsent_ns_ = 0;   // since when
+    u64 unsent_ns_ = 0;   // since when nothing excuses that
     u32 failures_ = 0;    // of tx_publish, one after the other
     std::optional<std::string> problem_;
 };

@@ -49,6 +49,8 @@ class RemotePeer {
     /// False once a client that used to ping has fallen silent. One that never pinged has promised nothing: it keeps
     /// its port until the session ends.
     bool alive() const;
+    /// Nothing could be heard until now, for reasons of the transport.
+    void excuse_silence() { heard_ns_.store(platform::clock_ns(), std::memory_order_relaxed); }
 
     /// Why the controller closed the port, 0 while it is open.
     u64 close_reason() const { return client_.server_close_reason(); }

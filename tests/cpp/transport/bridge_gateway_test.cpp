@@ -49,11 +49,22 @@ class BridgeForms : public ::testing::TestWithParam<Form> {
     std::optional<BridgeBench> bench_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Providers, BridgeForms,
-                         ::testing::Values(Form{"HooksOfVersion3", BRIDGE_V3, {"--unified"}, std::nullopt, true},
-                                           Form{"HooksOfVersion2", BRIDGE_V2, {"--unified"}, std::nullopt, true},
-                                           Form{"RingsOfVersion3", BRIDGE_V3, {}, std::nullopt, false},
-                                           Form{"RingsOfVersion1", BRIDGE_V1, {}, 8, false}),
+/// The forms of our own provider. CUDAQ_BRIDGE_UDP names libcudaq-realtime-bridge-udp.so of a CUDA-Q realtime
+/// installation, whose forms are then run through the same tests.
+std::vector<Form> forms() {
+    std::vector<Form> all{{"HooksOfVersion3", BRIDGE_V3, {"--unified"}, std::nullopt, true},
+                          {"HooksOfVersion2", BRIDGE_V2, {"--unified"}, std::nullopt, true},
+                          {"RingsOfVersion3", BRIDGE_V3, {}, std::nullopt, false},
+                          {"RingsOfVersion1", BRIDGE_V1, {}, 8, false}};
+    if (const char* library = std::getenv("CUDAQ_BRIDGE_UDP")) {
+        all.push_back({"RingsOfCudaQ", library, {}, std::nullopt, false});
+        if (Bridge(library, {"--unified"}).plane().form == BridgePlane::Form::Hooks)
+            all.push_back({"HooksOfCudaQ", library, {"--unified"}, std::nullopt, true});
+    }
+    return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Providers, BridgeForms, ::testing::ValuesIn(forms()),
                          [](const auto& form) { return std::string(form.param.name); });
 
 TEST_P(BridgeForms, TheGoldenRequestIsAnsweredByteForByte) {
