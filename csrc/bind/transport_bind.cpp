@@ -135,6 +135,9 @@ void bind_transport(py::module_& module) {
         .def(py::init(&make_gateway), py::arg("controller"), py::arg("host"), py::arg("port"), py::arg("tags") = false)
         .def_property_readonly("host", [](const Gateway& g) { return g.open().host(); })
         .def_property_readonly("port", [](const Gateway& g) { return g.open().port(); })
+        .def_property_readonly(
+            "slot_bytes", [](const Gateway& g) { return g.open().slot_bytes(); },
+            "Of the session that was opened last.")
         .def("open", &open_gateway, py::arg("grant"), py::arg("options"), py::arg("encoding"), py::arg("slots"),
              "Serves this session from now on; returns what clients must know: 8 bytes, or 16 where frames carry tags.")
         .def_property_readonly("counts", &counts_of<UdpGateway>, "Datagrams received, dropped, refused and repeated.");

@@ -73,6 +73,7 @@ class UdpGateway::Impl {
     const std::string& host() const { return host_; }
     u16 port() const { return port_; }
     u64 accepted() const { return clients_.accepted(); }
+    u32 slot_bytes() const { return slot_bytes_.load(std::memory_order_relaxed); }
 
     UdpCounts counts() const {
         const auto read = [](const std::atomic<u64>& counter) { return counter.load(std::memory_order_relaxed); };
@@ -91,6 +92,7 @@ class UdpGateway::Impl {
         controller_->carry(grant.session, [carrier = carrier_] { return carrier->dispatch(); });
         if (tagged_) tags_ = UdpTags();  // first: no session without its secrets, should there be no randomness
         clients_.open(grant, geometry, first_range);
+        slot_bytes_.store(geometry.slot_bytes, std::memory_order_relaxed);  // a number by itself, as those of counts()
         return tagged_ ? std::optional(tags_->key()) : std::nullopt;
     }
 
@@ -237,6 +239,7 @@ class UdpGateway::Impl {
     std::vector<u8> in_;
     sockaddr_in from_{};
 
+    std::atomic<u32> slot_bytes_{wire::kDefaultStride};
     std::atomic<u64> received_{0};
     std::atomic<u64> dropped_{0};
     std::atomic<u64> refused_{0};
@@ -254,6 +257,7 @@ UdpGateway::~UdpGateway() = default;
 const std::string& UdpGateway::host() const { return impl_->host(); }
 u16 UdpGateway::port() const { return impl_->port(); }
 u64 UdpGateway::accepted() const { return impl_->accepted(); }
+u32 UdpGateway::slot_bytes() const { return impl_->slot_bytes(); }
 UdpCounts UdpGateway::counts() const { return impl_->counts(); }
 
 void UdpGateway::require_valid(const link::Geometry& geometry) {

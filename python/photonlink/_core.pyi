@@ -898,6 +898,11 @@ class UdpGateway:
     def host(self) -> str: ...
     @property
     def port(self) -> int: ...
+    @property
+    def slot_bytes(self) -> int:
+        """
+        Of the session that was opened last.
+        """
 
 class ShmSession:
     """

@@ -17,6 +17,8 @@ Link: TypeAlias = _core.ShmSession | _core.UdpSession
 
 _EVERYWHERE = "0.0.0.0"
 _LOOPBACK = "127.0.0.1"  # where providers of CUDA-Q receive datagrams
+# Seconds. A provider with rings sends in their order: the sign of life waits for the acquisition before it.
+_HELD_UP = 60.0
 
 LINK_NAMES = {_core.ShmSession: "shared memory", _core.UdpSession: "UDP"}
 
@@ -114,6 +116,7 @@ def connect(
         )
     if where["kind"] == "bridge":
         host, port = _LOOPBACK, _endpoint(where["address"])["port"]
+        patience.setdefault("stall_limit", _HELD_UP)
     else:
         host, _, port = where["address"].rpartition(":")
     return _core.UdpSession(

@@ -44,6 +44,9 @@ class Transport(BaseModel):
     tag_key: str | None = Field(
         None, description="secret of the session where frames carry tags, 32 hexadecimal digits"
     )
+    slot_bytes: int | None = Field(
+        None, description="over udp and bridge, the longest request; without tags, also the length of every answer"
+    )
 
 
 class Grant(BaseModel):

@@ -139,19 +139,29 @@ def open_session(
     kind = _transport(config, wish)
     granted = controller.reserve(program.spec, options)
     data_plane: _core.ShmService | OverGateway
+    transport: dict[str, str | int]
     try:
         if kind == "udp":
             assert gateways.udp is not None
             secret = gateways.udp.open(granted, options, program.encoder, slots)
             data_plane = OverGateway(gateways.udp)
-            address = f"{gateways.udp.host}:{gateways.udp.port}"
-            transport = {"kind": kind, "address": address, **protocol.encode_secret(secret)}
+            transport = {
+                "kind": kind,
+                "address": f"{gateways.udp.host}:{gateways.udp.port}",
+                "slot_bytes": gateways.udp.slot_bytes,
+                **protocol.encode_secret(secret),
+            }
         elif kind == "bridge":
             assert gateways.bridge is not None
             secret = gateways.bridge.open(granted, options, program.encoder)
             data_plane = OverGateway(gateways.bridge)
             slots = min(slots, gateways.bridge.slots)
-            transport = {"kind": kind, "address": gateways.bridge.endpoint, **protocol.encode_secret(secret)}
+            transport = {
+                "kind": kind,
+                "address": gateways.bridge.endpoint,
+                "slot_bytes": gateways.bridge.slot_bytes,
+                **protocol.encode_secret(secret),
+            }
         else:
             address = f"@{config.name}.{secrets.token_hex(8)}"
             data_plane = _core.ShmService.of_grant(controller, granted, options, program.encoder, address, slots)

@@ -122,6 +122,7 @@ def test_a_client_without_this_package(shared, program):
                 answer = raw.recv(65536)
                 magic, status, length, identity, stamp = struct.unpack_from("<IiIIQ", answer)
                 assert (magic, status, identity, stamp) == (0x43555153, 0, 0, 99)
+                assert len(answer) == grant["transport"]["slot_bytes"]
                 y = np.frombuffer(answer, np.float64, length // 8, offset=24)
                 assert y.shape == (grant["output_size"],)
                 assert y.sum() == pytest.approx(1.0, abs=1e-12)

@@ -69,6 +69,8 @@ class UdpGateway {
 
     /// Clients of the open session so far.
     u64 accepted() const;
+    /// Of the session that was opened last: the longest request and, without tags, the length of every answer.
+    u32 slot_bytes() const;
     UdpCounts counts() const;
 
   private:
