@@ -34,8 +34,6 @@ class BridgeDesk {
     /// Refuses every request that is owed an answer.
     void refuse_all(wire::Status status);
     bool owes() const { return owed_ != 0; }
-    /// Rings that move in order: while an answer is owed, later frames may not get in or out.
-    bool held_up() const { return owes() && !has_hooks(); }
 
     /// Why the provider cannot be worked with any more, once that is so.
     const std::optional<std::string>& problem();

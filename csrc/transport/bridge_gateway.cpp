@@ -115,7 +115,8 @@ class BridgeGateway::Impl {
     /// Takes in what came and answers what is done; true if there was anything. Under a Hold, or by the dispatcher.
     bool turn() {
         if (!life_->is_serving()) return false;
-        if (peer_ && desk_.held_up()) peer_->excuse_silence();
+        // Providers fill their slots in order: behind one that is owed an answer, nothing may get in.
+        if (peer_ && desk_.owes()) peer_->excuse_silence();
         const bool received = receive();
         const bool answered = peer_ && !over_ && peer_->harvest();
         if (peer_ && !over_ && peer_->close_reason() != 0) end_session();

@@ -17,7 +17,7 @@ Link: TypeAlias = _core.ShmSession | _core.UdpSession
 
 _EVERYWHERE = "0.0.0.0"
 _LOOPBACK = "127.0.0.1"  # where providers of CUDA-Q receive datagrams
-# Seconds. A provider with rings sends in their order: the sign of life waits for the acquisition before it.
+# Seconds. Providers use their slots in order: a sign of life may have to wait for the acquisition before it.
 _HELD_UP = 60.0
 
 LINK_NAMES = {_core.ShmSession: "shared memory", _core.UdpSession: "UDP"}

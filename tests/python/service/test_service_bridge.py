@@ -63,12 +63,13 @@ def test_results_are_those_of_this_process(provider, ledger, program, form):
             np.testing.assert_array_equal(session.infer(X), expected)
 
 
-def test_rings_that_an_acquisition_holds_up_are_no_silence(provider, ledger, program):
+@pytest.mark.parametrize("form", ["--unified", ""])
+def test_slots_that_an_acquisition_holds_up_are_no_silence(provider, ledger, program, form):
     with (
-        ServiceProcess(*ledger, "--bridge", f"{provider()} --num-slots=4 --slot-size=512") as service,
+        ServiceProcess(*ledger, "--bridge", f"{provider()} --num-slots=4 --slot-size=512 {form}") as service,
         phl.reserve(service.target, program, transport="bridge", shots=600_000, clock="realtime") as session,
     ):
-        values = session.infer(X[0])  # 6 s at 100 kHz, in which no ping is answered
+        values = session.infer(X[0])  # 6 s at 100 kHz, in which the slots fill up with pings
         assert session.usage.tokens == 1
     np.testing.assert_allclose(values, program.simulate(X[0]), atol=0.005)
 
