@@ -65,19 +65,19 @@ class Child:
             raise
 
     def _wait_until(self, pattern: re.Pattern[str]) -> re.Match[str]:
+        """The first line that matches: some transport providers print lines of their own before it."""
         assert self.process.stdout is not None
         end = time.monotonic() + _START_SECONDS
-        line = b""
-        while not line.endswith(b"\n"):
+        unread = b""
+        while True:
             readable, _, _ = select.select([self.process.stdout], [], [], max(0.0, end - time.monotonic()))
             part = os.read(self.process.stdout.fileno(), 4096) if readable else b""
             if not part:
                 raise ServiceError(f"the service did not start within {_START_SECONDS:g} s: {self.said()}")
-            line += part
-        ready = pattern.fullmatch(line.decode())
-        if ready is None:
-            raise ServiceError(f"the service said {line!r} instead of where it is")
-        return ready
+            *lines, unread = (unread + part).split(b"\n")
+            for line in lines:
+                if ready := pattern.fullmatch(line.decode(errors="replace") + "\n"):
+                    return ready
 
     def said(self) -> str:
         """Its log so far."""

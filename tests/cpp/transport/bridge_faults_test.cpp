@@ -126,7 +126,7 @@ TEST(BridgeFaults, AnAcquisitionThatHoldsSlotsUpIsNoSilence) {
         qsc::test::ProcessorSettings settings;
         settings.gated = true;
         BridgeOptions options = options_of(BRIDGE_V3, hooks ? Words{"--unified"} : Words{});
-        options.silence_s = 0.5;
+        options.silence_s = 2.0;
         BridgeBench bench(options, settings);
         RawClient client(bench.port());
         client.send(wire::kInfer, bench.infer(1), 1);
@@ -135,7 +135,7 @@ TEST(BridgeFaults, AnAcquisitionThatHoldsSlotsUpIsNoSilence) {
         if (hooks) {
             EXPECT_EQ(client.receive().value_or(Reply{}).header.request_id, 2u);
         }
-        EXPECT_FALSE(client.receive(1500).has_value());
+        EXPECT_FALSE(client.receive(3000).has_value());
         EXPECT_EQ(bench.gateway->state(), BridgeState::Serving) << bench.gateway->problem();
         bench.record->open_gate();
         ASSERT_EQ(client.receive().value_or(Reply{}).values<double>(), bench.expected(1));

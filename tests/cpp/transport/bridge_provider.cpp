@@ -10,6 +10,7 @@
 //   --foreign-slot      rx_poll hands out a slot that does not exist
 //   --device-rings      no host pointers, as rings in the memory of a GPU have none
 //   --no-handle         create succeeds and gives no handle
+//   --say=TEXT          create prints a line, as some providers do
 //
 // The environment changes the table before it is handed out: BRIDGE_NULL=CALL leaves a function out, BRIDGE_VERSION=N
 // claims a version, BRIDGE_TABLE=none returns no table.
@@ -23,6 +24,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iostream>
 #include <mutex>
 #include <set>
 #include <string>
@@ -75,6 +77,8 @@ class Provider {
                 slots_ = static_cast<u32>(std::atoi(value.c_str()));
             else if (name == "--slot-size")
                 slot_bytes_ = static_cast<u32>(std::atoi(value.c_str()));
+            else if (name == "--say")
+                std::cout << value << std::endl;
             else if (name == "--mute-after")
                 answers_left_ = std::atoi(value.c_str());
             else

@@ -84,7 +84,7 @@ def test_the_provider_of_cuda_q_serves_sessions(ledger, program):
 
 
 def test_golden_frames_and_what_the_status_says(provider, ledger, program):
-    with ServiceProcess(*ledger, "--bridge", f"{provider()} --unified") as service:
+    with ServiceProcess(*ledger, "--bridge", f"{provider()} --unified --say=here") as service:
         control = ControlClient(service.target)
         (offer,) = [o for o in control.call("GET", "/status")["transports"] if o["kind"] == "bridge"]
         assert offer["address"] == service.bridge
