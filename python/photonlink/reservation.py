@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from photonlink import _checks, _core, _options
 from photonlink._worker import interruptible
@@ -14,12 +14,15 @@ from photonlink.processors.base import Processor
 from photonlink.processors.registry import chip_of, make, on_target
 from photonlink.program import Precision, Program
 from photonlink.qsc.client import is_service
+from photonlink.qsc.protocol import Transport
 from photonlink.session import Session
 from photonlink.targets import overridden, require
 
 __all__ = ["reserve"]
 
 _SLOTS = 64
+_LONGEST_WAIT_S = 365 * 86400.0
+_WAIT = "a number of seconds, of a year at most"
 
 Clock = Literal["virtual", "realtime", "none"]
 
@@ -44,7 +47,7 @@ def reserve(
     latency: Latency | None = None,
     wait: float | None = None,
     token: str | None = None,
-    transport: Literal["shm", "udp", "bridge"] | None = None,
+    transport: Transport | None = None,
 ) -> Session:
     """Reserve a processor, exclusively, and configure it with a program.
 
@@ -128,6 +131,21 @@ def reserve(
         for name, value in (("threads", threads), ("latency", latency)):
             if value is not None:
                 raise ProgramError(f"{name} belongs to a controller in this process; {used!r} has its own", target=used)
+        if wait is not None and _checks.number("wait", wait, 0.0, _WAIT) > _LONGEST_WAIT_S:
+            raise ProgramError(f"wait is {_checks.shown(wait)}, expected {_WAIT}")
+        if transport is not None:
+            _checks.one_of("transport", transport, get_args(Transport))
+        _options.session_options(  # refused here, before anything is sent; the service checks them again
+            program,
+            program.fit("article" if preset is None else preset),
+            shots=shots,
+            seed=seed,
+            clock="virtual" if clock is None else clock,
+            precision=precision,
+            token_budget=token_budget,
+            idle_timeout=idle_timeout,
+            max_duration=max_duration,
+        )
         return _on_service(
             used,
             program,
@@ -143,7 +161,7 @@ def reserve(
             idle_timeout=idle_timeout,
             max_duration=max_duration,
             slots=in_flight,
-            wait=0.0 if wait is None else wait,
+            wait=0.0 if wait is None else float(wait),
             transport=transport,
         )
     cloud = used.startswith("quandela:")

@@ -204,6 +204,22 @@ def test_a_refused_reservation_leaves_the_controller_free(option, words):
 
 
 @pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ({"wait": math.inf}, "wait is inf, expected a number of seconds"),
+        ({"wait": 1e308}, r"wait is 1e\+308, expected a number of seconds, of a year"),
+        ({"token": b"secret"}, "the token is a bytes, expected text"),
+        ({"transport": np.ones(2)}, "transport is array"),
+        ({"clock": np.ones(2)}, "clock is array"),
+        ({"shots": "\ud800"}, "shots is"),
+    ],
+)
+def test_a_service_is_not_asked_with_wrong_options(option, words):
+    with pytest.raises(ProgramError, match=words):
+        phl.reserve("qsc://127.0.0.1:1", PROGRAM, **option)
+
+
+@pytest.mark.parametrize(
     ("build", "words"),
     [
         (lambda: phl.reserve(["sim"], PROGRAM), "target is"),

@@ -93,6 +93,8 @@ class ControlClient:
         self.target = target
         self._address = _address(target)
         self._token = token if token is not None else os.environ.get(TOKEN_VARIABLE)
+        if not isinstance(self._token, str | None):
+            raise ProgramError(f"the token is a {type(self._token).__name__}, expected text")
         if self._token is not None and not (self._token.isascii() and self._token.isprintable()):
             raise ProgramError("the token holds characters that no token has")  # and is not shown
 
