@@ -61,6 +61,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_threads(optics, "each program")
     optics.set_defaults(execute=_optics)
 
+    noise = _benchmark(benchmarks, "noise", "distributions behind imperfect sources beside Perceval's Processor")
+    noise.add_argument("--quick", action="store_true", help="only 6 modes and 3 photons")
+    _add_threads(noise, "each program")
+    noise.set_defaults(execute=_noise)
+
     gradients = _benchmark(benchmarks, "gradients", "forward and backward passes beside MerLin, which is needed")
     gradients.add_argument("--quick", action="store_true", help="only small sizes and batches")
     _add_threads(gradients, "each program")
@@ -87,7 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     cloud.add_argument("--trace", type=output_file, metavar="FILE", help="write a trace for Perfetto")
     cloud.set_defaults(execute=_cloud)
 
-    for benchmark in (link, soak, optics, gradients, layers, cloud):
+    for benchmark in (link, soak, optics, noise, gradients, layers, cloud):
         benchmark.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -201,6 +206,13 @@ def _soak(arguments: argparse.Namespace) -> int:
     report = soak.run(arguments.shm, arguments.udp, **amounts)
     _show(arguments, report, soak.render(report))
     return 0 if report["sound"] else 1
+
+
+def _noise(arguments: argparse.Namespace) -> int:
+    from photonlink.bench import noise
+
+    report = noise.run(noise.SIZES[:1] if arguments.quick else noise.SIZES, threads=arguments.threads)
+    return _show(arguments, report, noise.render(report))
 
 
 def _gradients(arguments: argparse.Namespace) -> int:
