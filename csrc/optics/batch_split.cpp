@@ -40,23 +40,14 @@ u32 kernel_width(const KernelProfile& profile, std::size_t rows, u32 max_lanes) 
 }
 
 bool are_few_rows(const ProgramSpec& spec, std::size_t rows) {
-    constexpr std::size_t kFewRows = 12;
+    constexpr std::size_t kFewRows = 6;
     constexpr std::size_t kFewRowsOfSmallSpace = 2;
     constexpr u64 kSmallSpace = 512;  // states: vectors over them are mostly idle, too
     const u64 states = state_count(spec.readout.space, spec.modes, spec.photons());
     return rows <= (states < kSmallSpace ? kFewRowsOfSmallSpace : kFewRows);
 }
 
-template <class Real>
-bool levels_are_cached(const ProgramSpec& spec, const KernelProfile& profile) {
-    constexpr u64 kCachedLevelBytes = u64{2} << 20;
-    const u64 states = state_count(spec.readout.space, spec.modes, spec.photons() - 1);
-    return saturating_mul(states, 2 * profile.widths<Real>()[0].lanes * sizeof(Real)) <= kCachedLevelBytes;
-}
-
 template u32 kernel_width<float>(const KernelProfile&, std::size_t, u32);
 template u32 kernel_width<double>(const KernelProfile&, std::size_t, u32);
-template bool levels_are_cached<float>(const ProgramSpec&, const KernelProfile&);
-template bool levels_are_cached<double>(const ProgramSpec&, const KernelProfile&);
 
 }  // namespace photonlink::optics

@@ -35,9 +35,4 @@ StateRange part_of_states(u64 states, u32 part, u32 parts);
 /// which would be mostly idle.
 bool are_few_rows(const ProgramSpec& spec, std::size_t rows);
 
-/// True if the levels of the profile's widest kernels stay in the caches that one core has to itself. Where they do
-/// not, vectors over states are faster for any number of datapoints.
-template <class Real>
-bool levels_are_cached(const ProgramSpec& spec, const KernelProfile& profile);
-
 }  // namespace photonlink::optics

@@ -5,10 +5,15 @@
 /// Blocks with more photons in the suffix are rare, and their code is long: it doubles with each photon.
 constexpr u32 kMostUnrolledPhotons = 4;
 
-/// Only for the widest vectors: the others take what is left of a batch. Where they exist there are 32 registers: 14
-/// for sums, 6 or 12 for weights.
+/// Only for the two widest vectors that sweeps are laid out in, and where there are 32 registers: 14 for sums, 6 or 12
+/// for weights. Narrower vectors take what is left of a batch.
+#ifdef __AVX512VL__
+constexpr u32 kVectorRegisters = 32;
+#else
+constexpr u32 kVectorRegisters = 16;
+#endif
 template <class V>
-constexpr bool kUnrolled = sizeof(typename V::Type) == 64;
+constexpr bool kUnrolled = kVectorRegisters == 32 && sizeof(typename V::Type) >= 32;
 constexpr u32 kUnrolledTile = 7;
 
 constexpr u32 suffix_states(u32 photons) {

@@ -60,7 +60,6 @@ class ReverseSweep final : public Differentiator {
     void check_results(const GradientBatch& batch) const;
 
     GradientShared<Real> shared_;
-    bool cached_levels_;  // otherwise values take rows, however many
     double row_ns_;
     std::vector<std::unique_ptr<GradientWorker<Real>>> workers_;
     std::vector<Complex> sums_;  // per group of a wave
@@ -69,9 +68,7 @@ class ReverseSweep final : public Differentiator {
 
 template <class Real>
 ReverseSweep<Real>::ReverseSweep(std::shared_ptr<const ProgramSpec> spec, const GradientOptions& options)
-    : shared_(std::move(spec), options),
-      cached_levels_(levels_are_cached<Real>(*shared_.spec, shared_.profile)),
-      row_ns_(estimated_row_ns(*shared_.spec, shared_.map != nullptr)) {
+    : shared_(std::move(spec), options), row_ns_(estimated_row_ns(*shared_.spec, shared_.map != nullptr)) {
     for (u32 t = 0; t < shared_.plan.threads; ++t) workers_.push_back(std::make_unique<GradientWorker<Real>>(shared_));
 }
 
@@ -135,7 +132,7 @@ void ReverseSweep<Real>::run_derivatives(const GradientBatch& batch) {
 /// True if vectors over states are faster.
 template <class Real>
 bool ReverseSweep<Real>::takes_rows(std::size_t rows) const {
-    return shared_.plan.rows > 0 && (!cached_levels_ || are_few_rows(*shared_.spec, rows));
+    return shared_.plan.rows > 0 && are_few_rows(*shared_.spec, rows);
 }
 
 template <class Real>

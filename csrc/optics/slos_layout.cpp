@@ -17,21 +17,20 @@ namespace {
 
 u64 basis_states(const ProgramSpec& spec) { return state_count(spec.readout.space, spec.modes, spec.photons()); }
 
-/// All layouts, fastest first.
+/// All layouts, fastest first. Narrow lanes are slower than vectors over states, and come only where there are none.
 template <class Real>
-std::vector<SlosLayout> layouts(const ProgramSpec& spec, const KernelProfile& profile, const SlosNeeds& needs,
-                                u32 threads) {
+std::vector<SlosLayout> layouts(const KernelProfile& profile, const SlosNeeds& needs, u32 threads) {
     const u32 counts = needs.distribution ? profile.row_count : 0;
     const RowKernels<Real>* rows = profile.rows<Real>();
     if (needs.sampled && counts > 0) rows += counts - 1;  // prefix sums are kept for one datapoint at a time
     const SlosKernels<Real>* const widths = profile.widths<Real>();
     std::vector<SlosLayout> found;
-    const bool cached = levels_are_cached<Real>(spec, profile);
-    for (u32 t = threads; t > 0 && counts > 0 && !cached; --t)
-        for (u32 i = 0; i < (needs.sampled ? 1 : counts); ++i) found.push_back({0, rows[i].rows, t});
-    for (u32 t = threads; t > 0 && (counts == 0 || cached); --t)
-        for (u32 i = 0; i + 1 < profile.width_count<Real>(); ++i)
-            found.push_back({widths[i].lanes, counts > 0 ? std::min(rows[0].rows, widths[i].lanes) : 0, t});
+    for (u32 t = threads; t > 0; --t) {
+        found.push_back({widths[0].lanes, counts > 0 ? rows[0].rows : 0, t});
+        for (u32 i = 1; i + 1 < profile.width_count<Real>() && counts == 0; ++i)
+            found.push_back({widths[i].lanes, 0, t});
+        for (u32 i = 0; i < (needs.sampled ? std::min(counts, 1u) : counts); ++i) found.push_back({0, rows[i].rows, t});
+    }
     found.push_back({1, 0, 1});
     return found;
 }
@@ -84,7 +83,7 @@ u64 layout_bytes(const ProgramSpec& spec, const KernelProfile& profile, const Sl
 template <class Real>
 SlosLayout choose_layout(const ProgramSpec& spec, const KernelProfile& profile, const SlosNeeds& needs, u32 threads,
                          u64 limit) {
-    for (const SlosLayout& layout : layouts<Real>(spec, profile, needs, threads))
+    for (const SlosLayout& layout : layouts<Real>(profile, needs, threads))
         if (layout_bytes<Real>(spec, profile, needs, layout) <= limit) return layout;
     refuse_memory(spec, least_layout_bytes<Real>(spec, profile, needs), limit);
 }
@@ -92,7 +91,7 @@ SlosLayout choose_layout(const ProgramSpec& spec, const KernelProfile& profile, 
 template <class Real>
 u64 least_layout_bytes(const ProgramSpec& spec, const KernelProfile& profile, const SlosNeeds& needs) {
     u64 least = kSaturated;
-    for (const SlosLayout& layout : layouts<Real>(spec, profile, needs, 1))
+    for (const SlosLayout& layout : layouts<Real>(profile, needs, 1))
         least = std::min(least, layout_bytes<Real>(spec, profile, needs, layout));
     return least;
 }

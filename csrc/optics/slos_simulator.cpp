@@ -67,6 +67,9 @@ void SlosSimulator<Real>::build(const SlosNeeds& needs) {
     shared_.layout = layout;
     row_ns_ = estimated_row_ns(spec, needs.distribution);
     if (needs.distribution && !shared_.readout) shared_.readout = std::make_unique<const ReadoutMap>(spec);
+    std::shared_ptr<const SlosTables> tables;  // held from where row tables are made of them until workers take them
+    if (needs.distribution && layout.lanes > 0)
+        tables = SlosTables::shared(spec.readout.space, spec.modes, spec.photons());
     if (layout.rows > 0 && !shared_.row_plan)
         shared_.row_plan = std::make_shared<const RowPlan<Real>>(spec, shared_.profile->template rows<Real>()->chunk);
     std::vector<std::unique_ptr<SlosWorker<Real>>> workers;

@@ -57,9 +57,12 @@ u64 table_bytes(Space space, u32 modes, u32 photons, u32 suffix) {
 }
 
 /// With longer suffixes there are fewer blocks, and more states in the tables of suffixes. Hence the number that takes
-/// least memory: in the full Fock space the fewest modes where levels fit into caches. Dual-rail pairs stay whole.
+/// least memory; but the full Fock space keeps the suffixes that stand in the code (fock_suffix.inl) while its tables
+/// are small. Dual-rail pairs stay whole.
 u32 suffix_modes(Space space, u32 modes, u32 photons) {
+    constexpr u64 kSmallTables = u64{8} << 20;
     u32 suffix = std::min(modes, kSuffixModes);
+    if (space == Space::Fock && table_bytes(space, modes, photons, suffix) <= kSmallTables) return suffix;
     while (suffix + 2 <= modes &&
            table_bytes(space, modes, photons, suffix + 2) < table_bytes(space, modes, photons, suffix))
         suffix += 2;

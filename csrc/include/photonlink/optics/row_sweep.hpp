@@ -1,5 +1,5 @@
-// Few datapoints at a time, with vectors over states: what a small batch takes, since their lanes would be mostly
-// idle, and what large spaces take, since the levels of few datapoints fit a cache where those of sixteen do not.
+// Few datapoints at a time, with vectors over states: what a small batch takes, since its lanes would be mostly idle,
+// and what is left where memory does not hold the levels of many.
 #pragma once
 
 #include "photonlink/optics/row_tables.hpp"
