@@ -2,9 +2,10 @@
 // processor from inside a kernel. The folder to give the compiler is photonlink.get_include(); a session's `Link` comes
 // from session.device_link() in Python.
 //
-//     __global__ void layer(photonlink::device::Link link, const float* x, float* y) {
+//     __global__ void layer(photonlink::device::Link link, const float* x, float* y, unsigned rows) {
 //         const photonlink::WarpGroup warp;                       // or ThreadGroup, BlockGroup
 //         const unsigned row = (blockIdx.x * blockDim.x + threadIdx.x) / 32;
+//         if (row >= rows) return;  // whole warps
 //         x += row * link.features();
 //         y += row * link.outputs;
 //         const auto outcome = photonlink::device::infer(warp, link, x, y);
