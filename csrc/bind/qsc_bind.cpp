@@ -138,7 +138,11 @@ void bind_vocabulary(py::module_& module) {
         .def_readonly("name", &qsc::Status::name)
         .def_readonly("session", &qsc::Status::session)
         .def_readonly("digest", &qsc::Status::digest)
-        .def_property_readonly("last_end", [](const qsc::Status& s) { return qsc::to_string(s.last_end); })
+        .def_property_readonly("last_end",
+                               [](const qsc::Status& s) -> std::optional<std::string> {
+                                   if (s.last_end == qsc::EndReason::None) return std::nullopt;  // nothing ended yet
+                                   return qsc::to_string(s.last_end);
+                               })
         .def_property_readonly("maintenance", [](const qsc::Status& s) { return qsc::to_string(s.maintenance); })
         .def_readonly("uptime_s", &qsc::Status::uptime_s)
         .def_readonly("retry_after_s", &qsc::Status::retry_after_s)

@@ -138,4 +138,5 @@ def test_a_session_that_nobody_connects_to_is_released(ledger, program):
         later = post(client, program, wait=FOREVER)
         assert later["session"] == grant["session"] + 1
         assert client.call("GET", f"/sessions/{grant['session']}")["end"] == "idle timeout"
+        assert client.call("GET", "/status")["last_end"] == "idle timeout"
         end(client, later)

@@ -14,6 +14,7 @@ from photonlink.errors import (
     ProgramError,
     SessionBusy,
 )
+from photonlink.qsc.client import ControlClient
 from photonlink.qsc.launching import ServiceProcess
 
 # ---- what it says
@@ -131,6 +132,7 @@ def test_draining_refuses_new_sessions_and_can_be_taken_back(client, shared, pro
 
 def test_stop_ends_it(ledger, capsys):
     with ServiceProcess(*ledger, "--name", f"photonlink-test-{os.getpid()}") as service:
+        assert ControlClient(service.target).call("GET", "/status")["last_end"] is None  # no session has ended yet
         assert main(["qsc", "stop", f"shm://{service.name}", "--wait", "20"]) == 0
         assert "has ended" in capsys.readouterr().out
         assert service.process.wait(FOREVER) == 0
