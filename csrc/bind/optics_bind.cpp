@@ -37,13 +37,27 @@ struct BoundSimulator {
     std::shared_ptr<const ProgramSpec> spec;
     Precision precision;
 
+    py::array results(std::size_t rows, const std::optional<py::array>& out) const;
     py::array run(const Array<double>& phases, const std::optional<Array<u64>>& ids, u64 seed, u32 shots,
-                  std::vector<RowReport>* reports) const;
+                  const std::optional<py::array>& given, std::vector<RowReport>* reports) const;
     py::tuple run_report(const Array<double>& phases, const std::optional<Array<u64>>& ids, u64 seed, u32 shots) const;
 };
 
+/// An array for this many rows of results: the caller's, if it is one, or a new one.
+py::array BoundSimulator::results(std::size_t rows, const std::optional<py::array>& out) const {
+    const py::dtype type = precision == Precision::Float32 ? py::dtype::of<float>() : py::dtype::of<double>();
+    const std::size_t outputs = simulator->output_size();
+    if (!out) return {type, {rows, outputs}};
+    if (!out->dtype().is(type) || !out->writeable() || (out->flags() & py::array::c_style) == 0 ||
+        check_rows(*out, outputs, "results") != rows)
+        throw ProgramError("out has shape " + shape_of(*out) + " and dtype " + std::string(py::str(out->dtype())) +
+                           "; expected a writeable, C-contiguous array of shape (" + std::to_string(rows) + ", " +
+                           std::to_string(outputs) + ") and dtype " + std::string(py::str(type)));
+    return *out;
+}
+
 py::array BoundSimulator::run(const Array<double>& phases, const std::optional<Array<u64>>& ids, u64 seed, u32 shots,
-                              std::vector<RowReport>* reports) const {
+                              const std::optional<py::array>& given, std::vector<RowReport>* reports) const {
     const std::size_t rows = check_rows(phases, spec->phases.size(), "phases");
     std::vector<u64> keys(rows);
     for (std::size_t row = 0; row < rows; ++row) keys[row] = row;
@@ -53,7 +67,7 @@ py::array BoundSimulator::run(const Array<double>& phases, const std::optional<A
                            " rows of phases; expected one each");
     const std::size_t outputs = simulator->output_size();
     const std::size_t bytes = precision == Precision::Float32 ? sizeof(float) : sizeof(double);
-    py::array out(precision == Precision::Float32 ? py::dtype::of<float>() : py::dtype::of<double>(), {rows, outputs});
+    py::array out = results(rows, given);
     std::vector<void*> targets(rows);
     for (std::size_t row = 0; row < rows; ++row)
         targets[row] = static_cast<char*>(out.mutable_data()) + row * outputs * bytes;
@@ -74,7 +88,7 @@ py::array BoundSimulator::run(const Array<double>& phases, const std::optional<A
 py::tuple BoundSimulator::run_report(const Array<double>& phases, const std::optional<Array<u64>>& ids, u64 seed,
                                      u32 shots) const {
     std::vector<RowReport> reports;
-    py::array observables = run(phases, ids, seed, shots, &reports);
+    py::array observables = run(phases, ids, seed, shots, std::nullopt, &reports);
     std::vector<double> kept, errors;
     py::list counts;
     for (const RowReport& report : reports) {
@@ -188,9 +202,11 @@ void bind_simulator(py::module_& module) {
         .def(
             "run",
             [](const BoundSimulator& s, const Array<double>& phases, const std::optional<Array<u64>>& ids, u64 seed,
-               u32 shots) { return s.run(phases, ids, seed, shots, nullptr); },
+               u32 shots,
+               const std::optional<py::array>& out) { return s.run(phases, ids, seed, shots, out, nullptr); },
             py::arg("phases"), py::arg("ids") = py::none(), py::arg("seed") = 0, py::arg("shots") = 0,
-            "Observables (rows, output_size) of phases (rows, phases) in radians.")
+            py::arg("out") = py::none(),
+            "Observables (rows, output_size) of phases (rows, phases) in radians, written into `out` if it is given.")
         .def("run_report", &BoundSimulator::run_report, py::arg("phases"), py::arg("ids") = py::none(),
              py::arg("seed") = 0, py::arg("shots") = 0,
              "Observables, and a dict of kept_fraction, standard_errors and counts per row.");

@@ -226,9 +226,10 @@ class Simulator:
         ids: typing.Annotated[numpy.typing.ArrayLike, numpy.uint64] | None = None,
         seed: typing.SupportsInt | typing.SupportsIndex = 0,
         shots: typing.SupportsInt | typing.SupportsIndex = 0,
+        out: numpy.ndarray | None = None,
     ) -> numpy.ndarray:
         """
-        Observables (rows, output_size) of phases (rows, phases) in radians.
+        Observables (rows, output_size) of phases (rows, phases) in radians, written into `out` if it is given.
         """
     def run_report(
         self,

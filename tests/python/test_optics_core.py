@@ -252,6 +252,27 @@ def test_simulator_shows_its_sizes():
     assert made.preferred_batch >= 1
 
 
+@pytest.mark.parametrize("precision", ["float32", "float64"])
+def test_results_go_into_the_callers_array(precision):
+    matrices, state, sites, phases, space = random_case(4)
+    made = simulator(spec(matrices, state, sites, space=space), precision)
+    expected = made.run(phases)
+    out = np.full_like(expected, np.nan)
+    assert made.run(phases, out=out) is out
+    np.testing.assert_array_equal(out, expected)
+    for wrong in (
+        out[:2],
+        out.astype("float16"),
+        np.asfortranarray(out),
+        out[:, ::-1],
+        np.broadcast_to(0.0, out.shape),
+    ):
+        kept = wrong.copy()
+        with pytest.raises(ProgramError, match="expected"):
+            made.run(phases, out=wrong)
+        np.testing.assert_array_equal(wrong, kept)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
