@@ -23,7 +23,7 @@ struct Documented {
 };
 
 const Documented kTable[] = {
-    {16, 8, kProbabilities, 2.5, 1.8, 2.5, 7.3},   {16, 8, kPatterns, 4.6, 2.4, 4.5, 7.3},
+    {16, 8, kProbabilities, 4.8, 1.8, 4.8, 7.3},   {16, 8, kPatterns, 6.9, 2.4, 6.7, 7.3},
     {20, 10, kProbabilities, 44, 73, 44, 297},     {20, 10, kPostSelected, 0.53, 2.4, 0.52, 5.4},
     {20, 10, kCorrelators, 4.2, 3.6, 0.52, 5.4},   {24, 12, kPostSelected, 3.5, 36, 3.5, 81},
     {24, 12, kCorrelators, 9.8, 38, 3.5, 81},      {24, 12, kProbabilities, 836, 3029, 836, 12420},
