@@ -12,10 +12,13 @@ from typing import Any
 
 
 def plot(record: dict[str, Any], figure_path: str) -> None:
-    """Two panels: microseconds per datapoint over problem size for each batch, and peers at batch 32 and above."""
+    """Two panels: microseconds per datapoint over problem size for each batch, and of everybody for batches 1 and 256.
+
+    Ours are drawn thick. A program keeps its colour from batch to batch.
+    """
     import matplotlib.pyplot as plt
 
-    figure, (growth, beside) = plt.subplots(1, 2, figsize=(13, 5))
+    figure, (growth, beside) = plt.subplots(1, 2, figsize=(15, 5))
     for batch in sorted({row["batch"] for row in record["scaling"]}):
         rows = [row for row in record["scaling"] if row["batch"] == batch]
         labels = [f"({row['modes']},{row['photons']})" for row in rows]
@@ -25,13 +28,16 @@ def plot(record: dict[str, Any], figure_path: str) -> None:
     growth.legend()
 
     cases = [case for case in record["cases"] if case["batch"] in (1, 256)]
-    for who in dict.fromkeys(case["who"] for case in cases):
+    for number, who in enumerate(dict.fromkeys(case["who"] for case in cases)):
+        width = 2.5 if who.startswith("photonlink") else 1.0
         for batch, line in ((1, ":"), (256, "-")):
             rows = [case for case in cases if case["who"] == who and case["batch"] == batch]
             labels = [f"({case['modes']},{case['photons']})" for case in rows]
-            beside.semilogy(labels, [case["microseconds"] for case in rows], line, marker=".", label=f"{who}, {batch}")
-    beside.set_title("programs, batch 1 (dotted) and 256")
-    beside.legend(fontsize="x-small")
+            times = [case["microseconds"] for case in rows]
+            name = who if batch == 256 else None
+            beside.semilogy(labels, times, line, color=f"C{number}", linewidth=width, marker=".", label=name)
+    beside.set_title("beside others: batch 1 dotted, batch 256 solid")
+    beside.legend(fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))
     figure.suptitle(f"{record['machine']['processor']}, {record['machine']['date']}, simulated photonic processor")
     figure.tight_layout()
     figure.savefig(figure_path, dpi=120)

@@ -27,7 +27,7 @@ from photonlink.errors import PhotonLinkError
 __all__ = ["SIZES", "render", "run"]
 
 SIZES = ((6, 3), (8, 4), (10, 5), (12, 6), (16, 8))
-BATCHES = (1, 32, 256, 1024)
+BATCHES = (1, 32, 64, 256, 1024)
 PEER_SECONDS = 2.0  # a peer that needs longer for a batch is timed on fewer rows, and the result says so
 SHORTEST_SECONDS = 0.2
 AGREEMENT = {"float32": 5e-6, "float64": 1e-9}
