@@ -10,8 +10,6 @@ from photonlink.errors import ProgramError
 from photonlink.fit import Fit
 from photonlink.program import Program
 
-__all__ = ["computing_seconds", "integer", "modelled_seconds", "seconds", "session_options"]
-
 _CLOCKS = ("virtual", "realtime", "none")
 _PRECISIONS = ("float64", "float32")
 

@@ -39,7 +39,7 @@ from typing import Any, Literal, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from photonlink._checks import one_of, shown
+from photonlink._checks import boolean, one_of, shown
 from photonlink.errors import ProgramError
 from photonlink.presets import preset as find_preset
 
@@ -86,9 +86,7 @@ class Noise:
             self._set(name, 1.0, "a number from 0 to 1")
         self._set("phase_error", math.pi, "a number of radians from 0 to pi")
         self._set("phase_imprecision", math.inf, "a finite number of radians of at least 0")
-        if not isinstance(self.g2_distinguishable, bool | np.bool_):
-            raise ProgramError(f"g2_distinguishable is {shown(self.g2_distinguishable)}, expected True or False")
-        object.__setattr__(self, "g2_distinguishable", bool(self.g2_distinguishable))
+        object.__setattr__(self, "g2_distinguishable", boolean("g2_distinguishable", self.g2_distinguishable))
         if self.brightness * self.g2 > 0.5:
             raise ProgramError(
                 f"brightness * g2 is {self.brightness * self.g2:g}, expected at most 0.5: no source that emits two "

@@ -118,10 +118,10 @@ def reserve(
         raise ProgramError("a processor gets a controller of its own: pass either, and not both")
     if controller is not None and latency is not None:
         raise ProgramError("latency belongs to the controller: give it to photonlink.Controller, or leave that away")
-    _options.seconds("timeout", timeout)
-    in_flight = _options.integer("slots", _SLOTS if slots is None else slots, 1, 4096)
+    _checks.seconds("timeout", timeout)
+    in_flight = _checks.integer("slots", _SLOTS if slots is None else slots, 1, 4096)
     if memory_limit is not None:
-        _options.integer("memory_limit", memory_limit, 1, 2**63 - 1)
+        _checks.integer("memory_limit", memory_limit, 1, 2**63 - 1)
         if used != "sim:cuda":
             raise ProgramError(
                 f"memory_limit belongs to target 'sim:cuda', not to {used!r}: use Controller(memory_limit=...)",

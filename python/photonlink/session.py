@@ -199,7 +199,7 @@ class Session(Lifetime, DeviceCalls):
             As :meth:`infer`.
         """
         self._require_open()
-        count = _options.integer("rounds", rounds, 1, 2**32)
+        count = _checks.integer("rounds", rounds, 1, 2**32)
         limits = self._limits if timeout is None else self._limits_for(timeout)
         result, latencies_ns = self._core_session.echo(count, limits)
         if result.status != _core.CallStatus.OK:
@@ -241,7 +241,7 @@ class Session(Lifetime, DeviceCalls):
         return out if out is not None else _arrays.like(y[0] if single else y, x)
 
     def _limits_for(self, timeout: float | None, flag: _core.CancelFlag | None = None) -> _core.CallLimits:
-        _options.seconds("timeout", timeout)
+        _checks.seconds("timeout", timeout)
         row_timeout = self._row_timeout if timeout is None else None
         return _core.CallLimits(timeout=timeout, row_timeout=row_timeout, in_flight=0, cancel=flag)
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import photonlink as phl
-from photonlink._options import integer
+from photonlink._checks import integer
 from photonlink.cuda._part import guarded, part
 
 REPEATS = 5

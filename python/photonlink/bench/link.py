@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import photonlink as phl
-from photonlink._options import integer
+from photonlink._checks import integer
 
 REPEATS = 5
 KINDS = ("bare", "in_process", "cross_process", "udp_bare", "udp")

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import photonlink as phl
-from photonlink._options import integer
+from photonlink._checks import integer
 from photonlink.bench.link import REPEATS, Peer, summary
 from photonlink.bench.pinning import pinned, two_cpus
 from photonlink.errors import ProgramError, ServiceError

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from photonlink import _core, _options
+from photonlink import _checks, _core
 from photonlink._failures import Context
 from photonlink.cuda import _part, _streams, _views
 from photonlink.cuda._arguments import Arguments, arguments
@@ -85,7 +85,7 @@ class DeviceCall:
         if self._call is None:
             raise ProgramError("the call was collected before: its result is what collect() returned then")
         call = self._call
-        _options.seconds("timeout", timeout)
+        _checks.seconds("timeout", timeout)
         if self._submitted is not None:
             limit = call.link.kernel_limit if timeout is None else timeout
             call.link.collect(self._submitted, limit, call.stream if stream is None else _streams.handle_of(stream))
@@ -132,7 +132,7 @@ class DeviceClient:
             x, out, statuses, place, handle, width=width, size=self._terms.output_size, precision=self._terms.precision
         )
         limit = timeout if timeout is not None else self._terms.timeout
-        _options.seconds("timeout", limit)
+        _checks.seconds("timeout", limit)
         seconds = link.kernel_limit if limit is None else min(limit, link.kernel_limit)
         return _Call(link, found, seconds, handle)
 
@@ -140,11 +140,11 @@ class DeviceClient:
 
     def link(self, device: int | None, kernel_limit: float | None, slots: int | None) -> DeviceLink:
         """See ``Session.device_link``."""
-        index = _streams.current_device() if device is None else _options.integer("device", device, 0, 1 << 16)
+        index = _streams.current_device() if device is None else _checks.integer("device", device, 0, 1 << 16)
         _part.device(index)
-        _options.seconds("kernel_limit", kernel_limit)
+        _checks.seconds("kernel_limit", kernel_limit)
         if slots is not None:
-            _options.integer("slots", slots, 1, 4096)
+            _checks.integer("slots", slots, 1, 4096)
         with self._lock:
             found = self._links.get(index)
             if found is None:
@@ -194,7 +194,7 @@ class DeviceClient:
         self.check()
 
     def _wait_seconds(self, timeout: float | None) -> float:
-        _options.seconds("timeout", timeout)
+        _checks.seconds("timeout", timeout)
         return _SYNCHRONIZE_SECONDS if timeout is None else timeout
 
     def close(self) -> PhotonLinkError | None:

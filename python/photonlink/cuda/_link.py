@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from photonlink import _core, _options
+from photonlink import _checks, _core
 from photonlink._failures import Context, device_failure
 from photonlink.cuda._arguments import Arguments
 from photonlink.cuda._part import guarded, part
@@ -168,9 +168,9 @@ class DeviceLink:
             ProgramError: Numbers out of range.
             DeviceError: CUDA refused or failed.
         """
-        _options.integer("callers", callers, 1, 1 << 20)
-        _options.integer("calls", calls, 1, 1 << 26)
-        _options.seconds("timeout", timeout)
+        _checks.integer("callers", callers, 1, 1 << 20)
+        _checks.integer("calls", calls, 1, 1 << 26)
+        _checks.seconds("timeout", timeout)
         with guarded(self._context.target):
             limit = self.kernel_limit if timeout is None else min(timeout, self.kernel_limit)
             report = part().measure_echo(self._open(), callers, calls, limit)

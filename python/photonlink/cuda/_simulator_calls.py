@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from photonlink import _core, _options
+from photonlink import _checks, _core
 from photonlink._failures import Ended, device_failure, error_for
 from photonlink.cuda import _streams, _views
 from photonlink.cuda._arguments import arguments
@@ -190,7 +190,7 @@ class SimulatorCalls:
 
     def synchronize(self, stream: Any, timeout: float | None) -> None:
         """See ``Session.synchronize``."""
-        _options.seconds("timeout", timeout)
+        _checks.seconds("timeout", timeout)
         device = self._simulator.device
         for handle in _streams.current_streams(device) if stream is None else [_streams.handle_of(stream)]:
             self._simulator.synchronize(handle, _SYNCHRONIZE_SECONDS if timeout is None else timeout)

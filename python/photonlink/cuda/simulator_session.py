@@ -12,7 +12,7 @@ import threading
 from dataclasses import replace
 from typing import Any, cast
 
-from photonlink import _core, _options
+from photonlink import _checks, _core
 from photonlink.cuda import _streams
 from photonlink.cuda._on_device import Limits, OnDevice
 from photonlink.cuda._simulator import DeviceSimulator
@@ -46,7 +46,7 @@ class SimulatorSession(Session):
         self._info = replace(self._info, link=LINK, kernel_profile=f"compute capability {capability}")
 
     def _limits_for(self, timeout: float | None, flag: _core.CancelFlag | None = None) -> Any:
-        _options.seconds("timeout", timeout)
+        _checks.seconds("timeout", timeout)
         return Limits(timeout, (lambda: False) if flag is None else flag.is_set)
 
     def _usage(self, used: Any) -> Usage:

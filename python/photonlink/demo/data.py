@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from photonlink import _options
+from photonlink import _checks
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -58,17 +58,17 @@ def load(modes: int, seed: int, limit: int | None = None, test_fraction: float =
     from sklearn.decomposition import PCA
     from sklearn.model_selection import train_test_split
 
-    _options.integer("seed", seed, 0, 2**32 - 1)
+    _checks.integer("seed", seed, 0, 2**32 - 1)
     bunch: Any = load_digits()
     pixels = np.asarray(bunch.data, dtype=np.float64) / 16.0
     labels = np.asarray(bunch.target, dtype=np.int64)
     if limit is not None and limit != len(labels):
-        _options.integer("limit", limit, LEAST_IMAGES, len(labels) - LEAST_IMAGES)
+        _checks.integer("limit", limit, LEAST_IMAGES, len(labels) - LEAST_IMAGES)
         chosen, _ = train_test_split(np.arange(len(labels)), train_size=limit, stratify=labels, random_state=seed)
         chosen = np.sort(chosen)
         pixels, labels = pixels[chosen], labels[chosen]
     train, test = train_test_split(np.arange(len(labels)), test_size=test_fraction, stratify=labels, random_state=seed)
-    _options.integer("modes", modes, 1, min(pixels.shape[1], len(train)))
+    _checks.integer("modes", modes, 1, min(pixels.shape[1], len(train)))
     pca = PCA(n_components=modes, svd_solver="full").fit(pixels[train])
     components = pca.transform(pixels)
     scale = PHASE_RANGE / np.abs(components[train]).max()

@@ -25,7 +25,7 @@ import torch
 from torch import nn
 from torch.futures import Future
 
-from photonlink import _options
+from photonlink import _checks
 from photonlink.errors import ProgramError, SessionClosed
 from photonlink.merlin._call import Call, Terms
 from photonlink.merlin._models import Conversions, parts
@@ -110,14 +110,14 @@ class Processor:
         concurrency: int = 4,
         **options: Any,
     ) -> None:
-        _options.seconds("timeout", timeout)
+        _checks.seconds("timeout", timeout)
         self.backend_name = where.info.target if isinstance(where, Session) else where
         self.default_timeout = timeout
         self._shots, self._lender = _lender(where, shots, options)
         self._conversions = Conversions()
         self._numbers = itertools.count()
         self._executor = ThreadPoolExecutor(
-            _options.integer("concurrency", concurrency, 1, 64), thread_name_prefix="photonlink-processor"
+            _checks.integer("concurrency", concurrency, 1, 64), thread_name_prefix="photonlink-processor"
         )
         self._futures: set[ProcessorFuture] = set()
         self._lock = threading.Lock()
@@ -186,7 +186,7 @@ class Processor:
     def _call(self, module: nn.Module, nsample: int | None, timeout: float | None) -> Call:
         self._require_open()
         shots = self._shots if nsample is None else _checked_shots("nsample", nsample)
-        seconds = _options.seconds("timeout", self.default_timeout if timeout is None else timeout)
+        seconds = _checks.seconds("timeout", self.default_timeout if timeout is None else timeout)
         found = parts(module, self._conversions.of)
         if module.training:
             raise ProgramError(f"{type(module).__name__} runs over the link, for inference only: call eval() first")
@@ -229,4 +229,4 @@ def _lender(where: str | Session, shots: int | None, options: dict[str, Any]) ->
 
 
 def _checked_shots(name: str, shots: int | None) -> int | None:
-    return None if shots is None else _options.integer(name, shots, 0, 2**32 - 1) or None
+    return None if shots is None else _checks.integer(name, shots, 0, 2**32 - 1) or None

@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from photonlink import _core, _options
+from photonlink import _checks, _core, _options
 from photonlink.errors import ProgramError
 from photonlink.processors.registry import chip_of
 from photonlink.program import Precision, Program
@@ -135,7 +135,7 @@ def open_session(
         idle_timeout=_granted(wish.idle_timeout, config.idle_timeout),
         max_duration=_granted(wish.max_duration, config.max_duration),
     )
-    slots = min(_options.integer("slots", wish.slots, 1, 4096), config.slots)
+    slots = min(_checks.integer("slots", wish.slots, 1, 4096), config.slots)
     kind = _transport(config, wish)
     granted = controller.reserve(program.spec, options)
     data_plane: _core.ShmService | OverGateway

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from photonlink import _checks, _options
+from photonlink import _checks
 from photonlink._layers import LayerProgram
 from photonlink.errors import ProgramError
 from photonlink.program import Program
@@ -112,8 +112,8 @@ class QuantumLayer(torch.nn.Module):  # type: ignore[misc]  # torch is not looke
         )
         if dtype is None:
             dtype = getattr(torch, session.info.precision) if session is not None else torch.float32
-        self._set_up(layer, session, target, _options.integer("seed", seed, 0, 2**64 - 1), device, dtype)
-        if input_size is not None and _options.integer("input_size", input_size, 0, None) != self.input_size:
+        self._set_up(layer, session, target, _checks.integer("seed", seed, 0, 2**64 - 1), device, dtype)
+        if input_size is not None and _checks.integer("input_size", input_size, 0, None) != self.input_size:
             raise ProgramError(
                 f"input_size is {input_size}, but the circuit has {self.input_size} features: "
                 f"{', '.join(layer.wires.features)}"
@@ -173,7 +173,7 @@ class QuantumLayer(torch.nn.Module):  # type: ignore[misc]  # torch is not looke
             >>> QuantumLayer.simple(input_size=5, output_size=3)
             QuantumLayer(modes=6, photons=3, features=5, trainable=60, outputs=3, probabilities/unbunched, target='sim')
         """
-        size = _options.integer("input_size", input_size, 1, 64)
+        size = _checks.integer("input_size", input_size, 1, 64)
         space: Space = getattr(computation_space, "value", computation_space)
         grouping = None if output_size is None else ModGrouping(output_size)
         return cls(
@@ -234,7 +234,7 @@ class QuantumLayer(torch.nn.Module):  # type: ignore[misc]  # torch is not looke
         x = inputs[0] if len(inputs) == 1 else self._joined(inputs)
         x = checked(x, self._layer.wires.features, self._dtype, self._device)
         rows = x if x.dim() == 2 else x.reshape(x.shape[:-1].numel(), self.input_size)
-        number = 0 if shots is None else _options.integer("shots", shots, 0, 2**32 - 1)
+        number = 0 if shots is None else _checks.integer("shots", shots, 0, 2**32 - 1)
         y = observables(rows, self._values(), self._runtime, number)
         if self._collected:
             y = y.new_zeros(len(y), self.output_size).index_add(1, self._column, y)

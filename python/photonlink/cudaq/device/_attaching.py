@@ -6,7 +6,7 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
-from photonlink import _core, _options
+from photonlink import _checks, _core
 from photonlink.cudaq.device import _answers, _failures, _library
 from photonlink.cudaq.device._declaration import name_of
 from photonlink.errors import ProgramError, ServiceError
@@ -74,7 +74,7 @@ def attach(
         ...     attached
         <device 7: session on 'sim', open>
     """
-    _options.seconds("timeout", timeout)
+    _checks.seconds("timeout", timeout)
     if isinstance(device, bool) or not isinstance(device, int) or not 0 <= device < 2**32:
         raise ProgramError(f"device is {device!r}, expected an integer from 0 to 2**32 - 1")
     if isinstance(link, Session):

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike
 
-from photonlink import _options
+from photonlink import _checks
 from photonlink.cudaq.fock.angle import checked_angle
 from photonlink.cudaq.fock.mesh import mesh
 from photonlink.cudaq.fock.recording import (
@@ -107,7 +107,7 @@ def qudit(level: int) -> Qudit:
         ProgramError: The level is no such integer, or differs from that of the kernel's other qudits.
     """
     kernel = _kernel("qudit")
-    number = _options.integer("the level of a qudit", level, 2, MAX_LEVEL)
+    number = _checks.integer("the level of a qudit", level, 2, MAX_LEVEL)
     if kernel.level is not None and kernel.level != number:
         raise ProgramError(f"qudit({number}) in a kernel of level {kernel.level}: all qudits must have the same level")
     kernel.level = number

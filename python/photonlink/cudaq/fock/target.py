@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from photonlink import _options
+from photonlink import _checks
 from photonlink.controller import Controller
 from photonlink.cudaq.arguments import Argument, choice
 from photonlink.cudaq.fock.kernels import call
@@ -64,10 +64,10 @@ ARGUMENTS: Mapping[str, Argument] = {
         False,
     ),
     **{name: QUBIT_ARGUMENTS[name] for name in ("qsc", "noise", "precision", "seed", "preset", "clock")},
-    "timeout": Argument("seconds per launch", lambda value: _options.seconds("timeout", value) or None, None),
+    "timeout": Argument("seconds per launch", lambda value: _checks.seconds("timeout", value) or None, None),
     "memory_limit": Argument(
         "bytes that a state vector may take; by default half of the machine's memory",
-        lambda value: _options.integer("memory_limit", value, 1, 2**63 - 1),
+        lambda value: _checks.integer("memory_limit", value, 1, 2**63 - 1),
         None,
     ),
 }
