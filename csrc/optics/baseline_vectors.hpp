@@ -1,10 +1,13 @@
-// Vector types of the baseline profiles. Included inside anonymous namespaces; on aarch64 after <arm_neon.h>.
+// Vector types of the baseline profiles, and their name. Included inside anonymous namespaces; on aarch64 after
+// <arm_neon.h>.
 #if defined(__aarch64__)
+constexpr const char* kBaselineName = "neon";
 inline float fused(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 inline double fused(double a, double b, double c) { return __builtin_fma(a, b, c); }
 inline float32x4_t fused(float32x4_t a, float32x4_t b, float32x4_t c) { return vfmaq_f32(c, a, b); }
 inline float64x2_t fused(float64x2_t a, float64x2_t b, float64x2_t c) { return vfmaq_f64(c, a, b); }
 #else
+constexpr const char* kBaselineName = "baseline";
 template <class Type>
 inline Type fused(Type a, Type b, Type c) {
     return a * b + c;

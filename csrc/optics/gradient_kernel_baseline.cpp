@@ -18,10 +18,6 @@ constexpr GradientKernels<double> kFloat64[] = {gradient_kernels<Vector<double>,
 
 }  // namespace
 
-#if defined(__aarch64__)
-const GradientProfile kBaselineGradients{"neon", kFloat32, kFloat64};
-#else
-const GradientProfile kBaselineGradients{"baseline", kFloat32, kFloat64};
-#endif
+const GradientProfile kBaselineGradients{kBaselineName, kFloat32, kFloat64};
 
 }  // namespace photonlink::optics

@@ -13,14 +13,9 @@ namespace {
 
 constexpr MixtureKernels kWidths[] = {mixture_kernels<Vector<double>>(), mixture_kernels<Scalar<double>>()};
 
-#if defined(__aarch64__)
-constexpr const char* kName = "neon";
-#else
-constexpr const char* kName = "baseline";
-#endif
-
 }  // namespace
 
-const MixtureProfile kBaselineMixtures{kName, kWidths, nullptr, scale<Vector<double>>, accumulate<Vector<double>>};
+const MixtureProfile kBaselineMixtures{kBaselineName, kWidths, nullptr, scale<Vector<double>>,
+                                       accumulate<Vector<double>>};
 
 }  // namespace photonlink::optics

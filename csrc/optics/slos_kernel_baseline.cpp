@@ -20,15 +20,9 @@ constexpr SlosKernels<float> kFloat32[] = {kernels<Vector<float>, Vector<double>
 constexpr SlosKernels<double> kFloat64[] = {kernels<Vector<double>, Vector<double>>(),
                                             kernels<Scalar<double>, Scalar<double>>()};
 
-#if defined(__aarch64__)
-constexpr const char* kName = "neon";
-#else
-constexpr const char* kName = "baseline";
-#endif
-
 }  // namespace
 
-const KernelProfile kBaselineProfile{kName,
+const KernelProfile kBaselineProfile{kBaselineName,
                                      [] { return true; },
                                      kFloat32,
                                      2,

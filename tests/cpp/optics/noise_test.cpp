@@ -133,16 +133,6 @@ Distribution detect(const ProgramSpec& spec, const Distribution& light, double& 
     return out;
 }
 
-NoiseSpec noise_of(double brightness, double transmittance, double indistinguishability, double g2, bool g2_own) {
-    NoiseSpec noise;
-    noise.brightness = brightness;
-    noise.transmittance = transmittance;
-    noise.indistinguishability = indistinguishability;
-    noise.g2 = g2;
-    noise.g2_distinguishable = g2_own;
-    return noise;
-}
-
 const NoiseSpec kNoises[] = {noise_of(1, 0.4, 1, 0, true),       noise_of(0.7, 1, 0.8, 0, true),
                              noise_of(0.8, 0.6, 0.9, 0.2, true), noise_of(0.8, 0.6, 0.9, 0.2, false),
                              noise_of(1, 1, 0, 0.1, false),      noise_of(0.9, 0.5, 1, 0.4, false)};

@@ -13,13 +13,8 @@ namespace {
 
 constexpr std::size_t kRows = 37;
 
-NoiseSpec noise_of(double indistinguishability, double g2, bool g2_own, u32 min_detected, Detectors detectors) {
-    NoiseSpec noise;
-    noise.brightness = 0.8;
-    noise.transmittance = 0.6;
-    noise.indistinguishability = indistinguishability;
-    noise.g2 = g2;
-    noise.g2_distinguishable = g2_own;
+NoiseSpec detected_noise(double indistinguishability, double g2, bool g2_own, u32 min_detected, Detectors detectors) {
+    NoiseSpec noise = noise_of(0.8, 0.6, indistinguishability, g2, g2_own);
     noise.min_detected = min_detected;
     noise.detectors = detectors;
     return noise;
@@ -34,10 +29,10 @@ ProgramSpec noisy_program(std::vector<u32> input, const ReadoutSpec& readout, co
 
 /// Each way of detecting, space and readout that takes a mixture, and more photons in an input.
 std::vector<ProgramSpec> mixtures() {
-    const NoiseSpec resolved = noise_of(0.9, 0.2, true, 1, Detectors::Resolving);
-    const NoiseSpec alike = noise_of(1.0, 0.3, false, 2, Detectors::Resolving);
-    const NoiseSpec clicks = noise_of(0.8, 0.1, true, 2, Detectors::Threshold);
-    const NoiseSpec all_clicks = noise_of(0.7, 0.1, false, kAllPhotons, Detectors::Threshold);
+    const NoiseSpec resolved = detected_noise(0.9, 0.2, true, 1, Detectors::Resolving);
+    const NoiseSpec alike = detected_noise(1.0, 0.3, false, 2, Detectors::Resolving);
+    const NoiseSpec clicks = detected_noise(0.8, 0.1, true, 2, Detectors::Threshold);
+    const NoiseSpec all_clicks = detected_noise(0.7, 0.1, false, kAllPhotons, Detectors::Threshold);
     const ReadoutSpec distribution{ReadoutKind::Probabilities, Space::Fock};
     return {noisy_program({1, 0, 1, 0, 1, 0, 0}, distribution, resolved),
             noisy_program({1, 1, 0, 1, 1, 0}, distribution, all_clicks),
@@ -133,7 +128,7 @@ TEST(NoiseThreads, EveryProfileGivesTheSameNumbers) {
 
 TEST(NoiseThreads, TheFirstRowThatFailsIsNamed) {
     ProgramSpec spec = noisy_program({1, 1}, {ReadoutKind::Samples, Space::Unbunched},
-                                     noise_of(1.0, 0, true, kAllPhotons, Detectors::Resolving));
+                                     detected_noise(1.0, 0, true, kAllPhotons, Detectors::Resolving));
     spec.noise.indistinguishability = 1 - 1e-3;
     spec.noise.transmittance = 0;  // nothing ever arrives
     const std::vector<double> phases = random_phases(spec, kRows, 1);

@@ -114,4 +114,16 @@ struct ForcedProfile {
     ForcedProfile& operator=(const ForcedProfile&) = delete;
 };
 
+/// What sources and losses do; `g2_own`: the extra photons are distinguishable.
+inline NoiseSpec noise_of(double brightness, double transmittance, double indistinguishability, double g2,
+                          bool g2_own) {
+    NoiseSpec noise;
+    noise.brightness = brightness;
+    noise.transmittance = transmittance;
+    noise.indistinguishability = indistinguishability;
+    noise.g2 = g2;
+    noise.g2_distinguishable = g2_own;
+    return noise;
+}
+
 }  // namespace photonlink::optics::test
