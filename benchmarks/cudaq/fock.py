@@ -23,9 +23,9 @@ warnings.filterwarnings("ignore", category=FutureWarning, module="__main__")  # 
 import cudaq  # noqa: E402
 
 from photonlink.bench.machine import machine  # noqa: E402
+from photonlink.bench.timing import require_agreement  # noqa: E402
 from photonlink.cudaq import fock  # noqa: E402
 from photonlink.cudaq.fock import beam_splitter, create, mz, phase_shift, qudit  # noqa: E402
-from photonlink.errors import PhotonLinkError  # noqa: E402
 
 OURS, THEIRS = "photonlink-fock", "orca-photonics"
 SHOTS, ROUNDS = 1000, 5
@@ -100,11 +100,7 @@ def check_agreement(case: tuple[str, int, int]) -> None:
     for text, probability in fock.distribution(sampled, *given).items():
         ours[tuple(map(int, text))] = probability
     worst = float(abs(ours.ravel() - squares / squares.sum()).max())
-    if not worst <= AGREEMENT:
-        raise PhotonLinkError(
-            f"{case} differs by {worst:.2e} (tolerance {AGREEMENT:.0e}): nothing was timed, since the timings would "
-            "not compare the same computation"
-        )
+    require_agreement(f"{case} differs", worst, AGREEMENT)
 
 
 def seconds(target: str, case: tuple[str, int, int]) -> tuple[float, str]:

@@ -25,7 +25,7 @@ from gpu_command import options_of, write
 
 import photonlink as phl
 from photonlink.bench.optics_peers import Task
-from photonlink.errors import PhotonLinkError
+from photonlink.bench.timing import require_agreement
 from photonlink.readout import Space
 
 OURS, CPU, MERLIN = "sim:cuda", "sim", "MerLin"
@@ -152,11 +152,9 @@ def merlin_call(task: Task, space: str, x: torch.Tensor) -> Callable[[], torch.T
 def check(name: str, result: torch.Tensor, expected: np.ndarray) -> None:
     """Raises PhotonLinkError where somebody computes something else."""
     worst = float(np.abs(result.cpu().numpy() - expected).max() / expected.max())
-    if not worst <= TOLERANCE:
-        raise PhotonLinkError(
-            f"{name} differs from the CPU in double precision by {worst:.1e} of the largest probability (tolerance "
-            f"{TOLERANCE:.0e}): nothing was timed, since the timings would not compare the same computation"
-        )
+    require_agreement(
+        f"{name} differs from the CPU in double precision", worst, TOLERANCE, of=" of the largest probability"
+    )
 
 
 def measure(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photonlink import _packages
-from photonlink.errors import PhotonLinkError
+from photonlink.bench.timing import require_agreement
 from photonlink.gradients import Differentiator, TrainableProgram
 from photonlink.program import spaced_state
 from photonlink.readout import Readout
@@ -139,11 +139,7 @@ def _check_agreement(runners: dict[str, Runner], x: Any, values: Any, cotangent:
     for who, runner in runners.items():
         for got, wanted in zip(runner(x, values, cotangent), expected, strict=True):
             worst = float(np.abs(got - wanted).max() / np.abs(wanted).max())
-            if not worst <= AGREEMENT:
-                raise PhotonLinkError(
-                    f"{who} differs from photonlink float64 by {worst:.2e} of the largest value (tolerance "
-                    f"{AGREEMENT:.0e}): nothing was timed, since the timings would not compare the same computation"
-                )
+            require_agreement(f"{who} differs from photonlink float64", worst, AGREEMENT, of=" of the largest value")
 
 
 def _measure(runners: dict[str, Runner], size: tuple[int, int, int], data: tuple[Any, Any, Any]) -> list[Case]:

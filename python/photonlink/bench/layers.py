@@ -12,7 +12,7 @@ import numpy as np
 from photonlink import _core, _packages
 from photonlink._memory import half_of_memory
 from photonlink.bench.gradients import merlin_layer
-from photonlink.errors import PhotonLinkError
+from photonlink.bench.timing import require_agreement
 
 SIZES = ((6, 3, 1), (6, 3, 256), (6, 3, 1024), (12, 6, 1), (12, 6, 256))
 LARGE = ((16, 8, 1), (16, 8, 32))
@@ -127,11 +127,7 @@ def _check_agreement(pair: _Pair) -> None:
         results.append((y.detach(), x.grad, layer.get_parameter("theta").grad))
     for what, ours, theirs in zip(("outputs", "input gradients", "weight gradients"), *results, strict=True):
         worst = float((ours - theirs).abs().max() / max(1.0, float(theirs.abs().max())))
-        if not worst <= AGREEMENT:
-            raise PhotonLinkError(
-                f"{what} differ from MerLin's by {worst:.2e} (tolerance {AGREEMENT:.0e}): nothing was timed, since "
-                "the timings would not compare the same computation"
-            )
+        require_agreement(f"{what} differ from MerLin's", worst, AGREEMENT)
 
 
 def _measure(calls: dict[str, Call]) -> list[tuple[str, float, float]]:

@@ -21,8 +21,7 @@ from photonlink.bench.optics_limits import GIGA, exact_flops, level_bytes, limit
 from photonlink.bench.optics_peers import Runner, Task, peers
 from photonlink.bench.optics_samples import SAMPLED_SIZES, compare_samples
 from photonlink.bench.optics_scaling import SCALED_SIZES, scaling
-from photonlink.bench.timing import median_us_per_row
-from photonlink.errors import PhotonLinkError
+from photonlink.bench.timing import median_us_per_row, require_agreement
 
 __all__ = ["SIZES", "render", "run"]
 
@@ -163,11 +162,7 @@ def _check_agreement(runners: dict[str, Runner], phases: Floats) -> None:
     for who, runner in runners.items():
         worst = float(np.abs(runner(phases) - expected).max())
         tolerance = AGREEMENT["float32" if "float32" in who else "float64"]
-        if not worst <= tolerance:
-            raise PhotonLinkError(
-                f"{who} differs from {REFERENCE} by {worst:.2e} (tolerance {tolerance:.0e}): nothing was timed, "
-                "since the timings would not compare the same computation"
-            )
+        require_agreement(f"{who} differs from {REFERENCE}", worst, tolerance)
 
 
 def _ratios(cases: list[Case]) -> list[dict[str, Any]]:

@@ -9,9 +9,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["in_turn", "median_us_per_row"]
+from photonlink.errors import PhotonLinkError
+
+__all__ = ["in_turn", "median_us_per_row", "require_agreement"]
 
 REPEATS = 5
+
+
+def require_agreement(what: str, worst: float, tolerance: float, *, of: str = "") -> None:
+    """PhotonLinkError unless results agree, which is asked before anything is timed.
+
+    Args:
+        what: Who differs from whom, as the beginning of a sentence.
+        worst: Their largest difference; NaN is none that could be tolerated.
+        tolerance: Largest one that is.
+        of: What the difference is measured by, such as ``" of the largest value"``.
+    """
+    if not worst <= tolerance:
+        raise PhotonLinkError(
+            f"{what} by {worst:.2e}{of} (tolerance {tolerance:.0e}): nothing was timed, since the timings would not "
+            "compare the same computation"
+        )
 
 
 def median_us_per_row(
