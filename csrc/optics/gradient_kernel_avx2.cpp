@@ -7,6 +7,7 @@ namespace photonlink::optics {
 namespace {
 
 #include "gradient_kernel.inl"
+#include "gradient_mixture_kernel.inl"
 #include "x86_vectors.hpp"
 
 constexpr GradientKernels<float> kFloat32[] = {gradient_kernels<Float8, Double4>(), gradient_kernels<Float4, Double4>(),
@@ -14,9 +15,12 @@ constexpr GradientKernels<float> kFloat32[] = {gradient_kernels<Float8, Double4>
 constexpr GradientKernels<double> kFloat64[] = {gradient_kernels<Double4, Double4>(),
                                                 gradient_kernels<Double2, Double2>(),
                                                 gradient_kernels<Scalar<double>, Scalar<double>>()};
+constexpr MixtureGradientKernels kMixtures[] = {mixture_gradient_kernels<Double4>(),
+                                                mixture_gradient_kernels<Double2>(),
+                                                mixture_gradient_kernels<Scalar<double>>()};
 
 }  // namespace
 
-const GradientProfile kAvx2Gradients{"avx2", kFloat32, kFloat64};
+const GradientProfile kAvx2Gradients{"avx2", kFloat32, kFloat64, kMixtures};
 
 }  // namespace photonlink::optics

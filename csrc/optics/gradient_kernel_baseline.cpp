@@ -10,14 +10,17 @@ namespace {
 
 #include "baseline_vectors.hpp"
 #include "gradient_kernel.inl"
+#include "gradient_mixture_kernel.inl"
 
 constexpr GradientKernels<float> kFloat32[] = {gradient_kernels<Vector<float>, Vector<double>>(),
                                                gradient_kernels<Scalar<float>, Scalar<double>>()};
 constexpr GradientKernels<double> kFloat64[] = {gradient_kernels<Vector<double>, Vector<double>>(),
                                                 gradient_kernels<Scalar<double>, Scalar<double>>()};
+constexpr MixtureGradientKernels kMixtures[] = {mixture_gradient_kernels<Vector<double>>(),
+                                                mixture_gradient_kernels<Scalar<double>>()};
 
 }  // namespace
 
-const GradientProfile kBaselineGradients{kBaselineName, kFloat32, kFloat64};
+const GradientProfile kBaselineGradients{kBaselineName, kFloat32, kFloat64, kMixtures};
 
 }  // namespace photonlink::optics

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "gradient_noisy.hpp"
 #include "photonlink/optics/gradient_closed_forms.hpp"
 #include "photonlink/optics/gradient_network.hpp"
 #include "photonlink/optics/gradient_values.hpp"
@@ -76,24 +77,19 @@ GradientPlan plan_gradients(const ProgramSpec& spec, const KernelProfile& profil
 
 std::size_t predict_gradient_bytes(const ProgramSpec& spec, Precision precision, u32 threads) {
     const std::shared_ptr<const ProgramSpec> ideal = is_noisy(spec) ? ideal_program(spec) : nullptr;
+    if (is_noisy(spec) && !ideal) return predict_noisy_gradient_bytes(spec, threads);
     const ProgramSpec& exact = ideal ? *ideal : spec;
     return precision == Precision::Float32 ? bytes_needed<float>(exact, 1, 0, threads)
                                            : bytes_needed<double>(exact, 1, 0, threads);
 }
 
-std::shared_ptr<const ProgramSpec> differentiable_program(std::shared_ptr<const ProgramSpec> spec) {
-    check_spec(*spec);
-    if (spec->readout.kind == ReadoutKind::Samples)
+void check_differentiable(const ProgramSpec& spec) {
+    check_spec(spec);
+    if (spec.readout.kind == ReadoutKind::Samples)
         throw ProgramError("a samples readout has no derivatives; use probabilities, expectations or correlators");
-    if (!is_noisy(*spec)) return spec;
-    if (spec->noise.phase_imprecision > 0)
-        throw ProgramError("phases that are rounded to steps of " + std::to_string(spec->noise.phase_imprecision) +
+    if (spec.noise.phase_imprecision > 0)
+        throw ProgramError("phases that are rounded to steps of " + std::to_string(spec.noise.phase_imprecision) +
                            " radians have no derivatives; remove the phase imprecision");
-    if (std::shared_ptr<const ProgramSpec> ideal = ideal_program(*spec)) return ideal;
-    throw ProgramError(
-        "exact derivatives are computed where every photon of the input must be detected and photons are alike, and "
-        "this program's noise or detectors ask for more; keep only events with all photons, with "
-        "indistinguishability 1, or shift the phases of a session with the noisy program (parameter shift)");
 }
 
 u32 phase_degree(const ProgramSpec& spec) {

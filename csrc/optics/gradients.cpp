@@ -1,39 +1,19 @@
 #include "photonlink/optics/gradients.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
 #include "batch_split.hpp"
+#include "gradient_batch.hpp"
+#include "gradient_noisy.hpp"
 #include "gradient_worker.hpp"
 #include "noise_adjusted.hpp"
-#include "photonlink/optics/noise_plan.hpp"
+#include "photonlink/optics/noise_simulator.hpp"
 #include "photonlink/optics/simulator.hpp"
 #include "photonlink/optics/thread_pool.hpp"
 
 namespace photonlink::optics {
 namespace {
-
-/// Rows whose matrix derivatives are added up on their own, whatever the lanes and threads: at least the lanes of any
-/// kernel.
-constexpr std::size_t kGroup = 16;
-constexpr std::size_t kWave = GradientPlan::kWave;
-
-/// How much longer derivatives take than values, roughly.
-constexpr double kBackward = 4;
-
-template <class Number>
-void check_finite(const Number* numbers, std::size_t rows, std::size_t columns, const char* what) {
-    for (std::size_t i = 0; i < rows * columns; ++i)
-        if (!std::isfinite(numbers[i]))
-            throw ProgramError(std::string(what) + " in row " + std::to_string(i / columns) + ", column " +
-                               std::to_string(i % columns) + " is " + std::to_string(numbers[i]) +
-                               "; expected a finite number");
-}
-
-bool all_finite(const double* numbers, std::size_t count) {
-    return numbers == nullptr || std::all_of(numbers, numbers + count, [](double x) { return std::isfinite(x); });
-}
 
 template <class Real>
 class ReverseSweep final : public Differentiator {
@@ -57,12 +37,11 @@ class ReverseSweep final : public Differentiator {
     void prepare_rows();
     void run_values(const GradientBatch& batch);
     void run_derivatives(const GradientBatch& batch);
-    void check_results(const GradientBatch& batch) const;
 
     GradientShared<Real> shared_;
     double row_ns_;
     std::vector<std::unique_ptr<GradientWorker<Real>>> workers_;
-    std::vector<Complex> sums_;  // per group of a wave
+    GroupSums sums_;
     ThreadPool pool_;
 };
 
@@ -74,24 +53,8 @@ ReverseSweep<Real>::ReverseSweep(std::shared_ptr<const ProgramSpec> spec, const 
 
 template <class Real>
 void ReverseSweep<Real>::set_interferometers(const Complex* matrices) {
-    ProgramSpec changed = *shared_.spec;
-    for (std::vector<Complex>& matrix : changed.interferometers) {
-        std::copy(matrices, matrices + matrix.size(), matrix.begin());
-        matrices += matrix.size();
-    }
-    check_spec(changed);
-    shared_.network.set_interferometers(changed.interferometers);
-    shared_.spec = std::make_shared<const ProgramSpec>(std::move(changed));
-}
-
-/// A cotangent that is not finite makes derivatives that are not; they are far fewer to look at.
-template <class Real>
-void ReverseSweep<Real>::check_results(const GradientBatch& batch) const {
-    const auto* const matrices = reinterpret_cast<const double*>(batch.interferometer_gradients);
-    if (all_finite(batch.phase_gradients, batch.rows * shared_.spec->phases.size()) &&
-        all_finite(matrices, 2 * shared_.network.elements()))
-        return;
-    check_finite(static_cast<const Real*>(batch.cotangents), batch.rows, shared_.outputs, "cotangent");
+    shared_.spec = with_interferometers(*shared_.spec, matrices);
+    shared_.network.set_interferometers(shared_.spec->interferometers);
 }
 
 template <class Real>
@@ -101,32 +64,18 @@ u32 ReverseSweep<Real>::threads_that_pay(double row_ns, std::size_t rows) const 
 
 template <class Real>
 void ReverseSweep<Real>::run(const GradientBatch& batch) {
-    check_finite(batch.phases, batch.rows, shared_.spec->phases.size(), "phase");
-    if (batch.interferometer_gradients != nullptr)
-        std::fill_n(batch.interferometer_gradients, shared_.network.elements(), Complex{0});
+    begin_batch(*shared_.spec, batch);
     if (batch.cotangents != nullptr) return run_derivatives(batch);
     if (batch.values != nullptr) run_values(batch);
 }
 
 template <class Real>
 void ReverseSweep<Real>::run_derivatives(const GradientBatch& batch) {
-    const std::size_t elements = shared_.network.elements();
-    Complex* const total = batch.interferometer_gradients;
-    const std::size_t groups = (batch.rows + kGroup - 1) / kGroup;
-    const u32 threads = threads_that_pay(kBackward * row_ns_, batch.rows);
-    for (std::size_t first = 0; first < groups; first += kWave) {
-        const std::size_t count = std::min(kWave, groups - first);
-        if (total != nullptr) sums_.assign(count * elements, Complex{0});
-        pool_.share(threads, count, [&](u32 thread, std::size_t group) {
-            const std::size_t row = (first + group) * kGroup;
-            workers_[thread]->run(batch, row, std::min(kGroup, batch.rows - row),
-                                  total == nullptr ? nullptr : sums_.data() + group * elements);
-        });
-        if (total == nullptr) continue;
-        for (std::size_t group = 0; group < count; ++group)
-            for (std::size_t e = 0; e < elements; ++e) total[e] += sums_[group * elements + e];
-    }
-    check_results(batch);
+    sums_.run(pool_, threads_that_pay(kBackward * row_ns_, batch.rows), batch, shared_.network.elements(),
+              [&](u32 thread, std::size_t first, std::size_t rows, Complex* sum) {
+                  workers_[thread]->run(batch, first, rows, sum);
+              });
+    check_derivatives<Real>(*shared_.spec, batch, shared_.outputs);
 }
 
 /// True if vectors over states are faster.
@@ -171,9 +120,12 @@ void ReverseSweep<Real>::run_values(const GradientBatch& batch) {
 
 std::unique_ptr<Differentiator> Differentiator::create(std::shared_ptr<const ProgramSpec> spec, Precision precision,
                                                        const GradientOptions& options) {
-    std::shared_ptr<const ProgramSpec> exact = differentiable_program(spec);
+    check_differentiable(*spec);
+    std::shared_ptr<const ProgramSpec> exact = is_noisy(*spec) ? ideal_program(*spec) : spec;
     std::unique_ptr<Differentiator> sweep;
-    if (precision == Precision::Float32)
+    if (!exact)
+        sweep = create_noisy_differentiator(spec, precision, options);
+    else if (precision == Precision::Float32)
         sweep = std::make_unique<ReverseSweep<float>>(std::move(exact), options);
     else
         sweep = std::make_unique<ReverseSweep<double>>(std::move(exact), options);

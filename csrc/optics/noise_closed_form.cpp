@@ -61,12 +61,16 @@ NoisyClosedForm::NoisyClosedForm(const ProgramSpec& spec, const NoisePlan& plan)
     }
 }
 
-void NoisyClosedForm::evaluate(const double* re, const double* im, std::size_t stride, double* values) {
+void NoisyClosedForm::load(const double* re, const double* im, std::size_t stride) {
     for (std::size_t e = 0; e < re_.size(); ++e) {
         re_[e] = re[e * 2 * stride];
         im_[e] = im[e * 2 * stride];
         weight_[e] = re_[e] * re_[e] + im_[e] * im_[e];
     }
+}
+
+void NoisyClosedForm::evaluate(const double* re, const double* im, std::size_t stride, double* values) {
+    load(re, im, stride);
     if (kind_ == ReadoutKind::Correlators) return correlators(values);
     for (u32 mode = 0; mode < modes_; ++mode) {
         if (kind_ == ReadoutKind::ClickProbabilities) {
@@ -99,6 +103,19 @@ void NoisyClosedForm::correlators(double* values) const {
         }
 }
 
+void NoisyClosedForm::count_away(const SourceMode& source, double weight, std::vector<double>& factor) {
+    factor.assign(source.most_common() + 1u, 0.0);
+    for (u32 c = 0; c <= source.most_common(); ++c) {
+        double away = 0, power = 1;
+        for (u32 d = 0; d <= source.most_own(); ++d, power *= 1 - weight) away += source.weight(c, d) * power;
+        double term = 1;  // binomial(c, q) w^q / q!
+        for (u32 q = 0; q <= c; ++q) {
+            factor[q] += away * term;
+            term *= weight * (c - q) / ((q + 1.0) * (q + 1.0));
+        }
+    }
+}
+
 /// Probability that no photon leaves through `mode`: photons in states of their own stay away one by one; for those in
 /// the shared state see ClosedForm::no_click(), whose factor of an input is here the mean over what the input delivers.
 double NoisyClosedForm::no_click(u32 mode) {
@@ -106,17 +123,7 @@ double NoisyClosedForm::no_click(u32 mode) {
     series_.assign(1, 1.0);
     for (std::size_t column = 0; column < columns; ++column) {
         const SourceMode& source = sources_[column];
-        const double w = weight_[mode * columns + column];
-        factor_.assign(source.most_common() + 1u, 0.0);
-        for (u32 c = 0; c <= source.most_common(); ++c) {
-            double away = 0, power = 1;
-            for (u32 d = 0; d <= source.most_own(); ++d, power *= 1 - w) away += source.weight(c, d) * power;
-            double term = 1;  // binomial(c, q) w^q / q!
-            for (u32 q = 0; q <= c; ++q) {
-                factor_[q] += away * term;
-                term *= w * (c - q) / ((q + 1.0) * (q + 1.0));
-            }
-        }
+        count_away(source, weight_[mode * columns + column], factor_);
         const std::size_t degree = series_.size() - 1;
         series_.resize(series_.size() + source.most_common(), 0.0);
         for (std::size_t k = series_.size(); k-- > 0;) {  // from above: lower coefficients are those before this factor

@@ -14,8 +14,10 @@ MixtureSweep::MixtureSweep(const MixtureTables& tables, u32 max_lanes)
     columns_.resize(inputs_ * modes_ * 2 * max_lanes);
     last_column_.resize(std::size_t{modes_} * max_lanes);
     alone_.resize(inputs_ * modes_ * max_lanes);
-    for (const SourceMode& source : tables.plan().sources)
-        parts_.emplace_back(source.most_own() + 1u, AlignedVector<double>(places * max_lanes));
+    for (const SourceMode& source : tables.plan().sources) {
+        parts_.emplace_back(source.most_own() + 1u);
+        for (AlignedVector<double>& sum : parts_.back()) sum.resize(places * max_lanes);
+    }
     const u32 most = tables.shared().most();
     for (u32 photons = 0; photons <= most; ++photons) amplitudes_.emplace_back(2 * stride(photons) * max_lanes);
     leaf_.resize(places * max_lanes);
@@ -59,51 +61,72 @@ const double* MixtureSweep::start(const double* columns, u32 composed_lanes) {
         const double* const at = columns_.data() + i * 2 * lanes_;
         for (u32 l = 0; l < lanes_; ++l) alone_[i * lanes_ + l] = at[l] * at[l] + at[lanes_ + l] * at[lanes_ + l];
     }
-    return visit(0, 0, 0).values;
+    return visit(node(0, 0, 0)).values;
 }
 
-/// The sum over the photons of the inputs `input`.., beside `shared` photons in the shared state from the inputs before
-/// it, which may add up to `pending` photons in states of their own.
-MixtureSweep::Part MixtureSweep::visit(std::size_t input, u32 shared, u32 pending) {
+MixtureSweep::Node MixtureSweep::node(std::size_t input, u32 shared, u32 pending) const {
     const NoisePlan& plan = tables_.plan();
-    const i64 least = plan.least > pending ? i64{plan.least} - pending : 0;
     const i64 photons = i64{shared} + tables_.most_from(input);
-    const i64 most = std::min(photons, i64{plan.most});
-    if (least > most) return {nullptr, 0, 0};
-    if (input == inputs_) return leaf(shared);
-
-    std::vector<AlignedVector<double>>& sums = parts_[input];
-    const i64 powers = plan.sources[input].most_own();
-    add_children(input, shared, pending, {nullptr, least, photons});
-    for (i64 power = powers; power > 0; --power)
-        multiply(input, sums[static_cast<std::size_t>(power)].data(), sums[static_cast<std::size_t>(power) - 1].data(),
-                 std::max<i64>(least - power, 0), std::min(photons - power, most));
-    return {sums[0].data(), least, most};
+    return {input,
+            shared,
+            pending,
+            photons,
+            std::max<i64>(i64{plan.least} - pending, 0),
+            std::min(photons, i64{plan.most})};
 }
 
-/// What the inputs behind `input` amount to, for each number of photons that it sends in the shared state, added up for
-/// each power of L that goes with it. `all`: the sectors of the whole.
-void MixtureSweep::add_children(std::size_t input, u32 shared, u32 pending, const Part& all) {
-    const SourceMode& source = tables_.plan().sources[input];
-    std::vector<AlignedVector<double>>& sums = parts_[input];
-    const i64 most = i64{tables_.detected().most()};
-    u64 begun = 0;     // powers with something in their sums
+MixtureSweep::Node MixtureSweep::child(const Node& at, u32 common) const {
+    return node(at.input + 1, at.shared + common,
+                at.pending + tables_.plan().sources[at.input].most_own_beside(common));
+}
+
+u32 MixtureSweep::most_common(const Node& at) const {
+    return std::min(tables_.plan().sources[at.input].most_common(), tables_.shared().most() - at.shared);
+}
+
+MixtureSweep::Sum MixtureSweep::power(const Node& at, std::size_t own, std::vector<AlignedVector<double>>& sums) const {
+    const i64 photons = static_cast<i64>(own);
+    return {sums[own].data(), std::max<i64>(at.least - photons, 0),
+            std::min(at.photons - photons, i64{tables_.detected().most()})};
+}
+
+MixtureSweep::Part MixtureSweep::visit(const Node& at) {
+    if (at.least > at.most) return {nullptr, 0, 0};
+    if (at.input == inputs_) return leaf(at.shared);
+    add_children(at);
+    for (std::size_t own = parts_[at.input].size(); --own > 0;) multiply(at, own);
+    return {parts_[at.input][0].data(), at.least, at.most};
+}
+
+/// What the inputs behind the node's amount to, for each number of photons that it sends in the shared state, added up
+/// for each power of L that goes with it.
+void MixtureSweep::add_children(const Node& at) {
+    u64 begun = 0;
     double scale = 1;  // of the input state |c>: 1 / c!
-    for (u32 common = 0; common <= source.most_common() && shared + common <= tables_.shared().most(); ++common) {
-        if (common > 0) add_photon(input, shared + common);
+    for (u32 common = 0; common <= most_common(at); ++common) {
+        if (common > 0) add_photon(at.input, at.shared + common);
         if (common > 0) scale /= common;
-        const Part part = visit(input + 1, shared + common, pending + source.most_own_beside(common));
-        for (u32 own = 0; part.values != nullptr && own < sums.size(); ++own) {
-            if (!(source.weight(common, own) > 0)) continue;
-            const i64 least = std::max<i64>(all.least - own, 0);
-            accumulate(part, source.weight(common, own) * scale,
-                       {sums[own].data(), least, std::min(all.most - own, most)}, (begun >> own & 1) == 0);
-            begun |= u64{1} << own;
-        }
+        add_child(at, common, visit(child(at, common)), scale, begun);
     }
-    for (u32 own = 0; own < sums.size(); ++own)
-        if ((begun >> own & 1) == 0)
-            clear(sums[own].data(), std::max<i64>(all.least - own, 0), std::min(all.most - own, most));
+    clear_others(at, begun);
+}
+
+void MixtureSweep::add_child(const Node& at, u32 common, const Part& part, double scale, u64& begun) {
+    const SourceMode& source = tables_.plan().sources[at.input];
+    std::vector<AlignedVector<double>>& sums = parts_[at.input];
+    for (u32 own = 0; part.values != nullptr && own < sums.size(); ++own) {
+        if (!(source.weight(common, own) > 0)) continue;
+        accumulate(part, source.weight(common, own) * scale, power(at, own, sums), (begun >> own & 1) == 0);
+        begun |= u64{1} << own;
+    }
+}
+
+void MixtureSweep::clear_others(const Node& at, u64 begun) {
+    for (std::size_t own = 0; own < parts_[at.input].size(); ++own) {
+        if ((begun >> own & 1) != 0) continue;
+        const Sum sum = power(at, own, parts_[at.input]);
+        clear(sum.values, sum.least, sum.most);
+    }
 }
 
 /// What the detectors see of the photons in the shared state.
@@ -125,18 +148,20 @@ MixtureSweep::Part MixtureSweep::leaf(u32 shared) {
     return {leaf_.data(), least, most};
 }
 
+const double* MixtureSweep::column(std::size_t input) const {
+    return is_real(input) ? last_column_.data() : columns_.data() + input * modes_ * 2 * lanes_;
+}
+
 /// Amplitudes of `shared` photons from those of one less.
 void MixtureSweep::add_photon(std::size_t input, u32 shared) {
-    const bool real = input + 1 == inputs_;
-    const double* const column = real ? last_column_.data() : columns_.data() + input * modes_ * 2 * lanes_;
     const double* const from = amplitudes_[shared - 1].data();
     double* const to = amplitudes_[shared].data();
     if (rows_ != nullptr) {
-        const auto step = real ? rows_->step_real_column : rows_->step;
-        step(tables_.shared_rows()->level(shared), column, from, stride(shared - 1), to, stride(shared));
+        const auto step = is_real(input) ? rows_->step_real_column : rows_->step;
+        step(tables_.shared_rows()->level(shared), column(input), from, stride(shared - 1), to, stride(shared));
     } else {
-        const auto step = real ? kernels_->step_real_column : kernels_->step;
-        step(tables_.shared_steps().level(shared), column, from, to);
+        const auto step = is_real(input) ? kernels_->step_real_column : kernels_->step;
+        step(tables_.shared_steps().level(shared), column(input), from, to);
     }
 }
 
@@ -161,30 +186,27 @@ void MixtureSweep::accumulate(const Part& part, double weight, const Sum& sum, b
     clear(sum.values, sum.least, least - 1);
 }
 
-/// to += L_p * from, for the sectors `most` to `least` of `from`.
-void MixtureSweep::multiply(std::size_t input, const double* from, double* to, i64 least, i64 most) const {
-    const SectorPlaces& detected = tables_.detected();
-    const double* const column = alone_.data() + input * modes_ * lanes_;
-    for (i64 sector = least; sector <= std::min(most, i64{detected.most()} - 1); ++sector) {
-        const u32 level = static_cast<u32>(sector) + 1;
-        const double* const parents = from + detected.begin(sector) * lanes_;
-        const u64 children = detected.begin(sector + 1) * lanes_;
-        // With clicks what is already there stays in its sector, unless there is nothing.
-        const bool stays = tables_.plan().clicks && sector < most;
+/// The sum that goes with the power below += L times that which goes with the power `own`.
+void MixtureSweep::multiply(const Node& at, std::size_t own) {
+    const double* const column = alone_.data() + at.input * modes_ * lanes_;
+    const Sum sum = power(at, own, parts_[at.input]);
+    const double* const from = sum.values;
+    double* const to = parts_[at.input][own - 1].data();
+    for_steps(sum.least, sum.most, [&](u32 level, u64 parents, u64 children, bool stays) {
         if (rows_ != nullptr) {
             const RowView view = tables_.detected_rows()->level(level);
             if (stays)
-                profile_.rows->multiply_clicks(view, column, parents, from + children, to + children);
+                profile_.rows->multiply_clicks(view, column, from + parents, from + children, to + children);
             else
-                profile_.rows->multiply(view, column, parents, to + children);
+                profile_.rows->multiply(view, column, from + parents, to + children);
         } else {
             const LevelView view = tables_.detected_steps().level(level);
             if (stays)
-                mixtures_->multiply_clicks(view, column, parents, from + children, to + children);
+                mixtures_->multiply_clicks(view, column, from + parents, from + children, to + children);
             else
-                mixtures_->multiply(view, column, parents, to + children);
+                mixtures_->multiply(view, column, from + parents, to + children);
         }
-    }
+    });
 }
 
 }  // namespace photonlink::optics

@@ -86,6 +86,12 @@ void SectorReadout::exact(const double* probabilities, double* values) const {
         visit(state, [&](std::size_t output, u32 value) { values[output] += value * probabilities[state]; });
 }
 
+void SectorReadout::pull_back(const double* cotangents, double* probabilities) const {
+    std::fill(probabilities, probabilities + states_, 0.0);
+    for (std::size_t state = 0; state < states_; ++state)
+        visit(state, [&](std::size_t output, u32 value) { probabilities[state] += value * cotangents[output]; });
+}
+
 void SectorReadout::estimate(const std::vector<u32>& states, const std::vector<u32>& counts, u32 shots, double* values,
                              double* errors) const {
     SampleMean mean(outputs(), shots, values, errors);

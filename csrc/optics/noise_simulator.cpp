@@ -15,10 +15,6 @@
 namespace photonlink::optics {
 namespace {
 
-/// Multiply-adds per datapoint above which a mixture is refused: some minutes of one core.
-constexpr u64 kMostOperations = u64{1} << 38;
-
-constexpr double kOperationsPerNs = 8;
 constexpr double kNsPerShot = 50;
 
 u64 layout_bytes(const ProgramSpec& spec, const NoisePlan& plan, const NoisyLayout& layout, bool distribution) {
@@ -36,7 +32,7 @@ u64 layout_bytes(const ProgramSpec& spec, const NoisePlan& plan, const NoisyLayo
         " configurations of the sources over " + count_text(kept_states(spec, plan)) + " detected states and takes " +
         count_text(bytes) + " bytes and up to " + count_text(mixture_operations(spec, plan)) +
         " operations per datapoint, but the limits are " + std::to_string(limit) + " bytes and " +
-        count_text(kMostOperations) +
+        count_text(kMostMixtureOperations) +
         " operations; ask for shots, which need no distribution, use fewer photons or modes or a smaller "
         "space, or raise the limit");
 }
@@ -45,7 +41,7 @@ u64 layout_bytes(const ProgramSpec& spec, const NoisePlan& plan, const NoisyLayo
 NoisyLayout choose_layout(const ProgramSpec& spec, const NoisePlan& plan, u32 threads, std::size_t limit,
                           bool distribution) {
     const KernelProfile& profile = select_kernel_profile();
-    if (distribution && mixture_operations(spec, plan) > kMostOperations)
+    if (distribution && mixture_operations(spec, plan) > kMostMixtureOperations)
         refuse(spec, plan, layout_bytes(spec, plan, {1, 1}, true), limit);
     NoisyLayout layout;
     for (u32 i = 0; i < profile.width_count<double>(); ++i) {
@@ -111,7 +107,7 @@ void NoisySimulator::build(bool distribution) {
     if (distribution && !shared_.tables) {
         shared_.readout = std::make_unique<const SectorReadout>(*shared_.spec, shared_.plan);
         shared_.tables = std::make_unique<const MixtureTables>(*shared_.spec, shared_.plan, *shared_.profile);
-        row_ns_ = static_cast<double>(mixture_operations(*shared_.spec, shared_.plan)) / kOperationsPerNs;
+        row_ns_ = mixture_row_ns(*shared_.spec, shared_.plan);
     }
     std::vector<std::unique_ptr<NoisyWorker>> workers;
     for (u32 t = 0; t < layout.threads; ++t) workers.push_back(std::make_unique<NoisyWorker>(shared_));
@@ -146,7 +142,8 @@ std::shared_ptr<const ProgramSpec> ideal_program(const ProgramSpec& spec, const 
 }
 
 bool mixture_fits(const ProgramSpec& spec, const NoisePlan& plan, std::size_t memory_limit) {
-    return mixture_operations(spec, plan) <= kMostOperations && layout_bytes(spec, plan, {1, 1}, true) <= memory_limit;
+    return mixture_operations(spec, plan) <= kMostMixtureOperations &&
+           layout_bytes(spec, plan, {1, 1}, true) <= memory_limit;
 }
 
 }  // namespace

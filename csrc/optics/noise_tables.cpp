@@ -81,6 +81,11 @@ u64 mixture_operations(const ProgramSpec& spec, const NoisePlan& plan) {
     return total;
 }
 
+double mixture_row_ns(const ProgramSpec& spec, const NoisePlan& plan) {
+    constexpr double kOperationsPerNs = 8;
+    return static_cast<double>(mixture_operations(spec, plan)) / kOperationsPerNs;
+}
+
 u64 mixture_table_bytes(const ProgramSpec& spec, const NoisePlan& plan, const KernelProfile& profile) {
     const u32 most = most_shared(spec, plan);
     const u64 shared = SectorPlaces::count(shared_space(plan), spec.modes, most);

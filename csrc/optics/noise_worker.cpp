@@ -1,22 +1,14 @@
 #include "noise_worker.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <string>
 
 #include "batch_split.hpp"
-#include "lane_rows.hpp"
 #include "noise_report.hpp"
+#include "noise_rows.hpp"
 #include "photonlink/optics/readout.hpp"
 
 namespace photonlink::optics {
-namespace {
-
-/// Datapoints that one thread takes faster with vectors over their states, one after the other, than side by side in
-/// lanes that would be mostly idle.
-constexpr std::size_t kFewRows = 2;
-
-}  // namespace
 
 NoisyWorker::NoisyWorker(const NoisyShared& shared)
     : shared_(shared),
@@ -58,19 +50,8 @@ void NoisyWorker::run_block(const SimulationBatch& batch, std::size_t first, u32
     }
     double* targets[kMostLanes] = {};
     for (u32 lane = 0; lane < rows; ++lane) targets[lane] = result_row(batch, first + lane, lane);
-    bool possible = true;
-    if (rows <= kFewRows && shared_.tables->detected_rows() != nullptr) {
-        for (u32 lane = 0; lane < rows && possible; ++lane) {
-            const double* const mixture = sweep_->run_states(columns + lane, lanes);
-            possible = mixture != nullptr;
-            if (possible) take_rows(mixture, 1, 1, targets + lane);
-        }
-    } else {
-        const double* const mixture = sweep_->run(width, columns, lanes);
-        possible = mixture != nullptr;
-        if (possible) take_rows(mixture, lanes, rows, targets);
-    }
-    for (u32 lane = 0; lane < rows; ++lane) finish_row(batch, first + lane, targets[lane], possible);
+    mixture_rows(*sweep_, *shared_.tables, width, columns, rows, targets);
+    for (u32 lane = 0; lane < rows; ++lane) finish_row(batch, first + lane, targets[lane]);
 }
 
 void NoisyWorker::finish_closed_form(const SimulationBatch& batch, std::size_t row, const double* columns, u32 lanes) {
@@ -87,39 +68,8 @@ double* NoisyWorker::result_row(const SimulationBatch& batch, std::size_t row, u
     return out != nullptr ? static_cast<double*>(out) : rows_.data() + lane * shared_.tables->kept();
 }
 
-/// The kept states of the first lanes, which are their rows.
-void NoisyWorker::take_rows(const double* mixture, u32 lanes, u32 rows, double* const* targets) const {
-    const SectorPlaces& detected = shared_.tables->detected();
-    const KernelProfile& profile = *shared_.profile;
-    const u32 width = kernel_width<double>(profile, lanes, lanes);
-    u64 first = 0;
-    for (u32 photons = detected.most() + 1; photons-- > shared_.plan.least;) {
-        const double* const from = mixture + detected.begin(photons) * lanes;
-        const u32 states = static_cast<u32>(detected.states(photons));
-        if (rows == lanes)
-            profile.widths<double>()[width].scatter_rows(from, states, targets, first);
-        else
-            scatter(from, lanes, states, targets, rows, first);
-        first += states;
-    }
-}
-
-/// Divides the distribution by its mass, and returns the mass. As without noise, what rounding leaves on states that
-/// cannot occur is no probability.
-double NoisyWorker::renormalise(double* distribution) const {
-    const std::size_t states = shared_.tables->kept();
-    const double rounding = spec_.photons() * std::numeric_limits<double>::epsilon();
-    const double kept = striped_sum(distribution, states);
-    const bool possible = kept > shared_.plan.enough * static_cast<double>(states) * rounding * rounding;
-    const double scale = possible ? 1 / kept : 0.0;
-    for (std::size_t s = 0; s < states; ++s) distribution[s] *= scale;
-    return possible ? kept : 0.0;
-}
-
-void NoisyWorker::finish_row(const SimulationBatch& batch, std::size_t row, double* distribution, bool possible) {
-    const std::size_t states = shared_.tables->kept();
-    if (!possible) std::fill(distribution, distribution + states, 0.0);
-    const double kept = renormalise(distribution) * shared_.plan.kept_scale;
+void NoisyWorker::finish_row(const SimulationBatch& batch, std::size_t row, double* distribution) {
+    const double kept = renormalise_row(*shared_.tables, spec_.photons(), distribution) * shared_.plan.kept_scale;
     const bool published = batch.observables != nullptr && batch.observables[row] == distribution;
     if (published && batch.reports == nullptr) {
         if (batch.kept_fractions != nullptr) batch.kept_fractions[row] = kept;

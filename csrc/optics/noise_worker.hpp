@@ -45,10 +45,8 @@ class NoisyWorker {
   private:
     void run_block(const SimulationBatch& batch, std::size_t first, u32 rows, u32 width);
     void finish_closed_form(const SimulationBatch& batch, std::size_t row, const double* columns, u32 lanes);
-    void take_rows(const double* mixture, u32 lanes, u32 rows, double* const* targets) const;
     double* result_row(const SimulationBatch& batch, std::size_t row, u32 lane);
-    void finish_row(const SimulationBatch& batch, std::size_t row, double* distribution, bool possible);
-    double renormalise(double* distribution) const;
+    void finish_row(const SimulationBatch& batch, std::size_t row, double* distribution);
     void sample(const SimulationBatch& batch, std::size_t row, const double* distribution, RowReport& report);
 
     const NoisyShared& shared_;

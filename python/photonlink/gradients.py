@@ -2,7 +2,9 @@
 
 Exact derivatives (vector-Jacobian products) exist for every readout but samples. With L = sum(cotangent * y) over the
 observables y of a batch, :func:`value_and_vjp` returns dL / dx and dL / dphase per datapoint, and dL / dU for the
-interferometers or dL / dvalue for the parameters of a :class:`TrainableProgram`, summed over the batch.
+interferometers or dL / dvalue for the parameters of a :class:`TrainableProgram`, summed over the batch. Of noise, only
+phases that are rounded to a grid have none; imperfect sources, losses and detectors are differentiated as the mixture
+that the simulator computes, in float64.
 
 Hardware has no reverse sweep. There, an observable of n photons is a trigonometric polynomial of degree n in each
 phase, so that 2n shifted settings determine its derivative exactly; 2 are enough for mean photon numbers and 4 for
@@ -86,16 +88,17 @@ class Differentiator:
 
     Args:
         program: A Program, or a TrainableProgram, whose parameter values come with each call.
-        precision: Of the sweeps and of the values. Derivatives are added up in float64 either way.
+        precision: Of the sweeps and of the values. Derivatives are added up in float64 either way, and what imperfect
+            sources and detectors do to light is computed in float64, too.
         memory_limit: Bytes that all threads may use; by default half of the machine's memory. Amplitudes of all photon
             numbers are kept for the way back if that fits. Otherwise :attr:`kept_levels` of them are, the others are
-            computed again; with less memory still, fewer datapoints are computed side by side. Results are the same.
+            computed again (with noisy sources all are kept); with less memory still, fewer datapoints are computed side
+            by side. Results are the same.
         threads: Threads over rows; by default PHOTONLINK_THREADS, or one per usable CPU, or fewer where memory is
             short. Results do not depend on it.
 
     Raises:
-        ProgramError: The readout has no derivatives, nothing fits the limit, or the program has noise that changes
-            more than how many events are kept (losses, where all photons are asked for) and fixed errors of phases.
+        ProgramError: The readout has no derivatives, phases are rounded to a grid, or nothing fits the limit.
 
     Examples:
         >>> import numpy as np
@@ -253,7 +256,7 @@ def value_and_vjp(
     Builds its tables anew in every call; use a :class:`Differentiator` for repeated work.
 
     Args:
-        program: A Program or TrainableProgram; see :class:`Differentiator` for noise.
+        program: A Program or TrainableProgram.
         x: (B, F) or (F,) features.
         cotangent: dL / dobservable, (B, output_size) or (output_size,).
         parameters: (T,) radians, of a TrainableProgram.

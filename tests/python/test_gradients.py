@@ -165,7 +165,7 @@ def test_refusals_say_what_is_wrong():
         value_and_vjp(program, x, np.zeros((2, 20)), parameters=[1.0])
     with pytest.raises(ProgramError, match="samples"):
         Differentiator(program.replace(readout=phl.Readout.samples()))
-    for noise in (phl.Noise(indistinguishability=0.9), phl.Noise(g2=0.01), phl.Noise(phase_imprecision=0.1)):
+    for noise in (phl.Noise(g2=0.01, phase_imprecision=0.1), phl.Noise(phase_imprecision=0.1)):
         with pytest.raises(ProgramError, match="derivatives"):
             Differentiator(phl.Program.reservoir(4, 2, features=4, noise=noise))
     with pytest.raises(ProgramError, match="threads"):
@@ -250,8 +250,7 @@ def test_shifts_of_a_noisy_program_are_exact(readout):
     assert shifted.settings_per_phase == 8  # up to four photons
     differences = central(lambda at: (program.simulate(at) * cotangent).sum(), x)
     assert np.abs(shifted.features - differences).max() < 1e-7
-    with pytest.raises(ProgramError, match="parameter shift"):
-        value_and_vjp(program, x, cotangent)
+    assert np.abs(shifted.phases - value_and_vjp(program, x, cotangent).phases).max() < 1e-9
 
 
 def test_rounded_phases_cannot_be_shifted():

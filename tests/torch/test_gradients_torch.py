@@ -9,6 +9,7 @@ from scipy import stats
 import photonlink as phl
 from photonlink.errors import ProgramError
 from photonlink.torch import QuantumLayer
+from photonlink.torch._engines import NativeEngine, OpenedEngine
 
 READOUTS = [
     phl.Readout.probs("fock"),
@@ -55,14 +56,54 @@ def test_gradcheck(readout):
     assert torch.autograd.gradcheck(function(layer), (x, layer.theta))
 
 
+NOISE = phl.Noise(brightness=0.9, transmittance=0.8, indistinguishability=0.85)
+PAIRS = phl.Noise(transmittance=0.8, indistinguishability=0.85, g2=0.05)
+
+
+@pytest.mark.parametrize("noise", [NOISE, PAIRS], ids=["photons", "pairs"])
 @pytest.mark.parametrize("readout", READOUTS, ids=lambda readout: readout.kind)
-def test_gradcheck_of_noisy_layers(readout):
-    """No native derivatives: shifted settings on a session, exact."""
-    noise = phl.Noise(brightness=0.9, transmittance=0.8, indistinguishability=0.85)
+def test_gradcheck_of_noisy_layers(readout, noise, monkeypatch):
+    """In this process, without a session."""
     layer = make(readout, noise=noise)
+    monkeypatch.setattr(layer._runtime, "_reserved", None)
     x = torch.empty(2, 3, dtype=torch.float64).uniform_(-3, 3).requires_grad_()
     assert torch.autograd.gradcheck(function(layer), (x, layer.theta))
+
+
+@pytest.mark.parametrize("readout", READOUTS, ids=lambda readout: readout.kind)
+def test_noisy_layers_have_the_gradients_that_shifts_on_a_session_have(readout):
+    layer = make(readout, noise=PAIRS)
+    x, theta = torch.empty(2, 3, dtype=torch.float64).uniform_(-3, 3), layer.theta.detach()
+    cotangent = torch.randn(2, layer.output_size, dtype=torch.float64)
+    engines = layer._runtime.engine(x, 0), layer._runtime._reserved(0, x.dtype)
+    assert [type(engine) for engine in engines] == [NativeEngine, OpenedEngine]
+    swept, shifted = (engine.vjp(x, theta, cotangent) for engine in engines)
+    for ours, theirs in zip(swept, shifted, strict=True):
+        assert (ours - theirs).abs().max() < 1e-9
     layer.close()
+
+
+def test_a_noisy_layer_trains():
+    """A beam splitter finds balance: coincidences vanish there, but for those of photons that can be told apart."""
+    splitter = pcvl.Circuit(2) // pcvl.BS(theta=pcvl.P("theta"))
+    layer = QuantumLayer(
+        circuit=splitter,
+        input_state=[1, 1],
+        trainable_parameters=["theta"],
+        input_parameters=[],
+        measurement_strategy=phl.Readout.probs("fock"),
+        noise=phl.Noise(indistinguishability=0.9),
+    )
+    with torch.no_grad():
+        layer.theta.fill_(0.7)
+    coincidence = layer.output_keys.index((1, 1))
+    optimiser = torch.optim.Adam(layer.parameters(), lr=0.1)
+    for _ in range(100):
+        optimiser.zero_grad()
+        loss = layer()[..., coincidence].sum()
+        loss.backward()
+        optimiser.step()
+    assert loss.item() == pytest.approx((1 - 0.9) / 2, abs=1e-4)  # of a balanced beam splitter (Hong, Ou and Mandel)
 
 
 @pytest.mark.parametrize("readout", READOUTS, ids=lambda readout: readout.kind)
@@ -182,17 +223,17 @@ def test_device_tensors_are_refused_before_anything_is_computed(photonlink_sessi
     """Shifts are put together on the host. (No device here: the engines are asked about one.)"""
     noisy = make(READOUTS[0], noise=phl.Noise(indistinguishability=0.9))
     bound = QuantumLayer(session=photonlink_session(phl.Program.reservoir(4, 2, features=4)))
-    for layer in (noisy, bound):
-        x = torch.zeros(1, layer.input_size, dtype=torch.float64)
+    engines = noisy._runtime._reserved(0, torch.float64), bound._runtime.engine(torch.zeros(1, 4), 0)
+    for engine in engines:
         with pytest.raises(ProgramError, match="x is on cuda"):
-            layer._runtime.engine(x, 0).require_gradients(torch.device("cuda"))
+            engine.require_gradients(torch.device("cuda"))
     noisy.close()
 
 
 def test_phases_on_a_device_are_those_of_the_core():
     layer = make(READOUTS[0], noise=phl.Noise(indistinguishability=0.9))
     x = torch.rand(3, 3, dtype=torch.float64)
-    engine = layer._runtime.engine(x, 0)
+    engine = layer._runtime._reserved(0, x.dtype)
     both = torch.cat([x, layer.theta.detach().expand(3, -1)], dim=1)
     phases = layer._layer.trainable.opened().encode(both.numpy())
     assert np.abs(engine._phases_on_device(both).numpy() - phases).max() < 1e-14

@@ -66,12 +66,22 @@ def test_noise_of_merlins_meaning():
     theirs = merlin.QuantumLayer(experiment=noisy, **PREFIXES, **arguments)
     x = torch.rand(3, 3, dtype=torch.float64)
     expected = dict(zip(theirs.output_keys, theirs(x).T, strict=True))
+    cotangent = {key: torch.randn(3, dtype=torch.float64) for key in expected}
+
+    def gradients(layer):
+        leaf = x.clone().requires_grad_()
+        columns = zip(layer.output_keys, layer(leaf).T, strict=True)
+        loss = sum((column * cotangent[tuple(key)]).sum() for key, column in columns)
+        return torch.autograd.grad(loss, [leaf, *layer.parameters()])
+
     for given in ({"circuit": circuit(), "noise": noise, **PREFIXES}, {"experiment": noisy, **PREFIXES}):
         ours = QuantumLayer(**given, **arguments)
         ours.load_state_dict(theirs.state_dict(), strict=False)
         y = ours(x)
         for key, column in zip(ours.output_keys, y.T, strict=True):
             assert (column - expected[key]).abs().max() < 1e-12
+        for found, wanted in zip(gradients(ours), gradients(theirs), strict=True):
+            assert (found - wanted).abs().max() < 1e-8
         ours.close()
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-from photonlink import _core
 from photonlink._layers import LayerProgram
 from photonlink.errors import ProgramError
 from photonlink.session import Session
@@ -112,10 +111,9 @@ class Runtime:
 
 
 def _differentiable(layer: LayerProgram) -> bool:
-    """Whether the native core has derivatives: noise that decides only how often events are kept changes none."""
+    """Whether the native core has derivatives: phases that are rounded to a grid have none."""
     noise = layer.imperfections.noise
-    rounded = noise is not None and noise.phase_imprecision > 0
-    return not rounded and _core.noise_method(layer.template.spec, False) in ("none", "ideal")
+    return noise is None or noise.phase_imprecision == 0
 
 
 _runtimes: weakref.WeakValueDictionary[int, Runtime] = weakref.WeakValueDictionary()

@@ -1,57 +1,8 @@
 // Derivatives against central finite differences of the simulator, which computes observables by other code.
-#include "gradient_programs.hpp"
+#include "gradient_differences.hpp"
 
 namespace photonlink::optics::test {
 namespace {
-
-constexpr double kStep = 1e-5;
-constexpr double kTolerance = 1e-7;  // of a step of 1e-5: truncation 1e-10, rounding 1e-11, both times some thousand
-
-double loss(const std::vector<double>& values, const std::vector<double>& cotangents) {
-    double sum = 0;
-    for (std::size_t i = 0; i < values.size(); ++i) sum += values[i] * cotangents[i];
-    return sum;
-}
-
-/// U exp(i step H) for a random Hermitian H of unit size, to fourth order; and dU = i U H.
-std::vector<Complex> turned(const std::vector<Complex>& u, const std::vector<Complex>& hermitian, u32 modes,
-                            double step) {
-    std::vector<Complex> sum = u, term = u;
-    for (int order = 1; order <= 4; ++order) {
-        std::vector<Complex> next(term.size());
-        for (u32 i = 0; i < modes; ++i)
-            for (u32 j = 0; j < modes; ++j)
-                for (u32 k = 0; k < modes; ++k)
-                    next[i * modes + j] += Complex(0, step / order) * term[i * modes + k] * hermitian[k * modes + j];
-        term = next;
-        for (std::size_t e = 0; e < sum.size(); ++e) sum[e] += term[e];
-    }
-    return sum;
-}
-
-std::vector<Complex> random_hermitian(u32 modes, Generator& generator) {
-    std::normal_distribution<double> normal;
-    std::vector<Complex> matrix(std::size_t{modes} * modes);
-    for (u32 i = 0; i < modes; ++i)
-        for (u32 j = 0; j <= i; ++j) {
-            matrix[i * modes + j] = i == j ? Complex(normal(generator)) : Complex(normal(generator), normal(generator));
-            matrix[j * modes + i] = std::conj(matrix[i * modes + j]);
-        }
-    return matrix;
-}
-
-void expect_phase_differences(Simulator& simulator, const std::vector<double>& phases, std::size_t rows,
-                              const std::vector<double>& cotangents, const std::vector<double>& derivatives) {
-    for (std::size_t p = 0; p < phases.size(); ++p) {
-        double difference = 0;
-        for (const double sign : {1.0, -1.0}) {
-            std::vector<double> moved = phases;
-            moved[p] += sign * kStep;
-            difference += sign * loss(run<double>(simulator, moved.data(), rows), cotangents);
-        }
-        ASSERT_NEAR(derivatives[p], difference / (2 * kStep), kTolerance) << "phase " << p;
-    }
-}
 
 TEST(Gradient, EveryReadoutAgreesWithFiniteDifferences) {
     constexpr std::size_t kRows = 3;
@@ -70,27 +21,8 @@ TEST(Gradient, EveryReadoutAgreesWithFiniteDifferences) {
         const auto simulator = make_simulator<double>(spec);
         ASSERT_NO_FATAL_FAILURE(expect_phase_differences(*simulator, phases, kRows, cotangents, gradients.phases));
 
-        Generator generator(seed);
-        for (std::size_t layer = 0; layer < spec.interferometers.size(); ++layer) {
-            const auto hermitian = random_hermitian(spec.modes, generator);
-            double difference = 0;
-            for (const double sign : {1.0, -1.0}) {
-                ProgramSpec moved = spec;
-                moved.interferometers[layer] = turned(spec.interferometers[layer], hermitian, spec.modes, sign * kStep);
-                difference += sign * loss(run<double>(moved, phases, kRows), cotangents);
-            }
-            double derivative = 0;
-            const u32 modes = spec.modes;
-            for (u32 i = 0; i < modes; ++i)
-                for (u32 j = 0; j < modes; ++j) {
-                    Complex change = 0;
-                    for (u32 k = 0; k < modes; ++k)
-                        change += Complex(0, 1) * spec.interferometers[layer][i * modes + k] * hermitian[k * modes + j];
-                    derivative +=
-                        (std::conj(gradients.interferometers[(layer * modes + i) * modes + j]) * change).real();
-                }
-            ASSERT_NEAR(derivative, difference / (2 * kStep), 10 * kTolerance) << "interferometer " << layer;
-        }
+        ASSERT_NO_FATAL_FAILURE(
+            expect_matrix_differences(spec, phases, kRows, cotangents, gradients.interferometers, seed));
     }
 }
 

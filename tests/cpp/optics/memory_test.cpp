@@ -1,10 +1,11 @@
-// The memory that a simulator predicts bounds what it takes, and a warm run takes none.
+// The memory that simulators and differentiators predict bounds what they take, and a warm run takes none.
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <cstdlib>
 #include <new>
 
+#include "photonlink/optics/gradients.hpp"
 #include "programs.hpp"
 
 namespace {
@@ -71,6 +72,23 @@ TEST(Memory, PredictionBoundsWhatASimulatorTakes) {
         EXPECT_NO_THROW(make_simulator<float>(spec, predict_bytes(spec, Precision::Float32)));
         EXPECT_THROW(make_simulator<float>(spec, predict_bytes(spec, Precision::Float32) - 1), ProgramError);
     }
+}
+
+TEST(Memory, PredictionBoundsWhatDerivativesOfNoiseTake) {
+    constexpr std::size_t kBookkeeping = 256 << 10;
+    for (const Detectors detectors : {Detectors::Resolving, Detectors::Threshold})
+        for (const Space space : {Space::Fock, Space::Unbunched}) {
+            ProgramSpec spec =
+                random_program(10, {1, 0, 1, 0, 1, 0, 1, 0, 0, 0}, 1, {ReadoutKind::Probabilities, space}, 1);
+            spec.noise = noise_of(0.9, 0.8, 0.9, 0.05, true);
+            spec.noise.detectors = detectors;
+            const std::size_t before = allocated_bytes;
+            const auto differentiator =
+                Differentiator::create(std::make_shared<const ProgramSpec>(spec), Precision::Float64, {kGiB, 2});
+            const std::size_t taken = allocated_bytes - before;
+            EXPECT_LE(taken, differentiator->memory_bytes() + kBookkeeping);
+            EXPECT_GE((taken + kBookkeeping) * 2, differentiator->memory_bytes());
+        }
 }
 
 TEST(Memory, WarmRunsAllocateNothing) {

@@ -5,6 +5,7 @@
 // y = w z the derivative goes back as G_z = conj(w) G_y.
 #pragma once
 
+#include "photonlink/optics/gradient_mixture_kernel.hpp"
 #include "photonlink/optics/slos_kernel.hpp"
 
 namespace photonlink::optics {
@@ -56,6 +57,7 @@ struct GradientProfile {
     const char* name;
     const GradientKernels<float>* float32;
     const GradientKernels<double>* float64;
+    const MixtureGradientKernels* mixtures;  // [i] has the lanes of float64[i]
 
     template <class Real>
     const GradientKernels<Real>* widths() const {

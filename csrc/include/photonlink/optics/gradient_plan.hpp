@@ -26,8 +26,7 @@ struct GradientPlan {
 template <class Real>
 GradientPlan plan_gradients(const ProgramSpec& spec, const KernelProfile& profile, const GradientOptions& options);
 
-/// The noiseless program whose derivatives are those of the spec, at the phases that are set; the spec itself without
-/// noise. Throws ProgramError if there is none, or its readout has no derivatives.
-std::shared_ptr<const ProgramSpec> differentiable_program(std::shared_ptr<const ProgramSpec> spec);
+/// Throws ProgramError unless the spec can be simulated and its readout has derivatives.
+void check_differentiable(const ProgramSpec& spec);
 
 }  // namespace photonlink::optics

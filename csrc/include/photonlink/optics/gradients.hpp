@@ -36,10 +36,11 @@ struct GradientBatch {
 /// profile.
 class Differentiator {
   public:
-    /// Checks the spec (throws ProgramError as Simulator::create, for a readout of samples, and for noise that changes
-    /// more than how many events are kept and fixed errors of phases). Amplitudes of all
-    /// photon numbers are kept if memory permits; else the lower ones, and the others are computed again. Fewer
-    /// datapoints side by side come last. Refuses what does not fit at all.
+    /// Checks the spec (throws ProgramError as Simulator::create, for a readout of samples, and for phases that are
+    /// rounded to a grid). Amplitudes of all photon numbers are kept if memory permits; else the lower ones, and the
+    /// others are computed again. Fewer datapoints side by side come last. Refuses what does not fit at all. Where
+    /// sources or detectors make mixtures, everything but values and cotangents is in double precision, as in a
+    /// Simulator, and all amplitudes are kept.
     static std::unique_ptr<Differentiator> create(std::shared_ptr<const ProgramSpec> spec, Precision precision,
                                                   const GradientOptions& options);
     virtual ~Differentiator() = default;

@@ -19,15 +19,17 @@ class NoisyClosedForm {
     /// `values`: one per output.
     void evaluate(const double* re, const double* im, std::size_t stride, double* values);
 
-  private:
+  protected:
     struct Moments {
         double photons;  // mean number
         double shared;   // mean number in the shared state
         double pairs;    // mean of n (n - 1)
     };
 
-    void correlators(double* values) const;
-    double no_click(u32 mode);
+    /// Takes such a matrix.
+    void load(const double* re, const double* im, std::size_t stride);
+    /// What an input adds to the series of no_click(), as a polynomial: coefficients 0 to most_common().
+    static void count_away(const SourceMode& source, double weight, std::vector<double>& factor);
 
     ReadoutKind kind_;
     u32 modes_;
@@ -36,8 +38,13 @@ class NoisyClosedForm {
     std::vector<double> re_;  // modes x columns
     std::vector<double> im_;
     std::vector<double> weight_;  // |.|^2 of them
-    std::vector<double> series_;  // scratch of no_click
-    std::vector<double> factor_;
+    std::vector<double> factor_;  // scratch of no_click
+
+  private:
+    void correlators(double* values) const;
+    double no_click(u32 mode);
+
+    std::vector<double> series_;  // likewise
 };
 
 }  // namespace photonlink::optics

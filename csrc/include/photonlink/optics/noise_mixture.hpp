@@ -11,6 +11,7 @@
 // weights, so both take the tables of the noiseless simulator; see slos_tables.hpp and row_tables.hpp.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <vector>
@@ -65,9 +66,13 @@ class MixtureTables {
     std::shared_ptr<const RowTables> detected_rows_, shared_rows_;
 };
 
+/// Multiply-adds per datapoint above which a mixture is refused: some minutes of one core.
+inline constexpr u64 kMostMixtureOperations = u64{1} << 38;
+
 /// Predictions, which saturate: nothing is built for them.
 u64 mixture_configurations(const NoisePlan& plan);                       // different c
 u64 mixture_operations(const ProgramSpec& spec, const NoisePlan& plan);  // multiply-adds of a datapoint, at most
+double mixture_row_ns(const ProgramSpec& spec, const NoisePlan& plan);   // of one core, roughly
 u64 mixture_table_bytes(const ProgramSpec& spec, const NoisePlan& plan, const KernelProfile& profile);
 u64 mixture_sweep_bytes(const ProgramSpec& spec, const NoisePlan& plan, u32 lanes);
 
@@ -84,7 +89,7 @@ class MixtureSweep {
     /// The same for the first datapoint alone. The profile must compute with vectors over states.
     const double* run_states(const double* columns, u32 composed_lanes);
 
-  private:
+  protected:
     /// Lane arrays by place of detected states; only the sectors `least` to `most` are meaningful.
     struct Part {
         const double* values;
@@ -99,15 +104,42 @@ class MixtureSweep {
         i64 most;
     };
 
-    const double* start(const double* columns, u32 composed_lanes);
-    Part visit(std::size_t input, u32 shared, u32 pending);
-    void add_children(std::size_t input, u32 shared, u32 pending, const Part& all);
-    Part leaf(u32 shared);
+    /// A sum over the photons of the inputs `input`.., beside `shared` photons in the shared state from the inputs
+    /// before it, which may add up to `pending` photons in states of their own.
+    struct Node {
+        std::size_t input;
+        u32 shared;
+        u32 pending;
+        i64 photons;  // at most
+        i64 least;    // sectors from which events may be kept; none if least > most
+        i64 most;
+    };
+
+    Node node(std::size_t input, u32 shared, u32 pending) const;
+    /// With `common` more photons in the shared state, from the node's input.
+    Node child(const Node& at, u32 common) const;
+    /// How many more there may be.
+    u32 most_common(const Node& at) const;
+    /// Of the node's sums (one per power of L), that which goes with the power `own`.
+    Sum power(const Node& at, std::size_t own, std::vector<AlignedVector<double>>& sums) const;
+    /// Whether the input's column is that which was made real.
+    bool is_real(std::size_t input) const { return input + 1 == inputs_; }
+    const double* column(std::size_t input) const;
     void add_photon(std::size_t input, u32 shared);
+    /// Adds what the child with `common` photons amounts to, times `scale`, to the node's sums; a bit of `begun` per
+    /// sum that has something in it.
+    void add_child(const Node& at, u32 common, const Part& part, double scale, u64& begun);
+    void clear_others(const Node& at, u64 begun);
+    Part leaf(u32 shared);
+    void multiply(const Node& at, std::size_t own);
+    /// visit(level, parents, children, stays) for the steps by which L takes the sectors `least` to `most` to those of
+    /// one photon more: the level, where the lane arrays of parents and children begin, and whether those that are
+    /// among the children before stay, at detectors that click.
+    template <class Visit>
+    void for_steps(i64 least, i64 most, Visit&& visit) const;
     u64 stride(u32 shared) const;
     void clear(double* values, i64 least, i64 most) const;
     void accumulate(const Part& part, double weight, const Sum& sum, bool first) const;
-    void multiply(std::size_t input, const double* from, double* to, i64 least, i64 most) const;
 
     const MixtureTables& tables_;
     const MixtureProfile& profile_;
@@ -124,6 +156,19 @@ class MixtureSweep {
     std::vector<std::vector<AlignedVector<double>>> parts_;  // by input, and by power of L_p that is still to come
     AlignedVector<double> light_;                            // probabilities of photons in the shared state
     AlignedVector<double> leaf_;                             // what detectors that click see of them
+
+  private:
+    const double* start(const double* columns, u32 composed_lanes);
+    Part visit(const Node& at);
+    void add_children(const Node& at);
 };
+
+template <class Visit>
+void MixtureSweep::for_steps(i64 least, i64 most, Visit&& visit) const {
+    const SectorPlaces& detected = tables_.detected();
+    for (i64 sector = least; sector <= std::min(most, i64{detected.most()} - 1); ++sector)
+        visit(static_cast<u32>(sector) + 1, detected.begin(sector) * lanes_, detected.begin(sector + 1) * lanes_,
+              tables_.plan().clicks && sector < most);
+}
 
 }  // namespace photonlink::optics

@@ -55,6 +55,9 @@ class SectorReadout {
     /// outputs() expectation values of a distribution over the kept states.
     void exact(const double* probabilities, double* values) const;
 
+    /// The transposed matrix: from derivatives with respect to the outputs to those with respect to the probabilities.
+    void pull_back(const double* cotangents, double* probabilities) const;
+
     /// Estimates from counts of distinct states and, unless `errors` is null, their standard errors.
     void estimate(const std::vector<u32>& states, const std::vector<u32>& counts, u32 shots, double* values,
                   double* errors) const;

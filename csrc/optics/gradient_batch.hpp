@@ -1,0 +1,60 @@
+// What differentiators have in common, whatever computes the rows of a batch.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "photonlink/optics/gradient_plan.hpp"
+#include "photonlink/optics/thread_pool.hpp"
+
+namespace photonlink::optics {
+
+/// How much longer derivatives take than values, roughly.
+inline constexpr double kBackward = 4;
+
+/// Adds up derivatives with respect to interferometers over the rows of a batch, in an order that does not depend on
+/// who computes them.
+class GroupSums {
+  public:
+    /// Rows whose derivatives are added up on their own, whatever the lanes and threads: at least the lanes of any
+    /// kernel.
+    static constexpr std::size_t kGroup = 16;
+
+    /// Calls run(thread, first_row, rows, sum) for every group, on up to `threads` threads; `sum` are as many numbers
+    /// as the batch has elements, to which the group's derivatives are to be added, or null where nobody asks.
+    template <class Run>
+    void run(ThreadPool& pool, u32 threads, const GradientBatch& batch, std::size_t elements, const Run& run) {
+        Complex* const total = batch.interferometer_gradients;
+        const std::size_t groups = (batch.rows + kGroup - 1) / kGroup;
+        for (std::size_t first = 0; first < groups; first += GradientPlan::kWave) {
+            const std::size_t count = std::min(GradientPlan::kWave, groups - first);
+            if (total != nullptr) sums_.assign(count * elements, Complex{0});
+            pool.share(threads, count, [&](u32 thread, std::size_t group) {
+                const std::size_t row = (first + group) * kGroup;
+                run(thread, row, std::min(kGroup, batch.rows - row),
+                    total == nullptr ? nullptr : sums_.data() + group * elements);
+            });
+            if (total == nullptr) continue;
+            for (std::size_t group = 0; group < count; ++group)
+                for (std::size_t e = 0; e < elements; ++e) total[e] += sums_[group * elements + e];
+        }
+    }
+
+  private:
+    std::vector<Complex> sums_;  // per group of a wave
+};
+
+/// The same program with other interferometers, of which there are layers + 1 one after the other; throws ProgramError
+/// unless they are unitary.
+std::shared_ptr<const ProgramSpec> with_interferometers(const ProgramSpec& spec, const Complex* matrices);
+
+/// Throws ProgramError unless every phase is finite; clears the derivatives that are sums.
+void begin_batch(const ProgramSpec& spec, const GradientBatch& batch);
+
+/// Throws ProgramError if a cotangent that is not finite made derivatives that are not; they are far fewer to look at.
+template <class Real>
+void check_derivatives(const ProgramSpec& spec, const GradientBatch& batch, std::size_t outputs);
+
+}  // namespace photonlink::optics

@@ -1,0 +1,158 @@
+"""Derivatives behind imperfect sources and detectors: against differences of Perceval's Processor and our own."""
+
+import dataclasses
+import itertools
+
+import numpy as np
+import perceval as pcvl
+import pytest
+
+import photonlink as phl
+from noise_reference import INPUTS, SETTINGS, by_processor, experiment
+from photonlink.errors import ProgramError
+from photonlink.gradients import Differentiator, TrainableProgram, value_and_vjp
+from photonlink.unitary import haar_unitary
+
+PHASED_MODES = [0, 2]
+SOURCES = phl.Noise(brightness=0.9, transmittance=0.8, indistinguishability=0.85, g2=0.05)
+
+
+def between_unitaries(state, readout, noise, detectors, least):
+    first, last = (haar_unitary(len(state), seed=seed) for seed in (1, 2))
+    builder = phl.Program.layered(len(state), state).interferometer(first).phases(["a", "b"], modes=PHASED_MODES)
+    program = builder.interferometer(last).build(
+        readout, noise=phl.Noise(**noise), detectors=detectors, min_detected_photons=least
+    )
+
+    def unitary(phases):
+        turns = np.ones(len(state), dtype=complex)
+        turns[PHASED_MODES] = np.exp(1j * phases)
+        return last @ (turns[:, None] * first)
+
+    return program, unitary
+
+
+def observables(distribution, program):
+    """Of a distribution over detected states, as the program's readout: mean numbers or, within its space, shares."""
+    if program.readout.kind == "mode_expectations":
+        return sum(p * np.array(state, dtype=float) for state, p in distribution.items())
+    shares = np.array([distribution.get(state, 0.0) for state in program.output_keys])
+    return shares / shares.sum()
+
+
+def differences(function, point, step):
+    out = np.empty_like(point)
+    for index in range(len(point)):
+        moved = np.zeros_like(point)
+        moved[index] = step
+        out[index] = (function(point + moved) - function(point - moved)) / (2 * step)
+    return out
+
+
+@pytest.mark.usefixtures("exact_perceval")
+@pytest.mark.parametrize("size", [(4, 2), (4, 3)], ids=str)
+@pytest.mark.parametrize("noise", SETTINGS, ids=str)
+def test_derivatives_are_those_of_percevals_processor(size, noise):
+    state = INPUTS[size]
+    rng = np.random.default_rng(3)
+    phases = rng.uniform(0.5, 6, 2)
+    for readout, detectors, least in [
+        (phl.Readout.probs("fock"), "pnr", 0),
+        (phl.Readout.probs("fock"), "threshold", 1),
+        (phl.Readout.probs("unbunched"), "pnr", 1),
+        (phl.Readout.mode_expectations("fock"), "pnr", sum(state) - 1),
+    ]:
+        program, unitary = between_unitaries(state, readout, noise, detectors, least)
+        cotangent = rng.normal(size=program.output_size)
+
+        def loss(at, program=program, unitary=unitary, described=(noise, detectors, least), cotangent=cotangent):
+            distribution, _ = by_processor(experiment(unitary(at), state, *described))
+            return observables(distribution, program) @ cotangent
+
+        vjp = value_and_vjp(program, phases, cotangent)
+        assert vjp.value @ cotangent == pytest.approx(loss(phases), abs=1e-9)
+        assert np.abs(vjp.phases - differences(loss, phases, 1e-4)).max() < 1e-6  # truncation some 1e-8
+
+
+READOUTS = [
+    phl.Readout.probs,
+    lambda space: phl.Readout.probs(space, phl.LexGrouping(4)),
+    lambda space: phl.Readout.probs(space, phl.ModGrouping(3)),
+    phl.Readout.mode_expectations,
+    phl.Readout.correlators,
+    phl.Readout.click_patterns,
+    phl.Readout.click_probabilities,
+]
+
+
+@pytest.mark.parametrize(("detectors", "least"), [("pnr", 0), ("pnr", 1), ("pnr", None), ("threshold", 1)])
+def test_features_agree_with_finite_differences(detectors, least):
+    builder = phl.Program.layered(6, [1, 0, 1, 0, 1, 0]).haar(1).phases(["a", "b", "a"], modes=[0, 2, 3], scale=0.7)
+    builder = builder.haar(2).phases(["b", "a"], modes=[1, 3], offset=0.4).haar(3)
+    rng = np.random.default_rng(1)
+    for readout, space in itertools.product(READOUTS, ["fock", "unbunched", "dual_rail"]):
+        program = builder.build(readout(space), noise=SOURCES, detectors=detectors, min_detected_photons=least)
+        x, cotangent = rng.uniform(-3, 3, (3, 2)), rng.normal(size=(3, program.output_size))
+        vjp = value_and_vjp(program, x, cotangent)
+        assert np.array_equal(vjp.value, program.simulate(x))
+        for row in range(3):
+
+            def loss(at, program=program, weights=cotangent[row]):
+                return program.simulate(at) @ weights
+
+            assert np.abs(vjp.features[row] - differences(loss, x[row], 1e-5)).max() < 1e-7
+        alone = Differentiator(program).vjp(x[1], cotangent[1])[0]
+        assert np.array_equal(alone, vjp.features[1])
+
+
+def test_trainable_parameters_agree_with_finite_differences():
+    circuit = pcvl.Circuit(3) // (0, pcvl.BS(theta=pcvl.P("theta0"))) // (1, pcvl.PS(pcvl.P("px0")))
+    circuit = circuit // (1, pcvl.BS(theta=pcvl.P("theta1"), phi_tl=pcvl.P("theta2"))) // (0, pcvl.BS())
+    ideal = TrainableProgram.from_perceval(circuit, [1, 1, 0], ["px"], ["theta"], phl.Readout.probs("fock"))
+    trainable = dataclasses.replace(ideal, base=ideal.base.replace(noise=SOURCES, min_detected_photons=1))
+    rng = np.random.default_rng(2)
+    values, x = rng.uniform(0.1, 3, 3), rng.uniform(-3, 3, 1)
+    cotangent = rng.normal(size=trainable.base.output_size)
+    vjp = value_and_vjp(trainable, x, cotangent, parameters=values)
+    loss = differences(lambda at: trainable.program(at).simulate(x) @ cotangent, values, 1e-5)
+    assert np.abs(vjp.parameters - loss).max() < 1e-7
+
+
+def test_fixed_errors_of_phases_shift_the_point_of_derivatives():
+    noise = dataclasses.replace(SOURCES, phase_error=0.2)
+    program, other = (phl.Program.reservoir(4, 2, features=4, seed=3, noise=at) for at in (noise, SOURCES))
+    rng = np.random.default_rng(4)
+    x, cotangent = rng.uniform(0.5, 5, 4), rng.normal(size=program.output_size)
+    assert np.abs(program.simulate(x) - other.simulate(x)).max() > 1e-3
+    loss = differences(lambda at: program.simulate(at) @ cotangent, x, 1e-5)
+    assert np.abs(value_and_vjp(program, x, cotangent).features - loss).max() < 1e-7
+
+
+def test_single_precision_rounds_what_is_computed_in_double():
+    program = phl.Program.reservoir(6, 3, features=6, noise=SOURCES)
+    x, cotangent = np.ones((2, 6)), np.ones((2, program.output_size), dtype=np.float32)
+    single, double = (value_and_vjp(program, x, cotangent, precision=name) for name in ("float32", "float64"))
+    assert single.value.dtype == np.float32
+    assert np.array_equal(single.value, double.value.astype(np.float32))
+    assert np.array_equal(single.features, double.features)
+
+
+def test_memory_and_threads_do_not_change_results():
+    program = phl.Program.reservoir(10, 4, features=10, noise=SOURCES)
+    rng = np.random.default_rng(5)
+    x, cotangent = rng.uniform(-3, 3, (40, 10)), rng.normal(size=(40, program.output_size))
+    ample = Differentiator(program, threads=2)
+    tight = Differentiator(program, threads=1, memory_limit=ample.memory_bytes // 8)
+    assert tight.memory_bytes <= ample.memory_bytes // 8
+    expected, found = (each.value_and_vjp(x, cotangent) for each in (ample, tight))
+    for name in ("value", "features", "phases", "interferometers"):
+        assert np.array_equal(getattr(found, name), getattr(expected, name))
+
+
+def test_refusals():
+    rounded = phl.Program.reservoir(4, 2, features=4, noise=phl.Noise(indistinguishability=0.9, phase_imprecision=0.1))
+    with pytest.raises(ProgramError, match="remove the phase imprecision"):
+        Differentiator(rounded)
+    large = phl.Program.reservoir(12, 6, features=12, noise=SOURCES, readout=phl.Readout.probs("unbunched"))
+    with pytest.raises(ProgramError, match=r"take \d+ bytes .* limits are 1000000 bytes"):
+        Differentiator(large, memory_limit=1_000_000)
