@@ -40,11 +40,11 @@ InputColumns::InputColumns(const ProgramSpec& spec) {
 PhaseSites::PhaseSites(const ProgramSpec& spec) {
     begin.push_back(0);
     for (u32 layer = 0; layer + 1 < spec.interferometers.size(); ++layer) {
-        for (u32 index = 0; index < spec.phases.size(); ++index) {
-            if (spec.phases[index].layer != layer) continue;
-            mode.push_back(spec.phases[index].mode);
-            phase.push_back(index);
-        }
+        for (u32 index = 0; index < spec.phases.size(); ++index)
+            if (spec.phases[index].layer == layer) phase.push_back(index);
+        std::stable_sort(phase.begin() + begin.back(), phase.end(),
+                         [&](u32 a, u32 b) { return spec.phases[a].mode < spec.phases[b].mode; });
+        for (std::size_t site = mode.size(); site < phase.size(); ++site) mode.push_back(spec.phases[phase[site]].mode);
         begin.push_back(static_cast<u32>(mode.size()));
     }
 }
@@ -71,19 +71,32 @@ Interferometer::Interferometer(const ProgramSpec& spec, u32 max_lanes)
     columns_scratch_.resize(columns_out_.size());
 }
 
+namespace {
+
+void reduce_angles(u32 lanes, std::size_t sites, double* phasors) {
+    for (std::size_t site = 0; site < sites; ++site)
+        for (double* angle = phasors + site * 2 * lanes; angle < phasors + (site * 2 + 1) * lanes; ++angle)
+            if (std::abs(*angle) > kMostAngle) *angle = std::atan2(std::sin(*angle), std::cos(*angle));
+}
+
+}  // namespace
+
 template <class Real>
 void load_phasors(const SlosKernels<Real>& kernels, const PhaseSites& sites, const double* phases, u32 rows,
                   double* phasors) {
     const u32 lanes = kernels.lanes;
     const std::size_t count = sites.mode.size();
+    bool large = false;
     for (std::size_t site = 0; site < count; ++site) {
         double* const phasor = phasors + site * 2 * lanes;
+        const double* const column = phases + sites.phase[site];
         for (u32 row = 0; row < rows; ++row) {
-            const double phase = phases[row * count + sites.phase[site]];
-            phasor[row] = std::abs(phase) <= kMostAngle ? phase : std::atan2(std::sin(phase), std::cos(phase));
+            phasor[row] = column[row * count];
+            large |= std::abs(phasor[row]) > kMostAngle;
         }
         std::fill(phasor + rows, phasor + lanes, phasor[rows - 1]);
     }
+    if (large) reduce_angles(lanes, count, phasors);
     kernels.phasors(static_cast<u32>(count), phasors);
 }
 

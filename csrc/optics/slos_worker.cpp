@@ -154,11 +154,15 @@ template <class Real>
 void SlosWorker<Real>::run_lanes(const SimulationBatch& batch, std::size_t first, u32 rows,
                                  const SlosKernels<Real>& kernels) {
     Real* targets[kMostLanes] = {};
+    // Then the distributions are all that is wanted, and nothing is left to do with them.
+    bool done = batch.reports == nullptr && batch.kept_fractions == nullptr && spec_.readout.space == Space::Fock;
     for (u32 lane = 0; lane < rows; ++lane) {
         Real* const target = result_row(batch, first + lane);
         targets[lane] = target != nullptr ? target : stored_.data() + lane * shared_.basis_size;
+        done &= target != nullptr;
     }
     lanes_->run(kernels, compose(batch, first, rows, kernels), targets, rows);
+    if (done) return;
     for (u32 lane = 0; lane < rows; ++lane) {
         Passing passing = begin_row(batch, first + lane, 0);
         for (u64 state = 0; state < shared_.basis_size; state += kTileStates)

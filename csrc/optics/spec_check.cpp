@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <string>
 
+#include "photonlink/finite.hpp"
 #include "photonlink/optics/basis.hpp"
 #include "photonlink/optics/noise_plan.hpp"
 #include "photonlink/optics/simulator.hpp"
@@ -116,7 +117,8 @@ void check_numbered(const ProgramSpec& spec) {
 
 void check_batch(const ProgramSpec& spec, const SimulationBatch& batch) {
     const std::size_t phases = spec.phases.size();
-    for (std::size_t i = 0; i < batch.rows * phases; ++i)
+    const bool finite = are_finite(batch.phases, batch.rows * phases);
+    for (std::size_t i = 0; !finite && i < batch.rows * phases; ++i)
         if (!std::isfinite(batch.phases[i]))
             throw ProgramError("phase in row " + std::to_string(i / phases) + ", column " + std::to_string(i % phases) +
                                " is " + std::to_string(batch.phases[i]) + "; expected a finite number of radians");

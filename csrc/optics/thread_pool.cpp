@@ -61,45 +61,48 @@ class ThreadPool::Helpers {
     bool inherited() const { return guard_.inherited(); }
 
     void run(u32 threads, const std::function<void(u32)>& job) {
-        while (threads_.size() + 1 < threads)
-            threads_.emplace_back(&Helpers::help, this, static_cast<u32>(threads_.size()) + 1, turn_);
-        {
-            const std::lock_guard<std::mutex> lock(mutex_);
-            job_ = &job;
-            wanted_ = threads;
-            busy_ = threads - 1;
-            ++turn_;
-        }
+        while (threads_.size() + 1 < threads) threads_.emplace_back(&Helpers::help, this);
+        std::unique_lock<std::mutex> lock(mutex_);
+        job_ = &job;
+        parts_ = threads;
+        next_ = 1;
+        lock.unlock();
         wake_.notify_all();
         job(0);
-        std::unique_lock<std::mutex> lock(mutex_);
-        done_.wait(lock, [&] { return busy_ == 0; });
+        lock.lock();
+        // Parts that no helper came for in time: on a busy machine that may take longer than all the work.
+        while (next_ < parts_) take_part(lock);
+        done_.wait(lock, [&] { return helping_ == 0; });
     }
 
   private:
-    void help(u32 number, u64 seen) {
+    void take_part(std::unique_lock<std::mutex>& lock) {
+        const u32 part = next_++;
+        const std::function<void(u32)>& job = *job_;
+        lock.unlock();
+        job(part);
+        lock.lock();
+    }
+
+    void help() {
         std::unique_lock<std::mutex> lock(mutex_);
         for (;;) {
-            wake_.wait(lock, [&] { return stopping_ || turn_ != seen; });
+            wake_.wait(lock, [&] { return stopping_ || next_ < parts_; });
             if (stopping_) return;
-            seen = turn_;
-            if (number >= wanted_) continue;
-            const std::function<void(u32)>& job = *job_;
-            lock.unlock();
-            job(number);
-            lock.lock();
-            if (--busy_ == 0) done_.notify_one();
+            ++helping_;
+            take_part(lock);
+            if (--helping_ == 0) done_.notify_one();
         }
     }
 
     const link::ForkGuard guard_;
     std::vector<std::thread> threads_;
-    std::mutex mutex_;  // guards all below; turn_ is also read by its only writer
+    std::mutex mutex_;  // guards all below
     std::condition_variable wake_, done_;
     const std::function<void(u32)>* job_ = nullptr;
-    u32 wanted_ = 0;
-    u32 busy_ = 0;
-    u64 turn_ = 0;  // counts jobs
+    u32 parts_ = 0;
+    u32 next_ = 0;     // part that nobody has taken yet
+    u32 helping_ = 0;  // helpers at work
     bool stopping_ = false;
 };
 

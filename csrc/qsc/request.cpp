@@ -1,7 +1,8 @@
 #include "request.hpp"
 
 #include <algorithm>
-#include <cmath>
+
+#include "photonlink/finite.hpp"
 
 namespace photonlink::qsc {
 
@@ -50,8 +51,7 @@ wire::Status read_datapoint(const void* payload, const wire::RequestHeader& head
         read_count(bytes + header.arg_len - wire::kCountBytes) != expected_outputs(output, plan))
         return wire::Status::BadLength;
     copy_phases(bytes + kPhasesOffset, phase_bytes_of(header.function_id), plan.phases, phases);
-    const bool finite = std::all_of(phases, phases + plan.phases, [](double phase) { return std::isfinite(phase); });
-    return finite ? wire::Status::Ok : wire::Status::InvalidPhase;
+    return are_finite(phases, plan.phases) ? wire::Status::Ok : wire::Status::InvalidPhase;
 }
 
 u64 most_result_bytes(Output output, const SessionPlan& plan) {

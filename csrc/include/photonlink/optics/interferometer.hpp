@@ -43,7 +43,7 @@ struct InputColumns {
     std::vector<u32> occupation;
 };
 
-/// The phase shifters, layer by layer.
+/// The phase shifters, layer by layer, each layer's in ascending order of modes.
 struct PhaseSites {
     explicit PhaseSites(const ProgramSpec& spec);
 

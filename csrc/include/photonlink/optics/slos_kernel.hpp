@@ -83,7 +83,7 @@ struct ComposeView {
     const double* first;      // modes x columns complex: the columns of the first interferometer
     const double* matrices;   // layers x modes x modes complex: the others
     const u32* site_begin;    // layers + 1 entries
-    const u32* site_mode;     // sorted by layer
+    const u32* site_mode;     // sorted by layer, then by mode
     const double* phasors;    // per site cos[W], sin[W]
     double* columns_out;      // modes x columns lane arrays
     double* columns_scratch;  // of the same size
