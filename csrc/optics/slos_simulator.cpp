@@ -21,10 +21,7 @@ class SlosSimulator final : public Simulator {
 
     std::size_t output_size() const override { return shared_.outputs; }
     std::size_t basis_size() const override { return shared_.basis_size; }
-    std::size_t preferred_batch() const override {
-        constexpr u32 kTurns = 4;  // blocks of rows that a thread takes, so that all end at about the same time
-        return std::size_t{std::max(shared_.layout.lanes, kTurns * shared_.layout.rows)} * shared_.layout.threads;
-    }
+    std::size_t preferred_batch() const override;
     std::size_t memory_bytes() const override {
         return layout_bytes<Real>(*shared_.spec, *shared_.profile, shared_.needs, shared_.layout);
     }
@@ -53,6 +50,15 @@ SlosSimulator<Real>::SlosSimulator(std::shared_ptr<const ProgramSpec> spec, std:
     shared_.outputs = optics::output_size(*shared_.spec);
     shared_.basis_size = state_count(shared_.spec->readout.space, shared_.spec->modes, shared_.spec->photons());
     build({sampled || !has_closed_form(*shared_.spec), sampled});
+}
+
+template <class Real>
+std::size_t SlosSimulator<Real>::preferred_batch() const {
+    constexpr u32 kTurns = 4;  // blocks of rows that a thread takes, so that all end at about the same time
+    constexpr double kWorthwhileNs = 5000;  // less is soon spent on what a batch costs by itself
+    const u32 rows = std::max(shared_.layout.lanes, kTurns * shared_.layout.rows) * shared_.layout.threads;
+    if (shared_.needs.sampled) return rows;
+    return rows * std::max<std::size_t>(1, static_cast<std::size_t>(kWorthwhileNs / (row_ns_ * rows)));
 }
 
 /// Lays everything out anew. What was there goes first, but stays if the new layout is refused. If memory runs out half

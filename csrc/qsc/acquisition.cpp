@@ -32,21 +32,22 @@ u8* append(u8* to, const std::vector<Value>& values) {
 Acquisition::Acquisition(Processor& processor, const SessionPlan& plan) : processor_(processor), plan_(plan) {
     // In real time every datapoint has its own moment; a batch would compute results that a stop then throws away.
     row_limit_ = plan.options.clock == ClockMode::Realtime ? 1 : std::max<u64>(plan.max_batch, 1);
-    scratch_limit_ =
-        std::clamp<u64>(kScratchBytes / std::max<u64>(plan.output_size * element_bytes(), 1), 1, row_limit_);
-    rows_.reserve(row_limit_);
+    scratch_limit_ = std::clamp<u64>(kScratchBytes / std::max<u64>(row_bytes(), 1), 1, row_limit_);
+    tasks_.reserve(row_limit_);
     phases_.resize(row_limit_ * plan.phases);
     ids_.resize(row_limit_);
     targets_.resize(row_limit_);
     kept_fractions_.resize(row_limit_);
+    changed_.resize(row_limit_);
+    quantum_ns_.resize(row_limit_);
 }
 
-bool Acquisition::takes(Output output) const {
-    if (rows_.empty()) return true;
+bool Acquisition::takes(Output output, u64 rows) const {
+    if (tasks_.empty()) return true;
     // Reports are asked for per batch, and are dear: plain datapoints do not share a batch with them.
-    if (is_reported(rows_.front().output) != is_reported(output)) return false;
+    if (is_reported(tasks_.front().output) != is_reported(output)) return false;
     const bool native = is_reported(output) || is_direct(output, nullptr);
-    return rows() < (native ? row_limit_ : scratch_limit_);
+    return rows_ + rows <= (native ? row_limit_ : scratch_limit_);
 }
 
 bool Acquisition::is_direct(Output output, const u8* result) const {
@@ -55,24 +56,26 @@ bool Acquisition::is_direct(Output output, const u8* result) const {
     return reinterpret_cast<std::uintptr_t>(result) % element_bytes() == 0;
 }
 
-wire::Status Acquisition::add(ServedPort& port, const Request& request) {
+wire::Status Acquisition::add(ServedPort& port, const Request& request, u64 rows) {
     const Output output = output_of(request.header.function_id);
-    const u64 bytes = most_result_bytes(output, plan_);
-    Row row{request, output, port.response_payload(request), false, false};
+    const u64 bytes = rows * most_result_bytes(output, plan_);
+    Task task{request, output, port.response_payload(request), false, false, rows_, rows};
     if (bytes > port.payload_capacity()) {
         u64 capacity = 0;
-        row.result = static_cast<u8*>(port.server.result_area(request.arrival.slot, &capacity));
-        row.in_segment = true;
-        if (row.result == nullptr || bytes > capacity || port.payload_capacity() < sizeof(wire::SegmentRef))
+        task.result = static_cast<u8*>(port.server.result_area(request.arrival.slot, &capacity));
+        task.in_segment = true;
+        if (task.result == nullptr || bytes > capacity || port.payload_capacity() < sizeof(wire::SegmentRef))
             return wire::Status::ResponseTooLarge;
     }
-    row.direct = is_direct(output, row.result);
-    rows_.push_back(row);
+    task.direct = is_direct(output, task.result);
+    tasks_.push_back(task);
+    rows_ += rows;
     return wire::Status::Ok;
 }
 
 void Acquisition::run() {
-    for (u64 row = 0; row < rows(); ++row) rows_[row].changed = count_changed(row);
+    count_changed();
+    std::fill_n(quantum_ns_.begin(), rows_, kNoQuantumTime);
     failed_ = true;  // until shown otherwise: what leaves as an exception is counted as executed and failed
     try {
         execute();
@@ -87,20 +90,14 @@ void Acquisition::run() {
 }
 
 void Acquisition::execute() {
-    const bool report = is_reported(rows_.front().output);
-    bool need_scratch = false;
-    for (const Row& row : rows_) need_scratch |= !report && !row.direct;
-    if (need_scratch) scratch_.resize(rows() * plan_.output_size * element_bytes());
-    for (u64 row = 0; row < rows(); ++row) {
-        ids_[row] = rows_[row].request.id;
-        targets_[row] = report ? nullptr : rows_[row].direct ? rows_[row].result : scratch_row(row);
-        kept_fractions_[row] = 1.0;
-    }
-    if (report) reports_.assign(rows(), optics::RowReport{});
+    const bool report = is_reported(tasks_.front().output);
+    place_results(report);
+    if (report) reports_.assign(rows_, optics::RowReport{});
     const bool clock_needs_fraction = plan_.options.shots > 0 && !plan_.options.timing.flat;
+    std::fill_n(kept_fractions_.begin(), rows_, 1.0);
 
     optics::SimulationBatch batch;
-    batch.rows = rows();
+    batch.rows = rows_;
     batch.phases = phases_.data();
     batch.ids = ids_.data();
     batch.seed = plan_.options.seed;
@@ -112,11 +109,23 @@ void Acquisition::execute() {
     if (report) check_reports();
 }
 
+void Acquisition::place_results(bool report) {
+    const auto is_native = [report](const Task& task) { return report || task.direct; };
+    if (!std::all_of(tasks_.begin(), tasks_.end(), is_native)) scratch_.resize(rows_ * row_bytes());
+    for (const Task& task : tasks_) {
+        u8* const first = report ? nullptr : task.direct ? task.result : scratch_row(task.first);
+        for (u64 i = 0; i < task.rows; ++i) {
+            ids_[task.first + i] = task.request.id + i;
+            targets_[task.first + i] = first == nullptr ? nullptr : first + i * row_bytes();
+        }
+    }
+}
+
 // The room of an answer was fixed before execution, and a processor may be anybody's code.
 void Acquisition::check_reports() const {
     const u64 most_distinct = std::min<u64>(plan_.options.shots, plan_.basis_size);
-    for (u64 row = 0; row < rows(); ++row) {
-        const optics::RowReport& report = reports_[row];
+    for (const Task& task : tasks_) {
+        const optics::RowReport& report = reports_[task.first];
         const bool sound = report.observables.size() == plan_.output_size &&
                            (report.standard_errors.empty() || report.standard_errors.size() == plan_.output_size) &&
                            report.state_index.size() == report.counts.size() && report.counts.size() <= most_distinct;
@@ -125,7 +134,7 @@ void Acquisition::check_reports() const {
                                      std::to_string(report.observables.size()) + " observables, expected " +
                                      std::to_string(plan_.output_size) + "; " + std::to_string(report.counts.size()) +
                                      " counts, expected at most " + std::to_string(most_distinct));
-        if (rows_[row].output == Output::Samples) check_samples(report);
+        if (task.output == Output::Samples) check_samples(report);
     }
 }
 
@@ -143,81 +152,85 @@ void Acquisition::check_samples(const optics::RowReport& report) const {
 
 void Acquisition::keep_time() {
     if (plan_.options.clock == ClockMode::None) return;
-    for (u64 row = 0; row < rows(); ++row)
-        rows_[row].quantum_ns =
-            datapoint_ns(plan_.options.timing, rows_[row].changed, plan_.options.shots, kept_fractions_[row]);
+    for (u64 row = 0; row < rows_; ++row)
+        quantum_ns_[row] = datapoint_ns(plan_.options.timing, changed_[row], plan_.options.shots, kept_fractions_[row]);
 }
 
-u32 Acquisition::count_changed(u64 row) {
-    const double* now = phases_.data() + row * plan_.phases;
-    u32 changed = plan_.phases;
-    if (!last_phases_.empty()) {
-        changed = 0;
-        for (u32 i = 0; i < plan_.phases; ++i) changed += now[i] != last_phases_[i] ? 1u : 0u;
+/// How many phases each row changes, where a clock or a report wants to know.
+void Acquisition::count_changed() {
+    const bool wanted = plan_.options.clock != ClockMode::None || is_reported(tasks_.front().output);
+    const double* last = last_phases_.empty() ? nullptr : last_phases_.data();
+    const double* now = phases_.data();
+    for (u64 row = 0; wanted && row < rows_; ++row) {
+        u32 changed = last == nullptr ? plan_.phases : 0;
+        for (u32 i = 0; last != nullptr && i < plan_.phases; ++i) changed += now[i] != last[i] ? 1u : 0u;
+        changed_[row] = changed;
+        last = now;
+        now += plan_.phases;
     }
-    last_phases_.assign(now, now + plan_.phases);
-    return changed;
+    const double* const newest = phases_.data() + (rows_ - 1) * plan_.phases;
+    last_phases_.assign(newest, newest + plan_.phases);
 }
 
 Counts Acquisition::counts() const {
-    Counts total;
-    for (const Row& row : rows_) {
-        const u64 shots = plan_.options.shots;
-        total.add(Counts{1, shots, failed_ ? 0 : shots, row.quantum_ns});
-    }
+    const u64 shots = plan_.options.shots * rows_;
+    Counts total{rows_, shots, failed_ ? 0 : shots, kNoQuantumTime};
+    if (plan_.options.clock == ClockMode::None) return total;
+    for (u64 row = 0; row < rows_; ++row) total.add(Counts{0, 0, 0, quantum_ns_[row]});
     return total;
 }
 
-void Acquisition::publish(ServedPort& port, u64 index) {
-    const Row& row = rows_[index];
-    u64 bytes = most_result_bytes(row.output, plan_);
-    if (row.output == Output::Report)
-        bytes = store_report(index);
-    else if (row.output == Output::Samples)
-        optics::list_samples(*plan_.states, reports_[index].state_index, reports_[index].counts, row.result);
-    else if (!row.direct)
-        convert(index);
-    if (!row.in_segment) {
-        port.answer(row.request, wire::Status::Ok, static_cast<u32>(bytes));
+void Acquisition::publish(ServedPort& port, const Task& task) {
+    u64 bytes = task.rows * most_result_bytes(task.output, plan_);
+    if (task.output == Output::Report)
+        bytes = store_report(task);
+    else if (task.output == Output::Samples)
+        optics::list_samples(*plan_.states, reports_[task.first].state_index, reports_[task.first].counts, task.result);
+    else if (!task.direct)
+        convert(task);
+    if (!task.in_segment) {
+        port.answer(task.request, wire::Status::Ok, static_cast<u32>(bytes));
         return;
     }
     const wire::SegmentRef where{0, bytes};  // counted from the start of the request's own result area
-    platform::copy_bytes(port.response_payload(row.request), &where, sizeof where);
-    port.answer(row.request, wire::Status::ResultInSegment, sizeof where);
+    platform::copy_bytes(port.response_payload(task.request), &where, sizeof where);
+    port.answer(task.request, wire::Status::ResultInSegment, sizeof where);
 }
 
-void Acquisition::convert(u64 index) {
-    const Row& row = rows_[index];
-    const u8* from = scratch_row(index);
-    const u64 bytes = most_result_bytes(row.output, plan_);
+void Acquisition::convert(const Task& task) {
+    const u8* from = scratch_row(task.first);
+    const u64 bytes = task.rows * most_result_bytes(task.output, plan_);
+    const u64 values = task.rows * plan_.output_size;
     const bool doubles = plan_.options.precision == optics::Precision::Float64;
-    if (doubles && row.output == Output::Float32)
-        convert_values<double, float>(from, row.result, plan_.output_size);
-    else if (!doubles && row.output == Output::Float64)
-        convert_values<float, double>(from, row.result, plan_.output_size);
+    if (doubles && task.output == Output::Float32)
+        convert_values<double, float>(from, task.result, values);
+    else if (!doubles && task.output == Output::Float64)
+        convert_values<float, double>(from, task.result, values);
     else if (bytes != 0)
-        platform::copy_bytes(row.result, from, bytes);  // same precision, but a result area that is not aligned for it
+        platform::copy_bytes(task.result, from, bytes);  // same precision, but a result area not aligned for it
 }
 
-u64 Acquisition::store_report(u64 index) {
-    const Row& row = rows_[index];
-    optics::RowReport& report = reports_[index];
+u64 Acquisition::store_report(const Task& task) {
+    optics::RowReport& report = reports_[task.first];
     report.standard_errors.resize(plan_.output_size, 0.0);  // exact values have none
     const wire::ReportHeader header{report.kept_fraction,
-                                    row.quantum_ns,
-                                    row.changed,
+                                    quantum_ns_[task.first],
+                                    changed_[task.first],
                                     plan_.options.shots,
                                     static_cast<u32>(plan_.output_size),
                                     static_cast<u32>(report.counts.size())};
-    platform::copy_bytes(row.result, &header, sizeof header);
-    u8* end = row.result + sizeof header;
+    platform::copy_bytes(task.result, &header, sizeof header);
+    u8* end = task.result + sizeof header;
     end = append(end, report.observables);
     end = append(end, report.standard_errors);
     end = append(end, report.state_index);
     end = append(end, report.counts);
-    return static_cast<u64>(end - row.result);
+    return static_cast<u64>(end - task.result);
 }
 
-void Acquisition::clear() { rows_.clear(); }
+void Acquisition::clear() {
+    tasks_.clear();
+    rows_ = 0;
+}
 
 }  // namespace photonlink::qsc

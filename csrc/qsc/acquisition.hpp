@@ -14,13 +14,15 @@ class Acquisition {
   public:
     Acquisition(Processor& processor, const SessionPlan& plan);
 
-    u64 rows() const { return rows_.size(); }
-    /// False if a datapoint of this kind has to wait for the next batch.
-    bool takes(Output output) const;
-    /// Where the phases of the next row go.
-    double* next_phases() { return phases_.data() + rows() * plan_.phases; }
-    /// Finds the place of the result and takes the row, or returns ResponseTooLarge.
-    wire::Status add(ServedPort& port, const Request& request);
+    u64 rows() const { return rows_; }
+    /// Most rows that a request may have.
+    u64 row_limit() const { return row_limit_; }
+    /// False if so many datapoints of this kind have to wait for the next batch.
+    bool takes(Output output, u64 rows) const;
+    /// Where the phases of the next rows go.
+    double* next_phases() { return phases_.data() + rows_ * plan_.phases; }
+    /// Finds the place of the results and takes the request's rows, or returns ResponseTooLarge.
+    wire::Status add(ServedPort& port, const Request& request, u64 rows);
 
     /// Executes the rows. A std::exception of the processor fails all of them and is kept in error(); ProcessorFatal,
     /// and what is no std::exception, comes through. Either way the rows count as executed.
@@ -30,42 +32,48 @@ class Acquisition {
     Counts counts() const;
     bool failed() const { return failed_; }
     const std::string& error() const { return error_; }
-    const Request& request(u64 row) const { return rows_[row].request; }
-    i64 quantum_ns(u64 row) const { return rows_[row].quantum_ns; }
 
-    /// Puts the result of a row into its final form and publishes it.
-    void publish(ServedPort& port, u64 row);
-    void clear();
-
-  private:
-    struct Row {
+    struct Task {
         Request request;
         Output output;
         u8* result;  // where the answer goes: response payload or result area
         bool in_segment;
         bool direct;  // the processor writes there itself
-        u32 changed = 0;
-        i64 quantum_ns = kNoQuantumTime;
+        u64 first;    // row
+        u64 rows;
     };
+    /// The requests of the batch, in the order of their rows.
+    const std::vector<Task>& tasks() const { return tasks_; }
+    i64 quantum_ns(u64 row) const { return quantum_ns_[row]; }
 
+    /// Puts the results of a request into their final form and publishes them.
+    void publish(ServedPort& port, const Task& task);
+    void clear();
+
+  private:
     u64 element_bytes() const { return plan_.options.precision == optics::Precision::Float64 ? 8 : 4; }
+    u64 row_bytes() const { return plan_.output_size * element_bytes(); }
     bool is_direct(Output output, const u8* result) const;
-    u8* scratch_row(u64 row) { return scratch_.data() + row * plan_.output_size * element_bytes(); }
+    u8* scratch_row(u64 row) { return scratch_.data() + row * row_bytes(); }
     void execute();
+    void place_results(bool report);
     void check_reports() const;
     void check_samples(const optics::RowReport& report) const;
     void keep_time();
-    u32 count_changed(u64 row);
-    void convert(u64 row);
-    u64 store_report(u64 row);
+    void count_changed();
+    void convert(const Task& task);
+    u64 store_report(const Task& task);
 
     Processor& processor_;
     const SessionPlan& plan_;
     u64 row_limit_;
     u64 scratch_limit_;
-    std::vector<Row> rows_;
+    u64 rows_ = 0;
+    std::vector<Task> tasks_;
     std::vector<double> phases_;
     std::vector<double> last_phases_;  // of the datapoint executed last; empty before the first
+    std::vector<u32> changed_;         // phases, where somebody is told of it
+    std::vector<i64> quantum_ns_;
     std::vector<u64> ids_;
     std::vector<void*> targets_;
     std::vector<double> kept_fractions_;

@@ -19,11 +19,16 @@ class ClientCall {
   public:
     virtual ~ClientCall() = default;
 
-    /// Most datapoints that may be in flight, given what results need of the caller's memory.
-    virtual u32 prepare(u32 in_flight, u64 /*frame_payload*/) { return in_flight; }
-    /// Writes request `row`, and says where a large result may go.
+    /// How `rows` datapoints travel.
+    struct Pace {
+        u32 rows;      // per request
+        u32 requests;  // in flight, at most
+    };
+    /// The pace with at most `in_flight` requests at a time, given what results need of the caller's memory.
+    virtual Pace prepare(u64 /*rows*/, u32 in_flight, u64 /*frame_payload*/) { return {1, in_flight}; }
+    /// Writes the request whose first datapoint is `row`, and says where a large result may go.
     virtual void write(u64 row, u32 request_id, void* frame, link::Sink* sink) = 0;
-    /// Takes a result of `length` bytes; false if that is not what was asked for.
+    /// Takes its result of `length` bytes; false if that is not what was asked for.
     virtual bool take(u64 row, const void* result, u64 length) = 0;
     /// Memory that given-up requests may still be answered into; null if there is none.
     virtual std::shared_ptr<void> lent_memory() const { return nullptr; }
@@ -31,31 +36,32 @@ class ClientCall {
     virtual bool takes_ids() const { return true; }
 };
 
-/// One datapoint's phases in a request frame, behind key and count.
+/// Phases of consecutive datapoints in a request frame, behind key and count.
 class PhaseWriter {
   public:
     PhaseWriter(const ClientConfig& config, const Features& features) : config_(config), features_(features) {}
 
-    void write(u64 row, u32 function, u32 arg_len, u32 request_id, void* frame) const {
+    void write(u64 row, u32 rows, u32 function, u32 arg_len, u32 request_id, void* frame) const {
         wire::write_request(frame, function, arg_len, request_id, 0);
         u8* payload = static_cast<u8*>(wire::payload(frame));
-        const u64 count = config_.encoding.phases;
+        const u64 count = u64{rows} * config_.encoding.phases;
         platform::copy_bytes(payload, &config_.key, wire::kKeyBytes);
         platform::copy_bytes(payload + wire::kKeyBytes, &count, wire::kCountBytes);
         u8* phases = payload + wire::kKeyBytes + wire::kCountBytes;
-        if (features_.type == optics::Precision::Float64)
-            encode(feature_row<double>(features_, row), phases);
-        else
-            encode(feature_row<float>(features_, row), phases);
+        for (const u64 end = row + rows; row < end; ++row)
+            phases = features_.type == optics::Precision::Float64 ? encode(feature_row<double>(features_, row), phases)
+                                                                  : encode(feature_row<float>(features_, row), phases);
     }
 
   private:
+    /// Returns the end of what it wrote.
     template <class Real>
-    void encode(const Real* values, u8* phases) const {
-        for (u32 p = 0; p < config_.encoding.phases; ++p) {
+    u8* encode(const Real* values, u8* phases) const {
+        for (u32 p = 0; p < config_.encoding.phases; ++p, phases += sizeof(double)) {
             const double phase = encode_phase(config_.encoding, values, p);
-            platform::copy_bytes(phases + u64{p} * sizeof phase, &phase, sizeof phase);
+            platform::copy_bytes(phases, &phase, sizeof phase);
         }
+        return phases;
     }
 
     const ClientConfig& config_;
@@ -112,43 +118,55 @@ inline void store_row(const ClientConfig& config, const void* values, void* row)
 class InferCall : public ClientCall {
   public:
     InferCall(const ClientConfig& config, const Features& features, const Output& out)
-        : writer_(config, features),
+        : config_(config),
+          writer_(config, features),
           out_(out),
-          arg_len_(wire::infer_arg_len(config.encoding.phases, sizeof(double))),
-          function_(is_double(config) ? wire::kInfer : wire::kInferMixed),
-          output_size_(config.output_size),
-          bytes_(config.output_size * (is_double(config) ? sizeof(double) : sizeof(float))) {}
+          is_double_(config.precision == optics::Precision::Float64),
+          bytes_(config.output_size * (is_double_ ? sizeof(double) : sizeof(float))) {}
 
-    u32 prepare(u32 in_flight, u64 frame_payload) override {
-        in_place_ = bytes_ > frame_payload;
-        return in_flight;
+    Pace prepare(u64 rows, u32 in_flight, u64 frame_payload) override {
+        constexpr u32 kRequestsInFlight = 4;  // one is written and one read while others are computed
+        const bool contiguous = out_.row_stride == static_cast<i64>(bytes_);
+        rows_ = rows;
+        most_rows_ = contiguous ? std::clamp(in_flight / kRequestsInFlight, 1u, rows_per_request(config_)) : 1;
+        in_place_ = most_rows_ * bytes_ > frame_payload;
+        return {most_rows_, in_flight};
     }
 
     void write(u64 row, u32 request_id, void* frame, link::Sink* sink) override {
-        writer_.write(row, function_, arg_len_, request_id, frame);
-        u8* count = static_cast<u8*>(wire::payload(frame)) + arg_len_ - wire::kCountBytes;
-        platform::copy_bytes(count, &output_size_, wire::kCountBytes);
-        *sink = in_place_ ? link::Sink{output_row(out_, row), bytes_} : link::Sink{nullptr, 0};
+        const u32 rows = rows_from(row);
+        const u32 arg_len = wire::infer_arg_len(rows * config_.encoding.phases, sizeof(double));
+        writer_.write(row, rows, function(rows), arg_len, request_id, frame);
+        u8* count = static_cast<u8*>(wire::payload(frame)) + arg_len - wire::kCountBytes;
+        const u64 outputs = rows * config_.output_size;
+        platform::copy_bytes(count, &outputs, wire::kCountBytes);
+        *sink = in_place_ ? link::Sink{output_row(out_, row), rows * bytes_} : link::Sink{nullptr, 0};
     }
 
     bool take(u64 row, const void* result, u64 length) override {
-        if (length != bytes_) return false;
+        const u64 bytes = rows_from(row) * bytes_;
+        if (length != bytes) return false;
         void* target = output_row(out_, row);
-        if (result != target && bytes_ != 0) platform::copy_bytes(target, result, bytes_);
+        if (result != target && bytes != 0) platform::copy_bytes(target, result, bytes);
         return true;
     }
 
     std::shared_ptr<void> lent_memory() const override { return in_place_ ? out_.owner : nullptr; }
 
   private:
-    static bool is_double(const ClientConfig& config) { return config.precision == optics::Precision::Float64; }
+    u32 rows_from(u64 row) const { return static_cast<u32>(std::min<u64>(most_rows_, rows_ - row)); }
+    u32 function(u32 rows) const {
+        if (rows == 1) return is_double_ ? wire::kInfer : wire::kInferMixed;
+        return is_double_ ? wire::kInferRows : wire::kInferRowsMixed;
+    }
 
+    const ClientConfig& config_;
     const PhaseWriter writer_;
     const Output& out_;
-    const u32 arg_len_;
-    const u32 function_;
-    const u64 output_size_;
-    const u64 bytes_;
+    const bool is_double_;
+    const u64 bytes_;  // of one row
+    u64 rows_ = 0;
+    u32 most_rows_ = 1;      // in a request
     bool in_place_ = false;  // an in-process server writes large results straight into the caller's rows
 };
 
@@ -161,15 +179,15 @@ class ReportCall : public ClientCall {
           reports_(*reports),
           most_bytes_(wire::report_bytes(config.output_size, config.max_counts)) {}
 
-    u32 prepare(u32 in_flight, u64 frame_payload) override {
-        if (most_bytes_ <= frame_payload) return in_flight;
+    Pace prepare(u64 /*rows*/, u32 in_flight, u64 frame_payload) override {
+        if (most_bytes_ <= frame_payload) return {1, in_flight};
         in_flight = Staging::limit(in_flight, most_bytes_);
         staging_.allocate(in_flight, most_bytes_);
-        return in_flight;
+        return {1, in_flight};
     }
 
     void write(u64 row, u32 request_id, void* frame, link::Sink* sink) override {
-        writer_.write(row, wire::kReport, wire::report_arg_len(config_.encoding.phases), request_id, frame);
+        writer_.write(row, 1, wire::kReport, wire::report_arg_len(config_.encoding.phases), request_id, frame);
         *sink = staging_.piece(row);
     }
 
@@ -219,9 +237,9 @@ class RawCall : public ClientCall {
   public:
     RawCall(u64 key, RawRequest& request) : key_(key), request_(request) {}
 
-    u32 prepare(u32 in_flight, u64 frame_payload) override {
+    Pace prepare(u64 /*rows*/, u32 in_flight, u64 frame_payload) override {
         if (request_.capacity > frame_payload) staging_.allocate(1, request_.capacity);
-        return in_flight;
+        return {1, in_flight};
     }
 
     void write(u64 row, u32 request_id, void* frame, link::Sink* sink) override {

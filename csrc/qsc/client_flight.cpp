@@ -19,17 +19,20 @@ Flight::Flight(link::ClientHandle& port, ClientCall& call, u64 rows, u64 first_i
       progress_ns_(platform::clock_ns()),
       next_interrupt_ns_(later(progress_ns_, kSliceNs)) {
     const u32 slots = port.geometry().slots;
-    u32 limit = options.in_flight == 0 ? slots : std::min(options.in_flight, slots);
-    limit = call.prepare(limit, port.geometry().slot_bytes - wire::kHeaderBytes);
-    tickets_.resize(static_cast<std::size_t>(std::clamp<u64>(rows, 1, limit)));
+    const u32 limit = options.in_flight == 0 ? slots : std::min(options.in_flight, slots);
+    const ClientCall::Pace pace = call.prepare(rows, limit, port.geometry().slot_bytes - wire::kHeaderBytes);
+    request_rows_ = pace.rows;
+    requests_ = (rows + pace.rows - 1) / pace.rows;
+    const u32 most = options.in_flight == 0 ? pace.requests : std::min(pace.requests, options.in_flight / pace.rows);
+    tickets_.resize(static_cast<std::size_t>(std::clamp<u64>(requests_, 1, most)));
 }
 
 CallResult Flight::run() {
     const u64 started = progress_ns_;
     result_.row = kNever;
-    while (collected_ < rows_ && result_.status == CallStatus::Ok) result_.status = step();
-    if (result_.row == kNever) result_.row = collected_;
-    result_.request_id = request_id(result_.row);
+    while (collected_ < requests_ && result_.status == CallStatus::Ok) result_.status = step();
+    if (result_.row == kNever) result_.row = std::min(first_row(collected_), rows_);
+    result_.request_id = static_cast<u32>(first_id_ + result_.row);
     result_.elapsed_ns = platform::clock_ns() - started;
     return result_;
 }
@@ -38,19 +41,19 @@ CallStatus Flight::step() {
     const CallStatus filled = fill();
     if (filled != CallStatus::Ok) return filled;
     const CallStatus waited = submitted_ > collected_ ? collect_oldest() : await_slot();
-    return waited == CallStatus::Ok && collected_ < rows_ ? look_around(progress_ns_) : waited;
+    return waited == CallStatus::Ok && collected_ < requests_ ? look_around(progress_ns_) : waited;
 }
 
-/// Submits while there are rows and slots. A closed port is an error only once nothing is left to collect: answers
+/// Submits while there are requests and slots. A closed port is an error only once nothing is left to collect: answers
 /// that were published before it are still there.
 CallStatus Flight::fill() {
-    while (submitted_ < rows_ && submitted_ - collected_ < tickets_.size()) {
+    while (submitted_ < requests_ && submitted_ - collected_ < tickets_.size()) {
         link::Ticket claimed{};
         const link::LinkStatus status = port_.try_claim(&claimed);
         if (status == link::LinkStatus::Full) return CallStatus::Ok;
         if (status != link::LinkStatus::Ok) return submitted_ > collected_ ? CallStatus::Ok : of_link(status);
         link::Sink sink{nullptr, 0};
-        call_.write(submitted_, request_id(submitted_), port_.request_frame(claimed), &sink);
+        call_.write(first_row(submitted_), request_id(submitted_), port_.request_frame(claimed), &sink);
         // A server in another process cannot follow the pointer and uses the slot's result area.
         if (sink.data != nullptr) static_cast<void>(port_.set_sink(claimed, sink.data, sink.capacity));
         port_.submit(claimed);
@@ -65,7 +68,7 @@ CallStatus Flight::collect_oldest() {
     if (answered != CallStatus::Ok) return answered;
     const CallStatus status = read(oldest);
     port_.release(oldest);
-    if (status != CallStatus::Ok) result_.row = collected_;
+    if (status != CallStatus::Ok) result_.row = first_row(collected_);
     ++collected_;
     progress_ns_ = platform::clock_ns();
     return status;
@@ -126,7 +129,7 @@ CallStatus Flight::read(link::Ticket ticket) {
     } else if (header.status != static_cast<i32>(wire::Status::Ok)) {
         return CallStatus::Refused;
     }
-    return call_.take(collected_, result, length) ? CallStatus::Ok : CallStatus::ProtocolError;
+    return call_.take(first_row(collected_), result, length) ? CallStatus::Ok : CallStatus::ProtocolError;
 }
 
 CallStatus Flight::look_around(u64 now) {

@@ -1,5 +1,5 @@
-// One call in flight: submits rows while slots are free, collects the oldest when they are not, and never holds a slot
-// while it waits for another.
+// One call in flight: submits requests while slots are free, collects the oldest when they are not, and never holds a
+// slot while it waits for another.
 #pragma once
 
 #include <algorithm>
@@ -16,7 +16,7 @@ class Flight {
 
     CallResult run();
 
-    /// Hands every datapoint that was submitted and not collected to `give_up(ticket)`.
+    /// Hands every request that was submitted and not collected to `give_up(ticket)`.
     template <class GiveUp>
     void abandon_rest(GiveUp give_up) {
         for (; collected_ < submitted_; ++collected_) give_up(ticket(collected_));
@@ -31,15 +31,18 @@ class Flight {
     CallStatus read(link::Ticket ticket);
     CallStatus look_around(u64 now);
     CallStatus of_link(link::LinkStatus status);
-    link::Ticket& ticket(u64 row) { return tickets_[row % tickets_.size()]; }
-    u32 request_id(u64 row) const { return static_cast<u32>(first_id_ + row); }
+    link::Ticket& ticket(u64 request) { return tickets_[request % tickets_.size()]; }
+    u64 first_row(u64 request) const { return request * request_rows_; }
+    u32 request_id(u64 request) const { return static_cast<u32>(first_id_ + first_row(request)); }
 
     link::ClientHandle& port_;
     ClientCall& call_;
     const u64 rows_;
     const u64 first_id_;
     const CallOptions& options_;
-    std::vector<link::Ticket> tickets_;  // of the rows in flight, by row modulo its size
+    u32 request_rows_ = 1;
+    u64 requests_ = 0;
+    std::vector<link::Ticket> tickets_;  // of the requests in flight, by number modulo its size
     u64 submitted_ = 0;
     u64 collected_ = 0;
     u64 progress_ns_;        // when the last result came

@@ -155,33 +155,37 @@ bool Dispatcher::serve(ServedPort& port) {
 
 void Dispatcher::fill_batch(ServedPort& port) {
     auto next = port.waiting.begin();
-    for (; next != port.waiting.end() && batch_.takes(output_of(next->header.function_id)); ++next) {
-        if (inject_fault()) continue;
-        const wire::Status status = admit(port, *next);
+    for (; next != port.waiting.end(); ++next) {
+        const u64 rows = rows_of(next->header, plan_);
+        if (!batch_.takes(output_of(next->header.function_id), rows)) break;
+        if (inject_fault(rows)) continue;
+        const wire::Status status = admit(port, *next, rows);
         if (status != wire::Status::Ok) port.answer(*next, status, 0);
     }
     port.waiting.erase(port.waiting.begin(), next);
 }
 
-/// Ok if the datapoint is in the batch now, else the status to refuse it with; nothing was executed then.
-wire::Status Dispatcher::admit(ServedPort& port, const Request& request) {
+/// Ok if the request's datapoints are in the batch now, else the status to refuse it with; nothing was executed then.
+wire::Status Dispatcher::admit(ServedPort& port, const Request& request, u64 rows) {
     const void* payload = port.request_payload(request);
     wire::Status status = check_key(payload, request.header.arg_len, plan_.key);
     if (status != wire::Status::Ok) return status;
-    status = read_datapoint(payload, request.header, plan_, batch_.next_phases());
+    if (rows > batch_.row_limit()) return wire::Status::BadLength;
+    status = read_datapoints(payload, request.header, plan_, batch_.next_phases());
     if (status != wire::Status::Ok) return status;
-    if (plan_.options.token_budget && admitted_ >= *plan_.options.token_budget) return wire::Status::BudgetSpent;
-    status = batch_.add(port, request);
-    if (status == wire::Status::Ok) ++admitted_;
+    if (plan_.options.token_budget && admitted_ + rows > *plan_.options.token_budget) return wire::Status::BudgetSpent;
+    status = batch_.add(port, request, rows);
+    if (status == wire::Status::Ok) admitted_ += rows;
     return status;
 }
 
-/// True if the datapoint is to be swallowed.
-bool Dispatcher::inject_fault() {
-    const u64 datapoint = datapoints_++;
-    if (options_.faults.die_at && datapoint >= *options_.faults.die_at)
-        throw std::runtime_error("injected fault: the dispatcher died at datapoint " + std::to_string(datapoint));
-    return options_.faults.mute_from && datapoint >= *options_.faults.mute_from;
+/// True if the datapoints are to be swallowed.
+bool Dispatcher::inject_fault(u64 rows) {
+    datapoints_ += std::max<u64>(rows, 1);
+    const u64 newest = datapoints_ - 1;
+    if (options_.faults.die_at && newest >= *options_.faults.die_at)
+        throw std::runtime_error("injected fault: the dispatcher died at datapoint " + std::to_string(newest));
+    return options_.faults.mute_from && newest >= *options_.faults.mute_from;
 }
 
 void Dispatcher::execute(ServedPort& port) {
@@ -206,24 +210,27 @@ void Dispatcher::publish(ServedPort& port, u64 started_ns) {
     Stages stages;
     stages.begun_ns = started_ns;
     if (options_.stages) stages.executed_ns = platform::clock_ns();
-    for (u64 row = 0; row < batch_.rows(); ++row) {
+    for (const Acquisition::Task& task : batch_.tasks()) {
         bool done = !batch_.failed();
-        if (done && plan_.options.clock == ClockMode::Realtime && batch_.quantum_ns(row) != kNoQuantumTime)
-            done = wait_until(started_ns + static_cast<u64>(batch_.quantum_ns(row)));
-        if (options_.stages) record(batch_.request(row), stages);
+        // In real time a batch is one datapoint.
+        if (done && plan_.options.clock == ClockMode::Realtime && batch_.quantum_ns(task.first) != kNoQuantumTime)
+            done = wait_until(started_ns + static_cast<u64>(batch_.quantum_ns(task.first)));
+        if (options_.stages) record(task, stages);
         if (done)
-            batch_.publish(port, row);
+            batch_.publish(port, task);
         else
-            port.answer(batch_.request(row), wire::Status::ProcessorFailed, 0);
+            port.answer(task.request, wire::Status::ProcessorFailed, 0);
     }
 }
 
-void Dispatcher::record(const Request& request, Stages stages) const {
+void Dispatcher::record(const Acquisition::Task& task, Stages stages) const {
     stages.session = plan_.session;
-    stages.id = request.id;
-    stages.accepted_ns = request.accepted_ns;
+    stages.accepted_ns = task.request.accepted_ns;
     stages.published_ns = platform::clock_ns();
-    options_.stages->record(stages);
+    for (u64 row = 0; row < task.rows; ++row) {
+        stages.id = task.request.id + row;
+        options_.stages->record(stages);
+    }
 }
 
 /// Never returns true early. False if the session was stopped and cannot wait that long.

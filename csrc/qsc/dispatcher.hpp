@@ -71,11 +71,11 @@ class Dispatcher {
     u32 sort_in(ServedPort& port, u32 arrived);
     bool serve(ServedPort& port);
     void fill_batch(ServedPort& port);
-    wire::Status admit(ServedPort& port, const Request& request);
-    bool inject_fault();
+    wire::Status admit(ServedPort& port, const Request& request, u64 rows);
+    bool inject_fault(u64 rows);
     void execute(ServedPort& port);
     void publish(ServedPort& port, u64 started_ns);
-    void record(const Request& request, Stages stages) const;
+    void record(const Acquisition::Task& task, Stages stages) const;
     void answer_now(ServedPort& port, const Request& request);
     u32 answer_status(ServedPort& port, const Request& request);
     void drain(EndReason reason);

@@ -41,7 +41,8 @@ LocalSession::LocalSession(std::shared_ptr<Controller> controller, std::shared_p
 ClientConfig LocalSession::client_config() const { return qsc::client_config(grant_, options_, encoding_->view()); }
 
 void LocalSession::open_port(u32 slots) {
-    const ClientConfig config = client_config();
+    ClientConfig config = client_config();
+    config.request_rows = grant_.request_rows;  // their results go straight into the caller's rows
     const LocalMemory local(controller_->latency().get());
     const auto memory =
         std::make_shared<PortMemory>(PortMemory{link::InProcessPort(client_geometry(config, slots)), encoding_});

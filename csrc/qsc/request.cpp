@@ -21,7 +21,7 @@ u32 expected_arg_len(u32 function, u32 phases) {
     return wire::infer_arg_len(phases, phase_bytes_of(function));
 }
 
-/// Elements of the by-reference output.
+/// Elements of the by-reference output, for each datapoint.
 u64 expected_outputs(Output output, const SessionPlan& plan) {
     return output == Output::Samples ? plan.sample_bytes : plan.output_size;
 }
@@ -40,18 +40,36 @@ void copy_phases(const u8* from, u32 phase_bytes, u32 count, double* phases) {
 
 }  // namespace
 
-wire::Status read_datapoint(const void* payload, const wire::RequestHeader& header, const SessionPlan& plan,
-                            double* phases) {
+u64 rows_of(const wire::RequestHeader& header, const SessionPlan& plan) {
+    const u32 function = header.function_id;
+    if (!wire::takes_rows(function)) return header.arg_len == expected_arg_len(function, plan.phases) ? 1 : 0;
+    const u32 without_phases = expected_arg_len(function, 0);
+    const u64 row_bytes = u64{plan.phases} * sizeof(double);
+    if (row_bytes == 0 || header.arg_len < without_phases) return 0;
+    const u64 phase_bytes = header.arg_len - without_phases;
+    return phase_bytes % row_bytes == 0 ? phase_bytes / row_bytes : 0;
+}
+
+u32 request_rows(const SessionPlan& plan) {
+    constexpr u64 kMostRows = 16;
+    const bool one_by_one = plan.options.clock == ClockMode::Realtime || plan.options.token_budget;
+    return one_by_one ? 1 : static_cast<u32>(std::clamp<u64>(plan.max_batch, 1, kMostRows));
+}
+
+wire::Status read_datapoints(const void* payload, const wire::RequestHeader& header, const SessionPlan& plan,
+                             double* phases) {
     const Output output = output_of(header.function_id);
     if (output == Output::Samples && plan.options.shots == 0) return wire::Status::BadLength;
-    if (header.arg_len != expected_arg_len(header.function_id, plan.phases)) return wire::Status::BadLength;
+    const u64 rows = rows_of(header, plan);
+    if (rows == 0) return wire::Status::BadLength;
+    const u32 count = static_cast<u32>(rows * plan.phases);
     const u8* bytes = static_cast<const u8*>(payload);
-    if (read_count(bytes + wire::kKeyBytes) != plan.phases) return wire::Status::BadLength;
+    if (read_count(bytes + wire::kKeyBytes) != count) return wire::Status::BadLength;
     if (output != Output::Report &&
-        read_count(bytes + header.arg_len - wire::kCountBytes) != expected_outputs(output, plan))
+        read_count(bytes + header.arg_len - wire::kCountBytes) != rows * expected_outputs(output, plan))
         return wire::Status::BadLength;
-    copy_phases(bytes + kPhasesOffset, phase_bytes_of(header.function_id), plan.phases, phases);
-    return are_finite(phases, plan.phases) ? wire::Status::Ok : wire::Status::InvalidPhase;
+    copy_phases(bytes + kPhasesOffset, phase_bytes_of(header.function_id), count, phases);
+    return are_finite(phases, count) ? wire::Status::Ok : wire::Status::InvalidPhase;
 }
 
 u64 most_result_bytes(Output output, const SessionPlan& plan) {

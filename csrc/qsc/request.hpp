@@ -19,8 +19,11 @@ inline u32 phase_bytes_of(u32 function) { return function == wire::kInferF32 ? s
 inline Output output_of(u32 function) {
     if (function == wire::kReport) return Output::Report;
     if (function == wire::kSamples) return Output::Samples;
-    return function == wire::kInfer ? Output::Float64 : Output::Float32;
+    return function == wire::kInfer || function == wire::kInferRows ? Output::Float64 : Output::Float32;
 }
+
+/// Datapoints in a request, by its length: 0 if that is none that its function can have.
+u64 rows_of(const wire::RequestHeader& header, const SessionPlan& plan);
 
 /// Ok, BadLength (no room for a key) or BadKey. The same check for every function, echo included.
 inline wire::Status check_key(const void* payload, u32 arg_len, u64 key) {
@@ -30,12 +33,16 @@ inline wire::Status check_key(const void* payload, u32 arg_len, u64 key) {
     return given == key ? wire::Status::Ok : wire::Status::BadKey;
 }
 
-/// Reads a datapoint whose key was checked: lengths, counts, then the phases into `phases` (plan.phases entries).
-/// Ok, BadLength or InvalidPhase.
-wire::Status read_datapoint(const void* payload, const wire::RequestHeader& header, const SessionPlan& plan,
-                            double* phases);
+/// Datapoints that a client may well put into one request: those that fill vectors, but one where each has its own
+/// moment, or may be refused while others are not.
+u32 request_rows(const SessionPlan& plan);
 
-/// Bytes that the answer may need at most; known before execution.
+/// Reads rows_of() datapoints of a request whose key was checked: lengths, counts, then the phases into `phases`
+/// (plan.phases entries for each). Ok, BadLength or InvalidPhase.
+wire::Status read_datapoints(const void* payload, const wire::RequestHeader& header, const SessionPlan& plan,
+                             double* phases);
+
+/// Bytes that a datapoint's answer may need at most; known before execution.
 u64 most_result_bytes(Output output, const SessionPlan& plan);
 
 }  // namespace photonlink::qsc

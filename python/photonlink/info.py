@@ -93,7 +93,7 @@ class SessionInfo:
         link: Kind of link, e.g. "in-process".
         precision: "float64" or "float32".
         kernel_profile: SIMD profile of the simulator, or the compute capability of its device.
-        slots: Datapoints that can be in flight; on "sim:cuda", that are computed side by side.
+        slots: Requests that can be in flight; on "sim:cuda", that are computed side by side.
         calibration_age_seconds: Time since the last calibration, ``None`` where nothing is calibrated.
         threads: Threads of the CPU that a batch may be simulated with.
         sampler: How samples are drawn: "inverse_cdf" (from the distribution) or, where that does not fit into memory,

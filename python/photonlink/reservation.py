@@ -71,7 +71,8 @@ def reserve(
         max_duration: Seconds after which the session ends.
         timeout: Default deadline of a call in seconds. By default each datapoint may take its modelled time, times
             the number in flight, plus 30 s.
-        slots: Datapoints that can be in flight, 1 to 4096; by default 64.
+        slots: Requests that can be in flight, 1 to 4096; by default 64. A request carries a datapoint; in process up
+            to 16 small ones, where the processor takes them together and neither budget nor real-time clock applies.
         threads: Threads that the simulator may use, at most; by default the environment variable
             ``PHOTONLINK_THREADS``, or else every CPU of this process's affinity mask. It uses no more than pay, and
             results do not depend on their number.

@@ -22,12 +22,15 @@ qsc::SessionPlan plan_of(u8 phases, u8 outputs) {
     return plan;
 }
 
-void read_datapoint(const wire::RequestHeader& header, const void* payload, const qsc::SessionPlan& plan) {
-    std::vector<double> phases(plan.phases, NAN);
-    if (qsc::read_datapoint(payload, header, plan, phases.data()) != wire::Status::Ok) return;
+void read_datapoints(const wire::RequestHeader& header, const void* payload, const qsc::SessionPlan& plan) {
+    const u64 rows = qsc::rows_of(header, plan);
+    require(rows <= 1 || wire::takes_rows(header.function_id));
+    std::vector<double> phases(rows * plan.phases, NAN);
+    if (qsc::read_datapoints(payload, header, plan, phases.data()) != wire::Status::Ok) return;
+    require(rows >= 1);
     for (const double phase : phases) require(std::isfinite(phase));
     const u32 phase_bytes = qsc::phase_bytes_of(header.function_id);
-    require(header.arg_len >= wire::kKeyBytes + wire::kCountBytes + plan.phases * phase_bytes);
+    require(header.arg_len >= wire::kKeyBytes + wire::kCountBytes + rows * plan.phases * phase_bytes);
 }
 
 void as_request(const u8* frame, u64 size, const qsc::SessionPlan& plan) {
@@ -42,7 +45,7 @@ void as_request(const u8* frame, u64 size, const qsc::SessionPlan& plan) {
     wire::RequestHeader other = header;
     other.request_id ^= 1;
     require(wire::request_tag(kKey, header, payload) != wire::request_tag(kKey, other, payload));
-    if (wire::is_datapoint(header.function_id)) read_datapoint(header, payload, plan);
+    if (wire::is_datapoint(header.function_id)) read_datapoints(header, payload, plan);
 }
 
 void as_answer(const u8* frame, u64 size) {

@@ -30,13 +30,14 @@ def frames() -> dict[str, bytes]:
     infer = request("photonlink_infer", struct.pack("<QQddQ", 5, 2, 0.5, 1.5, 3))
     single = request("photonlink_infer_f32", struct.pack("<QQffQ", 5, 2, 0.5, 1.5, 3))
     mixed = request("photonlink_infer_mixed", struct.pack("<QQddQ", 5, 2, 0.5, 1.5, 3))
+    rows = request("photonlink_infer_rows", struct.pack("<QQ4dQ", 5, 4, 0.5, 1.5, 2.5, 3.5, 6))
     report = request("photonlink_report", struct.pack("<QQdd", 5, 2, 0.5, 1.5))
     samples = request("photonlink_samples", struct.pack("<QQddQ", 5, 2, 0.5, 1.5, 3))
     join = request("photonlink_join", struct.pack("<QQQ", 1, 2, 3))
     increment = bytes.fromhex("5251554322631b1903000000070000008877665544332211") + b"\x00\xffA"
     answer = bytes.fromhex("535155430000000003000000070000008877665544332211") + b"\x01\x00B"
-    found = (infer, single, mixed, report, samples, join, increment, answer)
-    names = ("infer", "infer_f32", "infer_mixed", "report", "samples", "join", "increment", "answer")
+    found = (infer, single, mixed, rows, report, samples, join, increment, answer)
+    names = ("infer", "infer_f32", "infer_mixed", "infer_rows", "report", "samples", "join", "increment", "answer")
     return {name: shape + frame for name, frame in zip(names, found, strict=True)}
 
 

@@ -1,21 +1,34 @@
-// Whether numbers that come from outside are finite, for a whole batch of phases at once.
+// Bounds on numbers that come from outside, for a whole batch of them at once: all magnitudes are gathered in one word.
+// Compilers make vectors of that, and of isfinite() a branch for each number.
 #pragma once
+
+#include <limits>
+#include <type_traits>
 
 #include "photonlink/platform.hpp"
 
 namespace photonlink {
 
-/// False if one of `count` values is infinite or not a number. What all exponents say is gathered in one word: compilers
-/// make vectors of that, and a branch for each value of isfinite().
-inline bool are_finite(const double* values, u64 count) {
-    constexpr u64 kSign = 1ULL << 63, kLowestExponentBit = 1ULL << 52;
-    u64 carries = 0;
+/// True if all absolute values are below `bound`, which is not negative; false if one is not a number.
+template <class Real>
+bool are_below(Real bound, const Real* values, u64 count) {
+    static_assert(sizeof(Real) == 8 || sizeof(Real) == 4, "bits of a float or a double");
+    using Bits = std::conditional_t<sizeof(Real) == 8, u64, u32>;
+    constexpr Bits kSign = Bits{1} << (8 * sizeof(Bits) - 1);
+    // Magnitudes are ordered as their bits are.
+    Bits limit;
+    platform::copy_bytes(&limit, &bound, sizeof limit);
+    Bits reached = 0;
     for (u64 i = 0; i < count; ++i) {
-        u64 bits;
+        Bits bits;
         platform::copy_bytes(&bits, values + i, sizeof bits);
-        carries |= (bits & ~kSign) + kLowestExponentBit;  // reaches the sign where every bit of an exponent is set
+        reached |= (bits & static_cast<Bits>(~kSign)) + (kSign - limit);  // the sign: it carries from the bound on
     }
-    return (carries & kSign) == 0;
+    return (reached & kSign) == 0;
+}
+
+inline bool are_finite(const double* values, u64 count) {
+    return are_below(std::numeric_limits<double>::infinity(), values, count);
 }
 
 }  // namespace photonlink

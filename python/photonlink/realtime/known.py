@@ -42,6 +42,8 @@ PHOTONLINK_FUNCTIONS: Final = (
         "photonlink_infer(i64 key, f64[] phases, out f64[] observables)",
         "photonlink_infer_f32(i64 key, f32[] phases, out f32[] observables)",
         "photonlink_infer_mixed(i64 key, f64[] phases, out f32[] observables)",
+        "photonlink_infer_rows(i64 key, f64[] phases, out f64[] observables)",
+        "photonlink_infer_rows_mixed(i64 key, f64[] phases, out f32[] observables)",
         "photonlink_report(i64 key, f64[] phases) -> u8[]",
         "photonlink_samples(i64 key, f64[] phases, out i8[] photons)",
         "photonlink_status(i64 key) -> i64[8]",

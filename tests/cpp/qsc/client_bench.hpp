@@ -39,12 +39,14 @@ inline double observable(const double* phases, u64 k) {
 }
 
 struct Bench {
-    explicit Bench(u32 slots, u64 outputs = 4, optics::Precision precision = optics::Precision::Float64)
+    explicit Bench(u32 slots, u64 outputs = 4, optics::Precision precision = optics::Precision::Float64,
+                   u32 request_rows = 1)
         : output_size(outputs) {
         config.key = kKey;
         config.first_id = kFirstId;
         config.output_size = outputs;
         config.max_counts = 8;
+        config.request_rows = request_rows;
         config.precision = precision;
         config.encoding = encoding.view();
         port = std::make_unique<link::InProcessPort>(client_geometry(config, slots));
@@ -107,7 +109,7 @@ struct Seen {
     wire::RequestHeader header;
     u64 key;
     u64 count;
-    double phases[kPhases];
+    std::vector<double> phases;  // of all rows
     u64 outputs;
 };
 
@@ -118,23 +120,25 @@ inline Seen read(link::ServerHandle& server, const link::Arrival& arrival) {
     const auto* payload = static_cast<const u8*>(wire::payload(frame));
     platform::copy_bytes(&seen.key, payload, 8);
     platform::copy_bytes(&seen.count, payload + 8, 8);
-    platform::copy_bytes(seen.phases, payload + 16, sizeof seen.phases);
+    seen.phases.resize(seen.count);
+    platform::copy_bytes(seen.phases.data(), payload + 16, seen.count * sizeof(double));
     platform::copy_bytes(&seen.outputs, payload + seen.header.arg_len - 8, 8);
     return seen;
 }
 
-/// The honest answer in the precision asked for; where it goes depends on its size, as in the dispatcher.
+/// The honest answer in the precision asked for, `outputs` for each row; where it goes depends on its size, as in the
+/// dispatcher.
 template <class Real>
 void answer_in(link::ServerHandle& server, const link::Arrival& arrival, const Seen& seen, u64 outputs) {
     void* frame = server.response_frame(arrival.slot);
     auto* payload = static_cast<u8*>(wire::payload(frame));
-    const u64 bytes = outputs * sizeof(Real);
+    const u64 bytes = seen.count / kPhases * outputs * sizeof(Real);
     const bool fits = bytes <= server.geometry().slot_bytes - wire::kHeaderBytes;
     u64 capacity = 0;
     auto* target = fits ? payload : static_cast<u8*>(server.result_area(arrival.slot, &capacity));
-    for (u64 k = 0; k < outputs; ++k) {
-        const Real value = static_cast<Real>(observable(seen.phases, k));
-        platform::copy_bytes(target + k * sizeof value, &value, sizeof value);
+    for (u64 i = 0; i * sizeof(Real) < bytes; ++i) {
+        const Real value = static_cast<Real>(observable(seen.phases.data() + i / outputs * kPhases, i % outputs));
+        platform::copy_bytes(target + i * sizeof value, &value, sizeof value);
     }
     if (fits) {
         wire::write_response(frame, seen.header, wire::Status::Ok, static_cast<u32>(bytes));
@@ -149,7 +153,7 @@ void answer_in(link::ServerHandle& server, const link::Arrival& arrival, const S
 
 inline void answer(link::ServerHandle& server, const link::Arrival& arrival, u64 outputs) {
     const Seen seen = read(server, arrival);
-    if (seen.header.function_id == wire::kInferMixed)
+    if (seen.header.function_id == wire::kInferMixed || seen.header.function_id == wire::kInferRowsMixed)
         answer_in<float>(server, arrival, seen, outputs);
     else
         answer_in<double>(server, arrival, seen, outputs);

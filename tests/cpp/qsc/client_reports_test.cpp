@@ -10,7 +10,7 @@ void answer_report(link::ServerHandle& server, const link::Arrival& arrival, u32
     const wire::ReportHeader header{0.5, 1234, 2, 10, observables, distinct};
     platform::copy_bytes(bytes.data(), &header, sizeof header);
     for (u64 k = 0; k < 2 * u64{observables}; ++k) {
-        const double value = observable(seen.phases, k);
+        const double value = observable(seen.phases.data(), k);
         platform::copy_bytes(bytes.data() + sizeof header + k * 8, &value, 8);
     }
     for (u32 i = 0; i < 2 * distinct; ++i)

@@ -76,6 +76,89 @@ TEST(Client, LargeResultsAreWrittenInPlaceInBothPrecisions) {
     }
 }
 
+TEST(Client, SmallDatapointsTravelTogether) {
+    constexpr u32 kRows = 43;
+    for (const u64 outputs : {4u, 100u}) {  // results in the frame, and in the caller's rows
+        std::vector<Seen> requests;
+        Bench bench(8, outputs, optics::Precision::Float64, 16);
+        bench.serve([&](link::ServerHandle& server, const link::Arrival& arrival) {
+            requests.push_back(read(server, arrival));
+            answer(server, arrival, outputs);
+        });
+        std::vector<double> y;
+        const std::vector<double> x = bench.features(kRows);
+        CallOptions options;
+        options.in_flight = 8;  // 2 rows in each of 4 requests
+        const CallResult result = bench.infer(x, &y, options);
+        EXPECT_EQ(result.status, CallStatus::Ok);
+        EXPECT_EQ(result.row, kRows);
+        bench.stop_server();
+        EXPECT_EQ(y, bench.expected(x));
+        ASSERT_EQ(requests.size(), 22u);
+        for (const Seen& seen : requests) {
+            const u32 row = seen.header.request_id - static_cast<u32>(kFirstId);
+            const u32 rows = row + 1 == kRows ? 1 : 2;
+            EXPECT_EQ(row % 2, 0u);
+            EXPECT_EQ(seen.header.function_id, rows == 1 ? wire::kInfer : wire::kInferRows);
+            EXPECT_EQ(seen.header.arg_len, wire::infer_arg_len(rows * kPhases, 8));
+            EXPECT_EQ(seen.outputs, rows * outputs);
+            ASSERT_EQ(seen.count, rows * kPhases);
+            for (u64 i = 0; i < seen.count; ++i)
+                EXPECT_EQ(seen.phases[i], 2 * x[row * kPhases + i] + static_cast<double>(i % kPhases));
+        }
+    }
+}
+
+TEST(Client, RowsTravelAloneWhereTheyCannotTravelTogether) {
+    struct Case {
+        u64 outputs;
+        i64 gap;        // between two rows of results, in numbers
+        u32 in_flight;  // 0: as many as there are slots
+        u32 rows;       // in the largest request
+    };
+    for (const Case& c :
+         {Case{4, 0, 0, 8}, Case{4, 3, 0, 1}, Case{4, 0, 3, 1}, Case{400, 0, 0, 4}, Case{3000, 0, 0, 1}}) {
+        u64 most = 0;
+        Bench bench(32, c.outputs, optics::Precision::Float32, 16);
+        bench.serve([&](link::ServerHandle& server, const link::Arrival& arrival) {
+            most = std::max(most, read(server, arrival).count / kPhases);
+            answer(server, arrival, c.outputs);
+        });
+        const std::vector<double> x = bench.features(70);
+        const std::vector<double> expected = bench.expected(x);
+        const u64 stride = c.outputs + static_cast<u64>(c.gap);
+        std::vector<float> y(70 * stride);
+        CallOptions options;
+        options.in_flight = c.in_flight;
+        const Output out{y.data(), static_cast<i64>(stride * sizeof(float)), nullptr};
+        const Features rows{x.data(), optics::Precision::Float64, 70, kPhases * sizeof(double)};
+        ASSERT_EQ(bench.client->infer(rows, out, options).status, CallStatus::Ok);
+        bench.stop_server();
+        EXPECT_EQ(most, c.rows) << c.outputs << " outputs";
+        for (u64 i = 0; i < expected.size(); ++i)
+            ASSERT_EQ(y[i / c.outputs * stride + i % c.outputs], static_cast<float>(expected[i]));
+    }
+}
+
+TEST(Client, ARefusedRequestNamesItsFirstRow) {
+    Bench bench(8, 4, optics::Precision::Float64, 2);
+    bench.serve([](link::ServerHandle& server, const link::Arrival& arrival) {
+        const Seen seen = read(server, arrival);
+        if (seen.header.request_id != static_cast<u32>(kFirstId + 6)) return answer(server, arrival, 4);
+        wire::write_response(server.response_frame(arrival.slot), seen.header, wire::Status::ProcessorFailed, 0);
+        server.publish(arrival.slot, arrival.generation);
+    });
+    std::vector<double> y;
+    const std::vector<double> x = bench.features(20);
+    const CallResult result = bench.infer(x, &y);
+    EXPECT_EQ(result.status, CallStatus::Refused);
+    EXPECT_EQ(result.row, 6u);
+    EXPECT_EQ(result.request_id, static_cast<u32>(kFirstId + 6));
+    EXPECT_EQ(result.wire_status, static_cast<i32>(wire::Status::ProcessorFailed));
+    const std::vector<double> expected = bench.expected(x);
+    EXPECT_TRUE(std::equal(y.begin(), y.begin() + 6 * 4, expected.begin())) << "rows before it were delivered";
+}
+
 TEST(Client, ManyThreadsOnFewSlotsAllFinish) {
     Bench bench(2);
     bench.serve([](link::ServerHandle& server, const link::Arrival& arrival) { answer(server, arrival, 4); });

@@ -344,15 +344,16 @@ TEST(Requests, MalformedOnesAreRefusedAndNothingIsExecuted) {
 TEST(Requests, RandomBytesNeverExecuteAnythingAndLoseNoSlot) {
     Bench bench;
     std::mt19937_64 random(20261122);
-    const u32 functions[] = {wire::kEcho,   wire::kInfer,   wire::kInferF32, wire::kInferMixed,
-                             wire::kReport, wire::kSamples, wire::kStatus,   1};
+    const u32 functions[] = {wire::kEcho,      wire::kInfer,         wire::kInferF32, wire::kInferMixed,
+                             wire::kReport,    wire::kSamples,       wire::kStatus,   1,
+                             wire::kInferRows, wire::kInferRowsMixed};
     for (u64 i = 0; i < 3000; ++i) {
         std::vector<u8> payload(random() % 200);
         for (u8& byte : payload) byte = static_cast<u8>(random());
         const u32 magic = random() % 8 == 0 ? static_cast<u32>(random()) : wire::kRequestMagic;
         const u32 arg_len = random() % 4 == 0 ? static_cast<u32>(random()) : static_cast<u32>(payload.size());
         const Answer answer =
-            bench.caller.collect(bench.caller.submit_raw(magic, functions[random() % 8], arg_len, payload, random()));
+            bench.caller.collect(bench.caller.submit_raw(magic, functions[random() % 10], arg_len, payload, random()));
         ASSERT_EQ(answer.link, link::LinkStatus::Ok);
         ASSERT_LT(answer.header.status, 0);
     }

@@ -33,12 +33,15 @@ static_assert(kEcho == 0x3253c01du);
 static_assert(kInfer == 0x6b44a824u);
 static_assert(kInferF32 == 0x34e1c8d0u);
 static_assert(kInferMixed == 0xd9a20aa4u);
+static_assert(kInferRows == 0x3239a284u);
+static_assert(kInferRowsMixed == 0x2e2eab44u);
 static_assert(kReport == 0x6d774faeu);
 static_assert(kSamples == 0x777905afu);
 static_assert(kStatus == 0xe125dc06u);
 
 static_assert(is_wire_name("photonlink_echo") && is_wire_name("photonlink_infer") &&
               is_wire_name("photonlink_infer_f32") && is_wire_name("photonlink_infer_mixed") &&
+              is_wire_name("photonlink_infer_rows") && is_wire_name("photonlink_infer_rows_mixed") &&
               is_wire_name("photonlink_report") && is_wire_name("photonlink_samples") &&
               is_wire_name("photonlink_status"));
 static_assert(!is_wire_name("caf\xc3\xa9") && !is_wire_name("") && !is_wire_name("two words"));

@@ -24,9 +24,9 @@ class ThreadPool {
     ThreadPool(const ThreadPool&) = delete;
     ThreadPool& operator=(const ThreadPool&) = delete;
 
-    /// Runs job(0) here and job(1) .. job(threads - 1) on helpers, or here, one after the other, where no helper came in
-    /// time: the parts must not wait for each other. Returns when all are done. The job must not throw. One call at a
-    /// time. A forked child gets helpers of its own.
+    /// Runs job(0) here and job(1) .. job(threads - 1) on helpers, or here, one after the other, where no helper came
+    /// in time: the parts must not wait for each other. Returns when all are done. The job must not throw. One call at
+    /// a time. A forked child gets helpers of its own.
     void run(u32 threads, const std::function<void(u32)>& job);
 
     /// Calls task(thread, index) once for every index below `tasks`, on up to `threads` threads, under the same rules.

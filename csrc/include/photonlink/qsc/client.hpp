@@ -88,9 +88,14 @@ struct ClientConfig {
     u64 max_counts = 0;  // most distinct states in one report: min(shots, basis size)
     /// Of a datapoint's samples, where the port is for callers that may ask for them.
     u64 sample_bytes = 0;
+    u32 request_rows = 1;  // datapoints in one request, at most
     optics::Precision precision = optics::Precision::Float64;
     EncodingView encoding{};
 };
+
+/// Datapoints that such a client puts into one request. A frame costs about as much as the smallest datapoints take to
+/// compute; large ones gain nothing, and travel alone.
+u32 rows_per_request(const ClientConfig& config);
 
 /// Payload bytes of the largest request that such a client sends.
 u64 largest_request(const ClientConfig& config);
@@ -157,6 +162,8 @@ class SessionClient {
     static PhaseBound phase_bound(const EncodingView& map);
 
     CallResult checked(const Features& features) const;
+    template <class Real>
+    bool are_harmless(const Features& features) const;
     template <class Real>
     CallResult checked_as(const Features& features) const;
     CallResult run(ClientCall& call, u64 rows, const CallOptions& options);

@@ -5,12 +5,18 @@
 //   photonlink_infer   (i64 key, f64[] phases, out f64[] observables)            one datapoint
 //   photonlink_infer_f32(i64 key, f32[] phases, out f32[] observables)           the same in single precision
 //   photonlink_infer_mixed(i64 key, f64[] phases, out f32[] observables)         exact phases, small results
+//   photonlink_infer_rows      (i64 key, f64[] phases, out f64[] observables)    several datapoints in one request
+//   photonlink_infer_rows_mixed(i64 key, f64[] phases, out f32[] observables)    the same with small results
 //   photonlink_report  (i64 key, f64[] phases)         -> report (below)         datapoint with counts and errors
 //   photonlink_samples (i64 key, f64[] phases, out i8[] photons)                 datapoint: what its shots detected
 //   photonlink_status  (i64 key)                       -> i64[8] (StatusWord)
 //
 // The samples of a datapoint are shots x modes photon numbers, sorted by state: their order carries no information, and
 // photonlink_report has the same as counts. A session without shots has none, and refuses photonlink_samples.
+//
+// Several datapoints lie one behind the other, phases and observables alike, and take the ids from request_id on: a
+// caller must not use those again. They are executed together or not at all, and at most as many as the processor takes
+// at once.
 //
 // Phases are the physical phases in radians, in the order of ProgramSpec::phases; features never cross the link.
 #pragma once
@@ -23,14 +29,19 @@ inline constexpr u32 kEcho = function_id("photonlink_echo");
 inline constexpr u32 kInfer = function_id("photonlink_infer");
 inline constexpr u32 kInferF32 = function_id("photonlink_infer_f32");
 inline constexpr u32 kInferMixed = function_id("photonlink_infer_mixed");
+inline constexpr u32 kInferRows = function_id("photonlink_infer_rows");
+inline constexpr u32 kInferRowsMixed = function_id("photonlink_infer_rows_mixed");
 inline constexpr u32 kReport = function_id("photonlink_report");
 inline constexpr u32 kSamples = function_id("photonlink_samples");
 inline constexpr u32 kStatus = function_id("photonlink_status");
 
-/// True for the functions that execute a datapoint.
+/// True for the functions that execute as many datapoints as there are phases for.
+PHL_HD constexpr bool takes_rows(u32 function) { return function == kInferRows || function == kInferRowsMixed; }
+
+/// True for the functions that execute datapoints.
 PHL_HD constexpr bool is_datapoint(u32 function) {
-    return function == kInfer || function == kInferF32 || function == kInferMixed || function == kReport ||
-           function == kSamples;
+    return function == kInfer || function == kInferF32 || function == kInferMixed || takes_rows(function) ||
+           function == kReport || function == kSamples;
 }
 
 inline constexpr u32 kKeyBytes = 8;
