@@ -1,5 +1,6 @@
 // Where the time of a sweep goes, level by level: processor time beside the multiply-add peak of the same run, with
-// sixteen datapoints in lanes and with vectors over states, and how many loads of parents miss the caches.
+// datapoints in as many lanes as the simulator takes and with vectors over states, and how many loads of parents miss
+// the caches.
 //
 //     optics_levels MODES PHOTONS [REPEATS]
 //
@@ -12,6 +13,7 @@
 #include <cstdlib>
 #include <functional>
 
+#include "optics/slos_layout.hpp"
 #include "photonlink/optics/combinatorics.hpp"
 #include "photonlink/optics/interferometer.hpp"
 #include "photonlink/optics/machine_peak.hpp"
@@ -172,10 +174,23 @@ double flops(const Sizes& sizes, const SlosTables& tables, u32 level) {
     return level < sizes.photons ? 8 * parents : 4 * parents + 4 * static_cast<double>(tables.states(level));
 }
 
+/// Those that the simulator takes for a large batch.
+const SlosKernels<float>& kernels_of(const Sizes& sizes, const KernelProfile& profile) {
+    ProgramSpec spec;
+    spec.modes = sizes.modes;
+    spec.input.assign(sizes.modes, 0);
+    spec.input[0] = sizes.photons;
+    spec.readout.space = Space::Fock;
+    const SlosLayout layout = choose_layout<float>(spec, profile, {true, false}, 1, ~u64{0});
+    const SlosKernels<float>* kernels = profile.widths<float>();
+    while (layout.lanes != 0 && kernels->lanes > layout.lanes) ++kernels;
+    return *kernels;
+}
+
 void report(const Sizes& sizes) {
     const auto tables = SlosTables::shared(Space::Fock, sizes.modes, sizes.photons);
     const KernelProfile& profile = select_kernel_profile();
-    const SlosKernels<float>& kernels = profile.widths<float>()[0];
+    const SlosKernels<float>& kernels = kernels_of(sizes, profile);
     const Times lanes = time_lanes(sizes, *tables, kernels);
     const bool has_rows = profile.row_count > 0;
     const Times rows = has_rows ? time_rows(sizes, *tables, profile.rows<float>()[0]) : Times(sizes.photons + 1u, 0.0);

@@ -17,13 +17,30 @@ namespace {
 
 u64 basis_states(const ProgramSpec& spec) { return state_count(spec.readout.space, spec.modes, spec.photons()); }
 
+/// Of the last level but one, which the last level reads all over.
+template <class Real>
+u64 level_bytes(const ProgramSpec& spec, u32 lanes) {
+    const u64 states = state_count(spec.readout.space, spec.modes, spec.photons() - 1);
+    return saturating_mul(states, 2 * lanes * sizeof(Real));
+}
+
 /// Whether datapoints side by side are worth their memory. They stay faster than vectors over states, but by less and
 /// less, 1.2 times at 18 modes and 9 photons; and whoever asks for one datapoint waits until the memory is laid out.
 template <class Real>
 bool lanes_are_affordable(const ProgramSpec& spec, const KernelProfile& profile) {
     constexpr u64 kMostLevelBytes = u64{128} << 20;  // of a thread
-    const u64 states = state_count(spec.readout.space, spec.modes, spec.photons() - 1);
-    return saturating_mul(states, 2 * profile.widths<Real>()[0].lanes * sizeof(Real)) <= kMostLevelBytes;
+    return level_bytes<Real>(spec, profile.widths<Real>()[0].lanes) <= kMostLevelBytes;
+}
+
+/// The widest lanes that pay. Where parents come from a cache that cores share, half as many datapoints at a time read
+/// them sooner again; multiply-adds do not suffer, since vectors of 64 bytes mostly take two turns.
+template <class Real>
+u32 best_lanes(const ProgramSpec& spec, const KernelProfile& profile) {
+    constexpr u64 kOwnCacheBytes = u64{8} << 20;
+    const SlosKernels<Real>* const widths = profile.widths<Real>();
+    const bool halve =
+        widths[0].lanes * sizeof(Real) == 64 && level_bytes<Real>(spec, widths[0].lanes) > kOwnCacheBytes;
+    return widths[halve ? 1 : 0].lanes;
 }
 
 /// All layouts, fastest first. Narrow lanes are slower than vectors over states, and come only where there are none.
@@ -37,7 +54,7 @@ std::vector<SlosLayout> layouts(const ProgramSpec& spec, const KernelProfile& pr
     std::vector<SlosLayout> found;
     const bool lanes = counts == 0 || lanes_are_affordable<Real>(spec, profile);
     for (u32 t = threads; t > 0; --t) {
-        if (lanes) found.push_back({widths[0].lanes, counts > 0 ? rows[0].rows : 0, t});
+        if (lanes) found.push_back({best_lanes<Real>(spec, profile), counts > 0 ? rows[0].rows : 0, t});
         for (u32 i = 1; i + 1 < profile.width_count<Real>() && counts == 0; ++i)
             found.push_back({widths[i].lanes, 0, t});
         for (u32 i = 0; i < (needs.sampled ? std::min(counts, 1u) : counts); ++i) found.push_back({0, rows[i].rows, t});
