@@ -40,7 +40,7 @@ class Imperfections:
 
     @property
     def none(self) -> bool:
-        """Whether there are no imperfections, so that exact derivatives exist."""
+        """Whether there are no imperfections."""
         ideal = self.noise is None or self.noise.ideal
         return ideal and self.detectors == "pnr" and self.min_detected_photons is None
 

@@ -88,8 +88,9 @@ class Differentiator:
 
     Args:
         program: A Program, or a TrainableProgram, whose parameter values come with each call.
-        precision: Of the sweeps and of the values. Derivatives are added up in float64 either way, and what imperfect
-            sources and detectors do to light is computed in float64, too.
+        precision: Of the sweeps and of the values. Derivatives are added up in float64 either way. Where noise
+            makes a mixture of the results, arithmetic is in float64 either way; losses alone, with all photons kept,
+            make none.
         memory_limit: Bytes that all threads may use; by default half of the machine's memory. Amplitudes of all photon
             numbers are kept for the way back if that fits. Otherwise :attr:`kept_levels` of them are, the others are
             computed again (with noisy sources all are kept); with less memory still, fewer datapoints are computed side

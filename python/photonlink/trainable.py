@@ -65,10 +65,11 @@ class TrainableProgram:
         wrap: bool = False,
         dac_bits: int = 0,
     ) -> TrainableProgram:
-        """A trainable program from a Perceval circuit, without noise; for the rest see ``Program.from_perceval``.
+        """A trainable program from a Perceval circuit; for the rest see ``Program.from_perceval``.
 
         Args:
-            circuit: A ``perceval.Circuit``, or a unitary, noiseless ``Experiment`` or ``Processor``.
+            circuit: A ``perceval.Circuit``, or a unitary ``Experiment`` or ``Processor``, whose noise, detectors and
+                filter come along; its phases must be perfect, since trained ones change.
             input_state: Photons per mode.
             input_parameters: Prefixes of the names of parameters that features set.
             trainable_parameters: Prefixes of the names of trainable parameters. As in MerLin, they are ordered prefix
@@ -79,7 +80,7 @@ class TrainableProgram:
             dac_bits: Rounds these phases to the steps of a converter; see :class:`photonlink.program.Encoding`.
 
         Raises:
-            ProgramError: As ``Program.from_perceval``; also if a prefix matches no parameter.
+            ProgramError: As ``Program.from_perceval``; also if a prefix matches no parameter, or phases have errors.
         """
         from photonlink import _perceval
 
@@ -123,15 +124,16 @@ class TrainableProgram:
             dac_bits: Rounds these phases to the steps of a converter; see :class:`photonlink.program.Encoding`.
 
         Raises:
-            ProgramError: As ``Program.from_perceval``.
+            ProgramError: As ``Program.from_perceval``; also if phases have errors.
         """
         from photonlink import _perceval
 
         around = _perceval.surroundings(circuit)
-        if around.detectors != "pnr" or not (around.noise is None or around.noise.ideal):
+        if around.noise is not None and not around.noise.perfect_phases:
             raise ProgramError(
-                "the experiment has noise or threshold detectors, with which there are no exact derivatives: remove "
-                "them, and give them to trainable.program(values).replace(...) where noisy results are wanted"
+                "the experiment's noise has phase_error or phase_imprecision, which belong to a fixed circuit, and "
+                "this one changes with its parameters: leave them out, or describe the circuit for given values with "
+                "Program.from_perceval"
             )
         state = _perceval.occupation(input_state)
         trained = tuple(parameters)
@@ -152,9 +154,9 @@ class TrainableProgram:
             interference=interference,
             wrap=wrap,
             dac_bits=dac_bits,
-            noise=None,
-            detectors="pnr",
-            min_detected_photons=None,
+            noise=around.noise,
+            detectors=around.detectors,
+            min_detected_photons=around.min_detected_photons,
         )
         return cls(base, trained, components, _perceval.values(circuit, trained))
 

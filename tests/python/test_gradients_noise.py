@@ -15,6 +15,7 @@ from photonlink.unitary import haar_unitary
 
 PHASED_MODES = [0, 2]
 SOURCES = phl.Noise(brightness=0.9, transmittance=0.8, indistinguishability=0.85, g2=0.05)
+SOURCES_OF_PERCEVAL = pcvl.NoiseModel(brightness=0.9, transmittance=0.8, indistinguishability=0.85, g2=0.05)
 
 
 def between_unitaries(state, readout, noise, detectors, least):
@@ -105,11 +106,17 @@ def test_features_agree_with_finite_differences(detectors, least):
         assert np.array_equal(alone, vjp.features[1])
 
 
-def test_trainable_parameters_agree_with_finite_differences():
+@pytest.mark.parametrize("detector", ["pnr", "threshold"])
+def test_trainable_parameters_agree_with_finite_differences(detector):
     circuit = pcvl.Circuit(3) // (0, pcvl.BS(theta=pcvl.P("theta0"))) // (1, pcvl.PS(pcvl.P("px0")))
     circuit = circuit // (1, pcvl.BS(theta=pcvl.P("theta1"), phi_tl=pcvl.P("theta2"))) // (0, pcvl.BS())
-    ideal = TrainableProgram.from_perceval(circuit, [1, 1, 0], ["px"], ["theta"], phl.Readout.probs("fock"))
-    trainable = dataclasses.replace(ideal, base=ideal.base.replace(noise=SOURCES, min_detected_photons=1))
+    described = pcvl.Experiment(circuit, noise=SOURCES_OF_PERCEVAL)
+    described.min_detected_photons_filter(1)
+    for mode in range(3):
+        described.add(mode, getattr(pcvl.Detector, detector)())
+    trainable = TrainableProgram.from_perceval(described, [1, 1, 0], ["px"], ["theta"], phl.Readout.probs("fock"))
+    assert trainable.base.noise == SOURCES
+    assert (trainable.base.detectors, trainable.base.min_detected_photons) == (detector, 1)
     rng = np.random.default_rng(2)
     values, x = rng.uniform(0.1, 3, 3), rng.uniform(-3, 3, 1)
     cotangent = rng.normal(size=trainable.base.output_size)
@@ -147,6 +154,50 @@ def test_memory_and_threads_do_not_change_results():
     expected, found = (each.value_and_vjp(x, cotangent) for each in (ample, tight))
     for name in ("value", "features", "phases", "interferometers"):
         assert np.array_equal(getattr(found, name), getattr(expected, name))
+
+
+def test_no_datapoints():
+    program = phl.Program.reservoir(5, 3, features=4, noise=SOURCES)
+    differentiator = Differentiator(program)
+    nothing = np.zeros((0, program.output_size))
+    assert differentiator.value(np.zeros((0, 4))).shape == nothing.shape
+    vjp = differentiator.value_and_vjp(np.zeros((0, 4)), nothing)
+    assert vjp.value.shape == nothing.shape
+    assert vjp.features.shape == (0, 4)
+    assert vjp.interferometers.shape == program.interferometers.shape
+    assert not vjp.interferometers.any()
+
+
+def test_all_levels_of_a_mixture_are_kept_and_closed_forms_have_none():
+    """As many as there may be photons that interfere: the second of a source does unless it is distinguishable."""
+    shares, counts = phl.Readout.probs("unbunched"), phl.Readout.mode_expectations("fock")
+    for readout, apart, levels in [(shares, True, 3), (shares, False, 6), (counts, False, 0)]:
+        noise = phl.Noise(indistinguishability=0.85, g2=0.1, g2_distinguishable=apart)
+        program = phl.Program.reservoir(6, 3, features=4, readout=readout, noise=noise, min_detected_photons=0)
+        differentiator = Differentiator(program)
+        assert differentiator.levels == differentiator.kept_levels == levels
+
+
+def test_losses_that_leave_an_ideal_program_keep_single_precision():
+    """With all photons kept there is no mixture: the same bits as without losses."""
+    program = phl.Program.reservoir(6, 3, features=4)
+    rng = np.random.default_rng(6)
+    x, cotangent = rng.uniform(-3, 3, (5, 4)), rng.normal(size=(5, program.output_size)).astype(np.float32)
+    lossy = program.replace(noise=phl.Noise(brightness=0.9, transmittance=0.7))
+    found, expected = (value_and_vjp(at, x, cotangent, precision="float32") for at in (lossy, program))
+    exact = value_and_vjp(lossy, x, cotangent)
+    for name in ("value", "features", "phases", "interferometers"):
+        assert np.array_equal(getattr(found, name), getattr(expected, name))
+        assert np.abs(getattr(found, name) - getattr(exact, name)).max() < 1e-4
+    assert not np.array_equal(found.value, exact.value.astype(np.float32))  # it is computed in single precision
+
+
+def test_a_trainable_program_has_perfect_phases():
+    circuit = pcvl.Circuit(2) // pcvl.BS(theta=pcvl.P("theta")) // pcvl.PS(pcvl.P("px"))
+    for imperfect in ({"phase_error": 0.1}, {"phase_imprecision": 0.1}):
+        described = pcvl.Experiment(circuit, noise=pcvl.NoiseModel(**imperfect))
+        with pytest.raises(ProgramError, match="belong to a fixed circuit"):
+            TrainableProgram.from_perceval(described, [1, 0])
 
 
 def test_refusals():

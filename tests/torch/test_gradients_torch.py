@@ -83,6 +83,18 @@ def test_noisy_layers_have_the_gradients_that_shifts_on_a_session_have(readout):
     layer.close()
 
 
+def test_rounded_phases_have_values_and_no_gradients():
+    noise = phl.Noise(indistinguishability=0.9, phase_imprecision=0.1)
+    program = phl.Program.reservoir(4, 2, features=3, noise=noise)
+    layer = QuantumLayer(program=program, dtype=torch.float64)
+    x = torch.empty(2, 3, dtype=torch.float64).uniform_(-3, 3)
+    assert isinstance(layer._runtime.engine(x, 0), OpenedEngine)
+    assert np.array_equal(layer(x).numpy(), program.simulate(x.numpy()))
+    with pytest.raises(ProgramError, match="phase imprecision"):
+        layer(x.requires_grad_())
+    layer.close()
+
+
 def test_a_noisy_layer_trains():
     """A beam splitter finds balance: coincidences vanish there, but for those of photons that can be told apart."""
     splitter = pcvl.Circuit(2) // pcvl.BS(theta=pcvl.P("theta"))

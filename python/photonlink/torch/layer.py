@@ -30,7 +30,8 @@ class QuantumLayer(torch.nn.Module):  # type: ignore[misc]  # torch is not looke
     On the target ``"sim"``, exact results and gradients come from the native core directly, with any noise but phases
     that are rounded; those of noiseless layers on CUDA tensors from the simulator on their device. Rounded phases,
     ``shots`` and other targets take a session, which the layer reserves when it is first needed; its gradients are
-    photonic parameter shifts, with the shot noise that the shots have. A layer with a ``session`` sends to that one.
+    photonic parameter shifts, with the shot noise that the shots have, and rounded phases have none. A layer with a
+    ``session`` sends to that one.
 
     Args:
         input_size: Number of features, to be checked; by default what the circuit has.
@@ -47,8 +48,9 @@ class QuantumLayer(torch.nn.Module):  # type: ignore[misc]  # torch is not looke
         noise: A ``photonlink.Noise`` or ``perceval.NoiseModel`` of sources and loss. As in MerLin, every event of the
             Fock space is kept with one of MerLin's strategies; otherwise events with all photons are.
         device: Where parameters live.
-        dtype: ``torch.float32`` (the default) or ``torch.float64``: of parameters, arithmetic and results. With noise,
-            arithmetic is in float64 either way.
+        dtype: ``torch.float32`` (the default) or ``torch.float64``: of parameters, arithmetic and results. Where noise
+            makes a mixture of the results, arithmetic is in float64 either way; losses alone, with all photons kept,
+            make none.
         program: A program instead of a circuit; nothing of it is trained.
         session: An open session instead of a circuit. The layer sends to it and never closes it.
         target: Where to run, e.g. ``"sim"``; see :func:`photonlink.targets`.
