@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "photonlink/optics/gradient_plan.hpp"
+#include "photonlink/optics/gradients.hpp"
 #include "photonlink/optics/thread_pool.hpp"
 
 namespace photonlink::optics {
@@ -22,14 +22,16 @@ class GroupSums {
     /// kernel.
     static constexpr std::size_t kGroup = 16;
 
+    static u64 predict_bytes(const ProgramSpec& spec);
+
     /// Calls run(thread, first_row, rows, sum) for every group, on up to `threads` threads; `sum` are as many numbers
     /// as the batch has elements, to which the group's derivatives are to be added, or null where nobody asks.
     template <class Run>
     void run(ThreadPool& pool, u32 threads, const GradientBatch& batch, std::size_t elements, const Run& run) {
         Complex* const total = batch.interferometer_gradients;
         const std::size_t groups = (batch.rows + kGroup - 1) / kGroup;
-        for (std::size_t first = 0; first < groups; first += GradientPlan::kWave) {
-            const std::size_t count = std::min(GradientPlan::kWave, groups - first);
+        for (std::size_t first = 0; first < groups; first += kWave) {
+            const std::size_t count = std::min(kWave, groups - first);
             if (total != nullptr) sums_.assign(count * elements, Complex{0});
             pool.share(threads, count, [&](u32 thread, std::size_t group) {
                 const std::size_t row = (first + group) * kGroup;
@@ -43,6 +45,9 @@ class GroupSums {
     }
 
   private:
+    /// Groups between two times that their derivatives are added up: bounds the memory that these take.
+    static constexpr std::size_t kWave = 64;
+
     std::vector<Complex> sums_;  // per group of a wave
 };
 
@@ -50,8 +55,15 @@ class GroupSums {
 /// unless they are unitary.
 std::shared_ptr<const ProgramSpec> with_interferometers(const ProgramSpec& spec, const Complex* matrices);
 
+/// Throws ProgramError unless the spec can be simulated and its readout has derivatives.
+void check_differentiable(const ProgramSpec& spec);
+
 /// Throws ProgramError unless every phase is finite; clears the derivatives that are sums.
 void begin_batch(const ProgramSpec& spec, const GradientBatch& batch);
+
+/// Throws ProgramError unless every cotangent is finite.
+template <class Real>
+void check_cotangents(const GradientBatch& batch, std::size_t outputs);
 
 /// Throws ProgramError if a cotangent that is not finite made derivatives that are not; they are far fewer to look at.
 template <class Real>

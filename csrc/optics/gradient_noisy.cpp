@@ -21,8 +21,7 @@ struct Layout {
 
 u64 layout_bytes(const ProgramSpec& spec, const NoisePlan& plan, u32 lanes, u32 threads) {
     const u64 worker = NoisyGradientWorker<double>::predict_bytes(spec, plan, lanes);
-    const u64 sums = GradientPlan::kWave * spec.interferometers.size() * spec.modes * spec.modes * sizeof(Complex);
-    u64 shared = GradientNetwork::predict_bytes(spec) + sums;
+    u64 shared = GradientNetwork::predict_bytes(spec) + GroupSums::predict_bytes(spec);
     if (!has_noisy_closed_form(spec, plan)) {
         shared = saturating_add(shared, mixture_table_bytes(spec, plan, select_kernel_profile()));
         shared = saturating_add(shared, SectorReadout::predict_bytes(spec, plan));
@@ -35,27 +34,22 @@ bool is_affordable(const ProgramSpec& spec, const NoisePlan& plan) {
 }
 
 [[noreturn]] void refuse(const ProgramSpec& spec, const NoisePlan& plan, u64 bytes, std::size_t limit) {
-    throw ProgramError("derivatives of the exact distribution of " + std::to_string(spec.photons()) +
-                       " noisy photons in " + std::to_string(spec.modes) + " modes mix " +
-                       count_text(mixture_configurations(plan)) + " configurations of the sources over " +
-                       count_text(kept_states(spec, plan)) + " detected states and take " + count_text(bytes) +
-                       " bytes and, for the values alone, up to " + count_text(mixture_operations(spec, plan)) +
-                       " operations per datapoint, but the limits are " + std::to_string(limit) + " bytes and " +
-                       count_text(kMostMixtureOperations) +
-                       " operations; use fewer threads, photons or modes or a smaller space, raise the limit, or shift "
-                       "the phases of a session with shots (parameter shift)");
+    refuse_mixture(spec, plan, "derivatives take", bytes, limit,
+                   "use fewer threads, photons or modes or a smaller space, raise the limit, or shift the phases of a "
+                   "session (parameter shift), with shots if its distribution is too much, too");
 }
 
 /// As many threads as are asked for with the widest kernels that fit; where none are asked for, fewer come before none.
 Layout choose_layout(const ProgramSpec& spec, const NoisePlan& plan, const GradientOptions& options) {
     const KernelProfile& profile = select_kernel_profile();
     const u32 least = options.threads == 0 ? 1 : options.threads;
+    if (!is_affordable(spec, plan)) refuse(spec, plan, layout_bytes(spec, plan, 1, least), options.memory_limit_bytes);
     Layout layout{1, usable_threads(options.threads), 0};
     for (;; --layout.threads) {
         for (u32 width = 0; width < profile.width_count<double>(); ++width) {
             layout.lanes = profile.widths<double>()[width].lanes;
             layout.bytes = layout_bytes(spec, plan, layout.lanes, layout.threads);
-            if (layout.bytes <= options.memory_limit_bytes && is_affordable(spec, plan)) return layout;
+            if (layout.bytes <= options.memory_limit_bytes) return layout;
         }
         if (layout.threads <= least) refuse(spec, plan, layout.bytes, options.memory_limit_bytes);
     }
@@ -111,7 +105,10 @@ void NoisyReverse<Real>::run(const GradientBatch& batch) {
               [&](u32 thread, std::size_t first, std::size_t rows, Complex* sum) {
                   workers_[thread]->run(batch, first, rows, sum);
               });
-    check_derivatives<Real>(*shared_.spec, batch, shared_.outputs);
+    if (shared_.plan.enough > 0)
+        check_derivatives<Real>(*shared_.spec, batch, shared_.outputs);
+    else  // no event is kept: derivatives are zero, whatever the cotangents
+        check_cotangents<Real>(batch, shared_.outputs);
 }
 
 template <class Real>

@@ -3,51 +3,48 @@
 #include <algorithm>
 
 namespace photonlink::optics {
-namespace {
-
-std::size_t series_terms(const NoisePlan& plan) {
-    std::size_t terms = 1;
-    for (const SourceMode& source : plan.sources) terms += source.most_common();
-    return terms;
-}
-
-}  // namespace
 
 u64 NoisyClosedFormGradient::predict_bytes(const ProgramSpec& spec, const NoisePlan& plan) {
     const u64 columns = plan.sources.size(), elements = spec.modes * columns;
-    return elements * (sizeof(Complex) + 4 * sizeof(double)) + (columns + 4) * series_terms(plan) * sizeof(double);
+    u64 sources = columns * (sizeof(SourceMode) + sizeof(Moments));
+    for (const u64 expected : spec.input)
+        if (expected > 0) sources += (2 * expected + 1) * (2 * expected + 1) * sizeof(double);
+    // Series after each column and before, their derivatives, a factor and its slope, and the series of values.
+    const u64 series = (columns + 5) * series_terms(plan.sources) * sizeof(double);
+    return sources + elements * (sizeof(Complex) + 4 * sizeof(double)) + series;
 }
 
 NoisyClosedFormGradient::NoisyClosedFormGradient(const ProgramSpec& spec, const NoisePlan& plan)
     : NoisyClosedForm(spec, plan),
       gradient_(weight_.size()),
       weight_gradient_(weight_.size()),
-      terms_(series_terms(plan)),
-      series_((sources_.size() + 1) * terms_),
-      series_gradient_(terms_) {}
+      series_by_column_((sources_.size() + 1) * terms_),
+      series_gradient_(terms_) {
+    slope_.reserve(terms_);
+}
 
 void NoisyClosedFormGradient::pull_back(const double* re, const double* im, std::size_t stride, const double* cotangent,
                                         double* out_re, double* out_im) {
     load(re, im, stride);
     std::fill(gradient_.begin(), gradient_.end(), Complex{0});
     std::fill(weight_gradient_.begin(), weight_gradient_.end(), 0.0);
-    if (kind_ == ReadoutKind::ModeExpectations) mode_expectations(cotangent);
-    if (kind_ == ReadoutKind::Correlators) correlators(cotangent);
+    if (kind_ == ReadoutKind::ModeExpectations) pull_back_means(cotangent);
+    if (kind_ == ReadoutKind::Correlators) pull_back_correlators(cotangent);
     if (kind_ == ReadoutKind::ClickProbabilities)  // 1 - no_click
-        for (u32 mode = 0; mode < modes_; ++mode) no_click(mode, -cotangent[mode]);
+        for (u32 mode = 0; mode < modes_; ++mode) pull_back_no_click(mode, -cotangent[mode]);
     for (std::size_t e = 0; e < gradient_.size(); ++e) {
         out_re[e * 2 * stride] = gradient_[e].real() + 2 * weight_gradient_[e] * re_[e];
         out_im[e * 2 * stride] = gradient_[e].imag() + 2 * weight_gradient_[e] * im_[e];
     }
 }
 
-void NoisyClosedFormGradient::mode_expectations(const double* cotangent) {
+void NoisyClosedFormGradient::pull_back_means(const double* cotangent) {
     const std::size_t columns = sources_.size();
     for (std::size_t e = 0; e < weight_gradient_.size(); ++e)
         weight_gradient_[e] = cotangent[e / columns] * moments_[e % columns].photons;
 }
 
-void NoisyClosedFormGradient::correlators(const double* cotangent) {
+void NoisyClosedFormGradient::pull_back_correlators(const double* cotangent) {
     for (std::size_t i = 0; i < modes_; ++i)
         for (std::size_t j = i + 1; j < modes_; ++j, ++cotangent) {
             add_pair(i, j, *cotangent);
@@ -76,15 +73,15 @@ void NoisyClosedFormGradient::add_pair(std::size_t i, std::size_t j, double cota
 }
 
 /// Reverse of the product of polynomials in NoisyClosedForm::no_click.
-void NoisyClosedFormGradient::no_click(u32 mode, double cotangent) {
+void NoisyClosedFormGradient::pull_back_no_click(u32 mode, double cotangent) {
     const std::size_t columns = sources_.size();
-    std::fill(series_.begin(), series_.end(), 0.0);
-    series_[0] = 1;
+    std::fill(series_by_column_.begin(), series_by_column_.end(), 0.0);
+    series_by_column_[0] = 1;
     for (std::size_t c = 0; c < columns; ++c) {
         count_away(sources_[c], weight_[mode * columns + c], factor_);
         for (std::size_t q = 0; q < factor_.size(); ++q)
             for (std::size_t k = q; k < terms_; ++k)
-                series_[(c + 1) * terms_ + k] += factor_[q] * series_[c * terms_ + k - q];
+                series_by_column_[(c + 1) * terms_ + k] += factor_[q] * series_by_column_[c * terms_ + k - q];
     }
     double sign_factorial = cotangent;
     for (std::size_t k = 0; k < terms_; ++k) {
@@ -99,7 +96,7 @@ void NoisyClosedFormGradient::no_click(u32 mode, double cotangent) {
         for (std::size_t k = 0; k < terms_; ++k) {  // from below: what is read above k is still from after this factor
             double before = 0;
             for (std::size_t q = 0; q < factor_.size(); ++q) {
-                if (q <= k) slope += series_gradient_[k] * slope_[q] * series_[c * terms_ + k - q];
+                if (q <= k) slope += series_gradient_[k] * slope_[q] * series_by_column_[c * terms_ + k - q];
                 if (k + q < terms_) before += factor_[q] * series_gradient_[k + q];
             }
             series_gradient_[k] = before;

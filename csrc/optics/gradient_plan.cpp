@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "gradient_batch.hpp"
 #include "gradient_noisy.hpp"
 #include "photonlink/optics/gradient_closed_forms.hpp"
 #include "photonlink/optics/gradient_network.hpp"
@@ -16,8 +17,7 @@ namespace {
 template <class Real>
 u64 bytes_needed(const ProgramSpec& spec, u32 lanes, u32 kept_levels, u32 threads) {
     u64 worker = NetworkState::predict_bytes(spec, lanes);
-    u64 shared = GradientNetwork::predict_bytes(spec);
-    shared += GradientPlan::kWave * spec.interferometers.size() * spec.modes * spec.modes * sizeof(Complex);
+    u64 shared = GradientNetwork::predict_bytes(spec) + GroupSums::predict_bytes(spec);
     if (has_closed_form_gradient(spec)) {
         worker += ClosedFormGradient::predict_bytes(spec) + output_size(spec) * 2 * sizeof(double);
     } else {
@@ -81,15 +81,6 @@ std::size_t predict_gradient_bytes(const ProgramSpec& spec, Precision precision,
     const ProgramSpec& exact = ideal ? *ideal : spec;
     return precision == Precision::Float32 ? bytes_needed<float>(exact, 1, 0, threads)
                                            : bytes_needed<double>(exact, 1, 0, threads);
-}
-
-void check_differentiable(const ProgramSpec& spec) {
-    check_spec(spec);
-    if (spec.readout.kind == ReadoutKind::Samples)
-        throw ProgramError("a samples readout has no derivatives; use probabilities, expectations or correlators");
-    if (spec.noise.phase_imprecision > 0)
-        throw ProgramError("phases that are rounded to steps of " + std::to_string(spec.noise.phase_imprecision) +
-                           " radians have no derivatives; remove the phase imprecision");
 }
 
 u32 phase_degree(const ProgramSpec& spec) {

@@ -47,7 +47,11 @@ NoisyClosedForm::NoisyClosedForm(const ProgramSpec& spec, const NoisePlan& plan)
       sources_(plan.sources),
       re_(modes_ * sources_.size()),
       im_(re_.size()),
-      weight_(re_.size()) {
+      weight_(re_.size()),
+      terms_(series_terms(sources_)) {
+    factor_.reserve(terms_);
+    series_.reserve(terms_);
+    moments_.reserve(sources_.size());
     for (const SourceMode& source : sources_) {
         Moments moments{};
         for (u32 c = 0; c <= source.most_common(); ++c)
@@ -59,6 +63,12 @@ NoisyClosedForm::NoisyClosedForm(const ProgramSpec& spec, const NoisePlan& plan)
             }
         moments_.push_back(moments);
     }
+}
+
+std::size_t NoisyClosedForm::series_terms(const std::vector<SourceMode>& sources) {
+    std::size_t terms = 1;
+    for (const SourceMode& source : sources) terms += source.most_common();
+    return terms;
 }
 
 void NoisyClosedForm::load(const double* re, const double* im, std::size_t stride) {

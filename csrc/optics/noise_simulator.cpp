@@ -26,15 +26,9 @@ u64 layout_bytes(const ProgramSpec& spec, const NoisePlan& plan, const NoisyLayo
 }
 
 [[noreturn]] void refuse(const ProgramSpec& spec, const NoisePlan& plan, u64 bytes, std::size_t limit) {
-    throw ProgramError(
-        "the exact distribution of " + std::to_string(spec.photons()) + " noisy photons in " +
-        std::to_string(spec.modes) + " modes mixes " + count_text(mixture_configurations(plan)) +
-        " configurations of the sources over " + count_text(kept_states(spec, plan)) + " detected states and takes " +
-        count_text(bytes) + " bytes and up to " + count_text(mixture_operations(spec, plan)) +
-        " operations per datapoint, but the limits are " + std::to_string(limit) + " bytes and " +
-        count_text(kMostMixtureOperations) +
-        " operations; ask for shots, which need no distribution, use fewer photons or modes or a smaller "
-        "space, or raise the limit");
+    refuse_mixture(spec, plan, "it takes", bytes, limit,
+                   "ask for shots, which need no distribution, use fewer photons or modes or a smaller space, or raise "
+                   "the limit");
 }
 
 /// The widest kernels whose memory fits, and then as many threads as it permits.

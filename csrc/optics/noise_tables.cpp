@@ -1,6 +1,8 @@
 #include <algorithm>
 
 #include "photonlink/optics/noise_mixture.hpp"
+#include "photonlink/optics/noise_readout.hpp"
+#include "photonlink/optics/simulator.hpp"
 
 namespace photonlink::optics {
 namespace {
@@ -109,6 +111,17 @@ u64 mixture_sweep_bytes(const ProgramSpec& spec, const NoisePlan& plan, u32 lane
     const u64 numbers = saturating_add(saturating_mul(detected, parts),
                                        saturating_add(saturating_mul(shared, 2), saturating_add(light, columns)));
     return saturating_mul(numbers, lanes * sizeof(double));
+}
+
+void refuse_mixture(const ProgramSpec& spec, const NoisePlan& plan, const std::string& taker, u64 bytes,
+                    std::size_t limit, const std::string& remedy) {
+    throw ProgramError("the exact distribution of " + std::to_string(spec.photons()) + " noisy photons in " +
+                       std::to_string(spec.modes) + " modes mixes " + count_text(mixture_configurations(plan)) +
+                       " configurations of the sources over " + count_text(kept_states(spec, plan)) +
+                       " detected states, in up to " + count_text(mixture_operations(spec, plan)) +
+                       " operations per datapoint; " + taker + " " + count_text(bytes) + " bytes, but the limits are " +
+                       std::to_string(limit) + " bytes and " + count_text(kMostMixtureOperations) + " operations; " +
+                       remedy);
 }
 
 MixtureTables::MixtureTables(const ProgramSpec& spec, const NoisePlan& plan, const KernelProfile& profile)

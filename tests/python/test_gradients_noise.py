@@ -205,5 +205,5 @@ def test_refusals():
     with pytest.raises(ProgramError, match="remove the phase imprecision"):
         Differentiator(rounded)
     large = phl.Program.reservoir(12, 6, features=12, noise=SOURCES, readout=phl.Readout.probs("unbunched"))
-    with pytest.raises(ProgramError, match=r"take \d+ bytes .* limits are 1000000 bytes"):
+    with pytest.raises(ProgramError, match=r"take \d+ bytes, .* limits are 1000000 bytes"):
         Differentiator(large, memory_limit=1_000_000)

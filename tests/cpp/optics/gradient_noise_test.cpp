@@ -1,10 +1,12 @@
 // Derivatives of programs whose sources and detectors make mixtures: against finite differences, and what must not
 // change a bit of them.
 #include <algorithm>
+#include <cstdlib>
 #include <limits>
 #include <string>
 
 #include "gradient_differences.hpp"
+#include "photonlink/optics/noise_mixture.hpp"
 #include "photonlink/optics/noise_simulator.hpp"
 
 namespace photonlink::optics::test {
@@ -263,7 +265,15 @@ TEST(GradientNoise, IsZeroWhereNothingIsKept) {
 }
 
 TEST(GradientNoise, WhatIsNotFiniteIsRefused) {
-    for (const ProgramSpec& spec : few_programs()) {
+    std::vector<ProgramSpec> programs = few_programs();
+    for (const u32 least : {1u, kAllPhotons}) {
+        ProgramSpec dark = programs[0];
+        dark.noise.transmittance = 0;
+        dark.noise.min_detected = least;
+        programs.push_back(dark);
+    }
+    for (const ProgramSpec& spec : programs) {
+        SCOPED_TRACE(describe(spec));
         auto phases = random_phases(spec, 1, 1);
         const auto differentiator = make_differentiator<double>(spec);
         auto cotangents = random_cotangents<double>(differentiator->output_size(), 2);
@@ -288,6 +298,30 @@ TEST(GradientNoise, TooMuchIsRefusedWithItsSize) {
         EXPECT_NE(text.find(std::to_string(predict_gradient_bytes(spec, Precision::Float64))), std::string::npos)
             << text;
         EXPECT_NE(text.find("parameter shift"), std::string::npos) << text;
+    }
+}
+
+/// However much memory there is.
+TEST(GradientNoise, TooMuchWorkIsRefused) {
+    std::vector<u32> input(26);
+    for (std::size_t mode = 0; mode < input.size(); mode += 2) input[mode] = 1;
+    ProgramSpec spec = random_program(26, input, 1, {ReadoutKind::Probabilities, Space::Unbunched}, 1);
+    spec.noise = noise_of(1, 1, 0.9, 0, true);
+    constexpr std::size_t kAll = std::numeric_limits<std::size_t>::max();
+    ASSERT_LT(predict_gradient_bytes(spec, Precision::Float64), kAll);
+    ASSERT_GT(mixture_operations(spec, plan_noise(spec)), kMostMixtureOperations);
+    EXPECT_THROW(make_differentiator<double>(spec, 1, kAll), ProgramError);
+}
+
+TEST(GradientNoise, FewerThreadsAreTakenWhereMemoryIsShort) {
+    for (const ProgramSpec& spec : few_programs()) {
+        SCOPED_TRACE(describe(spec));
+        setenv("PHOTONLINK_THREADS", "4", 1);
+        EXPECT_EQ(make_differentiator<double>(spec, 0)->threads(), 4u);
+        const std::size_t least = predict_gradient_bytes(spec, Precision::Float64);
+        EXPECT_EQ(make_differentiator<double>(spec, 0, least)->threads(), 1u);
+        EXPECT_THROW(make_differentiator<double>(spec, 4, least), ProgramError);
+        unsetenv("PHOTONLINK_THREADS");
     }
 }
 

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <new>
 
+#include "photonlink/optics/gradient_noisy_closed_form.hpp"
 #include "photonlink/optics/gradients.hpp"
 #include "programs.hpp"
 
@@ -89,6 +90,51 @@ TEST(Memory, PredictionBoundsWhatDerivativesOfNoiseTake) {
             EXPECT_LE(taken, differentiator->memory_bytes() + kBookkeeping);
             EXPECT_GE((taken + kBookkeeping) * 2, differentiator->memory_bytes());
         }
+}
+
+/// Of each readout that has one, with many photons from one source where that is accurate.
+std::vector<ProgramSpec> noisy_closed_forms() {
+    std::vector<ProgramSpec> programs;
+    for (const ReadoutKind kind :
+         {ReadoutKind::ModeExpectations, ReadoutKind::Correlators, ReadoutKind::ClickProbabilities}) {
+        const u32 many = kind == ReadoutKind::ClickProbabilities ? 7 : 14;
+        programs.push_back(random_program(8, {many, 1, many, 0, 1, 0, 0, 0}, 1, {kind, Space::Fock}, 1));
+        programs.back().noise = noise_of(0.9, 0.8, 0.9, 0, false);
+        programs.back().noise.min_detected = 0;
+    }
+    return programs;
+}
+
+/// Of their threads, whose share is far less than the bookkeeping around all of them.
+TEST(Memory, PredictionBoundsWhatThreadsTakeForClosedForms) {
+    constexpr std::size_t kObjects = 2 << 10;
+    for (const ProgramSpec& spec : noisy_closed_forms()) {
+        const auto shared = std::make_shared<const ProgramSpec>(spec);
+        std::size_t taken[2], predicted[2];
+        for (const u32 more : {0u, 1u}) {
+            const std::size_t before = allocated_bytes;
+            const auto differentiator = Differentiator::create(shared, Precision::Float64, {kGiB, 2 + more});
+            taken[more] = allocated_bytes - before;
+            predicted[more] = differentiator->memory_bytes();
+            ASSERT_EQ(differentiator->levels(), 0u);
+        }
+        EXPECT_LE(taken[1] - taken[0], predicted[1] - predicted[0] + kObjects);
+    }
+}
+
+/// Threads may not fail for want of memory in the middle of a batch.
+TEST(Memory, ClosedFormsOfNoiseAllocateNothingAtWork) {
+    for (const ProgramSpec& spec : noisy_closed_forms()) {
+        const NoisePlan plan = plan_noise(spec);
+        ASSERT_TRUE(has_noisy_closed_form(spec, plan));
+        NoisyClosedFormGradient closed_form(spec, plan);
+        const std::vector<double> matrix(2 * spec.modes * plan.sources.size(), 0.25);
+        std::vector<double> out(matrix.size()), values(spec.modes * spec.modes), cotangents(values.size(), 1.0);
+        const std::size_t before = allocations;
+        closed_form.evaluate(matrix.data(), matrix.data() + 1, 1, values.data());
+        closed_form.pull_back(matrix.data(), matrix.data() + 1, 1, cotangents.data(), out.data(), out.data() + 1);
+        EXPECT_EQ(allocations, before);
+    }
 }
 
 TEST(Memory, WarmRunsAllocateNothing) {

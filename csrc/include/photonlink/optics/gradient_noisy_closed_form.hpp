@@ -20,16 +20,15 @@ class NoisyClosedFormGradient : public NoisyClosedForm {
                    double* out_im);
 
   private:
-    void mode_expectations(const double* cotangent);
-    void correlators(const double* cotangent);
+    void pull_back_means(const double* cotangent);
+    void pull_back_correlators(const double* cotangent);
     void add_pair(std::size_t i, std::size_t j, double cotangent);
-    void no_click(u32 mode, double cotangent);
+    void pull_back_no_click(u32 mode, double cotangent);
     void slope_away(const SourceMode& source, double weight);
 
     std::vector<Complex> gradient_;  // modes x columns: what does not go through the weights
     std::vector<double> weight_gradient_;
-    std::size_t terms_;           // of the series of no_click()
-    std::vector<double> series_;  // (columns + 1) x terms_: coefficients after each column
+    std::vector<double> series_by_column_;  // (columns + 1) x terms_: coefficients after each column
     std::vector<double> series_gradient_;
     std::vector<double> slope_;  // of the factor of a column, by its weight
 };

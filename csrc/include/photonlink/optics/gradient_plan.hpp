@@ -7,9 +7,6 @@
 namespace photonlink::optics {
 
 struct GradientPlan {
-    /// Groups of rows between two times that their matrix derivatives are added up: bounds the memory that these take.
-    static constexpr std::size_t kWave = 64;
-
     u32 width;        // index into the profile's widths
     u32 lanes;        // of those kernels
     u32 kept_levels;  // photon numbers whose amplitudes are kept
@@ -25,8 +22,5 @@ struct GradientPlan {
 /// ProgramError if nothing fits.
 template <class Real>
 GradientPlan plan_gradients(const ProgramSpec& spec, const KernelProfile& profile, const GradientOptions& options);
-
-/// Throws ProgramError unless the spec can be simulated and its readout has derivatives.
-void check_differentiable(const ProgramSpec& spec);
 
 }  // namespace photonlink::optics

@@ -61,7 +61,7 @@ class Differentiator {
     virtual void run(const GradientBatch& batch) = 0;
 };
 
-/// The least number of bytes with which create() would succeed. Saturates.
+/// The least number of bytes with which create() would succeed, unless it refuses the work. Saturates.
 std::size_t predict_gradient_bytes(const ProgramSpec& spec, Precision precision, u32 threads = 1);
 
 /// How often an observable turns at most while one phase turns once: the observables (outside the full Fock space and

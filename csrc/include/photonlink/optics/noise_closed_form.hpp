@@ -28,6 +28,8 @@ class NoisyClosedForm {
 
     /// Takes such a matrix.
     void load(const double* re, const double* im, std::size_t stride);
+    /// Coefficients of the series of no_click().
+    static std::size_t series_terms(const std::vector<SourceMode>& sources);
     /// What an input adds to the series of no_click(), as a polynomial: coefficients 0 to most_common().
     static void count_away(const SourceMode& source, double weight, std::vector<double>& factor);
 
@@ -38,6 +40,7 @@ class NoisyClosedForm {
     std::vector<double> re_;  // modes x columns
     std::vector<double> im_;
     std::vector<double> weight_;  // |.|^2 of them
+    std::size_t terms_;           // series_terms(): scratch has room for them from the start
     std::vector<double> factor_;  // scratch of no_click
 
   private:

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "photonlink/optics/interferometer.hpp"
@@ -75,6 +76,11 @@ u64 mixture_operations(const ProgramSpec& spec, const NoisePlan& plan);  // mult
 double mixture_row_ns(const ProgramSpec& spec, const NoisePlan& plan);   // of one core, roughly
 u64 mixture_table_bytes(const ProgramSpec& spec, const NoisePlan& plan, const KernelProfile& profile);
 u64 mixture_sweep_bytes(const ProgramSpec& spec, const NoisePlan& plan, u32 lanes);
+
+/// Throws ProgramError with the size of a mixture that takes too much. `taker`: what `bytes` are for, "it takes";
+/// `remedy`: what to do.
+[[noreturn]] void refuse_mixture(const ProgramSpec& spec, const NoisePlan& plan, const std::string& taker, u64 bytes,
+                                 std::size_t limit, const std::string& remedy);
 
 /// Evaluates the mixtures of some datapoints side by side, or that of one with vectors over its states: bit by bit the
 /// same.

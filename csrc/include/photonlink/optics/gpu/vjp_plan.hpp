@@ -10,7 +10,7 @@
 
 namespace photonlink::optics::gpu {
 
-/// Of a noiseless program that check_differentiable() and check_gpu_program() have let pass.
+/// Of a noiseless program with a readout other than samples, that check_gpu_program() has let pass.
 struct VjpPlan {
     /// `kept`: photon numbers whose amplitudes are kept, at most levels(); the others are computed again.
     VjpPlan(const ProgramSpec& program, Precision precision, u32 kept);
