@@ -45,13 +45,8 @@ u64 NoisyGradientWorker<Real>::predict_bytes(const ProgramSpec& spec, const Nois
 
 template <class Real>
 void NoisyGradientWorker<Real>::run(const GradientBatch& batch, std::size_t first, std::size_t rows, Complex* sum) {
-    for (const std::size_t end = first + rows; first < end;) {
-        const u32 width = kernel_width<double>(shared_.profile, end - first, shared_.lanes);
-        const u32 lanes = shared_.gradients.float64[width].lanes;
-        const u32 count = static_cast<u32>(std::min<std::size_t>(lanes, end - first));
-        run_block(batch, first, count, width, sum);
-        first += count;
-    }
+    for_lane_blocks<double>(shared_.profile, first, rows, shared_.lanes,
+                            [&](std::size_t row, u32 count, u32 width) { run_block(batch, row, count, width, sum); });
 }
 
 template <class Real>

@@ -45,13 +45,8 @@ void GradientWorker<Real>::prepare_rows(std::shared_ptr<const RowPlan<Real>> pla
 
 template <class Real>
 void GradientWorker<Real>::run(const GradientBatch& batch, std::size_t first, std::size_t rows, Complex* sum) {
-    for (const std::size_t end = first + rows; first < end;) {
-        const u32 width = kernel_width<Real>(shared_.profile, end - first, shared_.plan.lanes);
-        const u32 lanes = shared_.profile.template widths<Real>()[width].lanes;
-        const u32 count = static_cast<u32>(std::min<std::size_t>(lanes, end - first));
-        run_block(batch, first, count, width, sum);
-        first += count;
-    }
+    for_lane_blocks<Real>(shared_.profile, first, rows, shared_.plan.lanes,
+                          [&](std::size_t row, u32 count, u32 width) { run_block(batch, row, count, width, sum); });
 }
 
 template <class Real>

@@ -31,13 +31,8 @@ u64 NoisyWorker::predict_bytes(const ProgramSpec& spec, const NoisePlan& plan, u
 }
 
 void NoisyWorker::run(const SimulationBatch& batch, std::size_t first, std::size_t rows) {
-    const KernelProfile& profile = *shared_.profile;
-    for (const std::size_t end = first + rows; first < end;) {
-        const u32 width = kernel_width<double>(profile, end - first, shared_.layout.lanes);
-        const u32 count = static_cast<u32>(std::min<std::size_t>(profile.widths<double>()[width].lanes, end - first));
-        run_block(batch, first, count, width);
-        first += count;
-    }
+    for_lane_blocks<double>(*shared_.profile, first, rows, shared_.layout.lanes,
+                            [&](std::size_t row, u32 count, u32 width) { run_block(batch, row, count, width); });
 }
 
 void NoisyWorker::run_block(const SimulationBatch& batch, std::size_t first, u32 rows, u32 width) {
