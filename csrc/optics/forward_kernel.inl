@@ -1,5 +1,6 @@
 // What only the forward simulation needs: phasors, the columns of a sweep, and lane arrays turned into rows. Included
 // after the vector types, under the rules of slos_kernel.inl.
+#include "compose_kernel.inl"
 #include "slos_kernel.inl"
 
 constexpr double kQuarterTurns = 0.63661977236758134308;  // per radian: 2 / pi

@@ -1,5 +1,6 @@
 // The text of the gradient kernels, compiled once per SIMD profile inside an anonymous namespace of its own, under the
 // rules of slos_kernel.inl.
+#include "compose_kernel.inl"
 #include "slos_kernel.inl"
 
 /// What is summed per state, loaded from its lane array.
@@ -127,14 +128,11 @@ void back_last(const LevelView& level, u32 first_block, u32 last_block, const ty
 template <class V, u32 Lanes>
 void propagate(const NetworkView& view) {
     const u64 elements = u64{view.modes} * view.columns * 2;
-    for (u64 e = 0; e < elements; ++e)
-        for (u32 lane = 0; lane < Lanes; lane += V::lanes)
-            V::store(view.stages + e * Lanes + lane, V::splat(view.first[e]));
+    const u32 sites = view.layers == 0 ? 0 : view.site_begin[1];
+    begin_columns<V, Lanes>(view.modes, view.columns, view.first, sites, view.site_mode, view.phasors, view.stages);
     for (u32 layer = 0; layer < view.layers; ++layer) {
         double* const stage = view.stages + layer * elements * Lanes;
-        for (u32 s = view.site_begin[layer]; s < view.site_begin[layer + 1]; ++s)
-            apply_phase<V, Lanes>(view.columns, view.phasors + u64{s} * 2 * Lanes,
-                                  stage + u64{view.site_mode[s]} * view.columns * 2 * Lanes);
+        if (layer > 0) apply_layer<V, Lanes>(view, layer, stage);
         apply_interferometer<V, Lanes>(view.modes, view.columns,
                                        view.matrices + u64{layer} * view.modes * view.modes * 2, stage,
                                        stage + elements * Lanes);

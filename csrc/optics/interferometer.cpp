@@ -13,6 +13,13 @@ constexpr std::size_t kSpansHugePages = 2 * kHugePage;  // smaller memory fits w
 
 std::align_val_t alignment_of(std::size_t bytes) { return std::align_val_t{bytes < kSpansHugePages ? 64 : kHugePage}; }
 
+/// To at most half a turn, where kernels would lose digits.
+void reduce_angles(u32 lanes, std::size_t sites, double* phasors) {
+    for (std::size_t site = 0; site < sites; ++site)
+        for (double* angle = phasors + site * 2 * lanes; angle < phasors + (site * 2 + 1) * lanes; ++angle)
+            if (std::abs(*angle) > kMostAngle) *angle = std::atan2(std::sin(*angle), std::cos(*angle));
+}
+
 }  // namespace
 
 void* allocate_aligned(std::size_t bytes) {
@@ -70,16 +77,6 @@ Interferometer::Interferometer(const ProgramSpec& spec, u32 max_lanes)
     columns_out_.resize(std::size_t{modes_} * columns() * 2 * max_lanes);
     columns_scratch_.resize(columns_out_.size());
 }
-
-namespace {
-
-void reduce_angles(u32 lanes, std::size_t sites, double* phasors) {
-    for (std::size_t site = 0; site < sites; ++site)
-        for (double* angle = phasors + site * 2 * lanes; angle < phasors + (site * 2 + 1) * lanes; ++angle)
-            if (std::abs(*angle) > kMostAngle) *angle = std::atan2(std::sin(*angle), std::cos(*angle));
-}
-
-}  // namespace
 
 template <class Real>
 void load_phasors(const SlosKernels<Real>& kernels, const PhaseSites& sites, const double* phases, u32 rows,

@@ -35,12 +35,11 @@ bool lanes_are_affordable(const ProgramSpec& spec, const KernelProfile& profile)
 /// The widest lanes that pay. Where parents come from a cache that cores share, half as many datapoints at a time read
 /// them sooner again; multiply-adds do not suffer, since vectors of 64 bytes mostly take two turns.
 template <class Real>
-u32 best_lanes(const ProgramSpec& spec, const KernelProfile& profile) {
-    constexpr u64 kOwnCacheBytes = u64{8} << 20;
+u32 best_lanes(const ProgramSpec& spec, const KernelProfile& profile, const SlosNeeds& needs) {
+    constexpr u64 kCacheShareBytes = u64{8} << 20;
     const SlosKernels<Real>* const widths = profile.widths<Real>();
-    const bool halve =
-        widths[0].lanes * sizeof(Real) == 64 && level_bytes<Real>(spec, widths[0].lanes) > kOwnCacheBytes;
-    return widths[halve ? 1 : 0].lanes;
+    const bool far_parents = needs.distribution && level_bytes<Real>(spec, widths[0].lanes) > kCacheShareBytes;
+    return widths[far_parents && widths[0].lanes * sizeof(Real) == 64 ? 1 : 0].lanes;
 }
 
 /// All layouts, fastest first. Narrow lanes are slower than vectors over states, and come only where there are none.
@@ -54,7 +53,7 @@ std::vector<SlosLayout> layouts(const ProgramSpec& spec, const KernelProfile& pr
     std::vector<SlosLayout> found;
     const bool lanes = counts == 0 || lanes_are_affordable<Real>(spec, profile);
     for (u32 t = threads; t > 0; --t) {
-        if (lanes) found.push_back({best_lanes<Real>(spec, profile), counts > 0 ? rows[0].rows : 0, t});
+        if (lanes) found.push_back({best_lanes<Real>(spec, profile, needs), counts > 0 ? rows[0].rows : 0, t});
         for (u32 i = 1; i + 1 < profile.width_count<Real>() && counts == 0; ++i)
             found.push_back({widths[i].lanes, 0, t});
         for (u32 i = 0; i < (needs.sampled ? std::min(counts, 1u) : counts); ++i) found.push_back({0, rows[i].rows, t});

@@ -27,6 +27,7 @@ class SlosSimulator final : public Simulator {
     }
     std::string kernel_profile() const override { return shared_.profile->name; }
     u32 threads() const override { return shared_.layout.threads; }
+    double row_ns(u32 shots) const override { return row_ns_ + kNsPerShot * shots; }
     void run(const SimulationBatch& batch) override;
 
   private:
@@ -87,7 +88,7 @@ template <class Real>
 u32 SlosSimulator<Real>::threads_that_pay(const SimulationBatch& batch) const {
     if (shared_.layout.threads == 1 || batch.rows == 0) return 1;
     if (workers_[0]->shares_states(batch)) return threads_worth(row_ns_ * kLastLevel, shared_.layout.threads);
-    const double work = (row_ns_ + kNsPerShot * batch.shots) * static_cast<double>(batch.rows);
+    const double work = row_ns(batch.shots) * static_cast<double>(batch.rows);
     return static_cast<u32>(std::min<std::size_t>(threads_worth(work, shared_.layout.threads), batch.rows));
 }
 

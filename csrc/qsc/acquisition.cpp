@@ -7,7 +7,8 @@ namespace photonlink::qsc {
 
 namespace {
 
-// Rows in the other precision than the session's go through scratch memory: so many bytes at most, but one row always.
+// Rows in the other precision than the session's go through scratch memory: so many bytes at most, but one request
+// always.
 constexpr u64 kScratchBytes = u64{16} << 20;
 
 template <typename From, typename To>

@@ -11,7 +11,8 @@ namespace photonlink::qsc {
 
 namespace {
 
-// Results up to here travel inside the slot's frame; larger ones go to memory that the caller lends.
+// Results of a datapoint up to here travel inside the slot's frame; larger ones, and those of several datapoints that
+// do not fit it, go to memory that the caller lends.
 constexpr u64 kInlineBytes = 8192;
 // Samples have an area up to here: more would be too much memory for every slot of every client.
 constexpr u64 kMostSampleBytes = u64{1} << 20;
@@ -49,7 +50,7 @@ link::Geometry remote_geometry(const ClientConfig& config, u32 slots) {
 u32 rows_per_request(const ClientConfig& config) {
     const u64 phase_bytes = config.encoding.phases * sizeof(double);
     if (phase_bytes == 0) return 1;  // the rows of a request are counted by their phases
-    u32 rows = config.request_rows;
+    u32 rows = config.most_request_rows;
     while (rows > 1 && rows * std::max(phase_bytes, result_bytes(config)) > kInlineBytes) rows /= 2;
     return rows;
 }
@@ -143,7 +144,7 @@ CallResult SessionClient::echo(u64 rounds, u64* latencies_ns, const CallOptions&
 }
 
 CallResult SessionClient::call(RawRequest* request, const CallOptions& options) {
-    RawCall call(config_.key, *request);
+    RawCall call(config_, *request);
     return run(call, 1, options);
 }
 
@@ -152,7 +153,8 @@ CallResult SessionClient::run(ClientCall& call, u64 rows, const CallOptions& opt
     CallResult result{CallStatus::Closed};
     if (!stopping_.load()) {
         if (lent_->any.load(std::memory_order_relaxed)) drop_settled_orphans();
-        const u64 first_id = call.takes_ids() ? next_id_.fetch_add(rows, std::memory_order_relaxed) : 0;
+        const u64 ids = call.ids(rows);
+        const u64 first_id = ids != 0 ? next_id_.fetch_add(ids, std::memory_order_relaxed) : 0;
         Flight flight(port_, call, rows, first_id, options);
         result = flight.run();
         flight.abandon_rest([this, &call](link::Ticket ticket) { give_up(ticket, call.lent_memory()); });

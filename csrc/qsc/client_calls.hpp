@@ -32,8 +32,8 @@ class ClientCall {
     virtual bool take(u64 row, const void* result, u64 length) = 0;
     /// Memory that given-up requests may still be answered into; null if there is none.
     virtual std::shared_ptr<void> lent_memory() const { return nullptr; }
-    /// Whether rows are datapoints, which have ids of their own.
-    virtual bool takes_ids() const { return true; }
+    /// Ids that its datapoints take.
+    virtual u64 ids(u64 rows) const { return rows; }
 };
 
 /// Phases of consecutive datapoints in a request frame, behind key and count.
@@ -224,7 +224,7 @@ class EchoCall : public ClientCall {
         return words[0] == 2 * sizeof(u64) && words[1] == row && words[2] == ~row;
     }
 
-    bool takes_ids() const override { return false; }
+    u64 ids(u64 /*rows*/) const override { return 0; }
 
   private:
     const u64 key_;
@@ -235,7 +235,7 @@ class EchoCall : public ClientCall {
 /// Key, and arguments that the caller encoded.
 class RawCall : public ClientCall {
   public:
-    RawCall(u64 key, RawRequest& request) : key_(key), request_(request) {}
+    RawCall(const ClientConfig& config, RawRequest& request) : config_(config), request_(request) {}
 
     Pace prepare(u64 /*rows*/, u32 in_flight, u64 frame_payload) override {
         if (request_.capacity > frame_payload) staging_.allocate(1, request_.capacity);
@@ -247,7 +247,7 @@ class RawCall : public ClientCall {
         const u64 arg_len = wire::kKeyBytes + request_.arg_bytes;
         wire::write_request(frame, request_.function_id, static_cast<u32>(arg_len), request_id, 0);
         u8* payload = static_cast<u8*>(wire::payload(frame));
-        platform::copy_bytes(payload, &key_, wire::kKeyBytes);
+        platform::copy_bytes(payload, &config_.key, wire::kKeyBytes);
         if (request_.arg_bytes != 0) platform::copy_bytes(payload + wire::kKeyBytes, request_.args, request_.arg_bytes);
     }
 
@@ -258,10 +258,15 @@ class RawCall : public ClientCall {
     }
 
     std::shared_ptr<void> lent_memory() const override { return staging_.memory(); }
-    bool takes_ids() const override { return wire::is_datapoint(request_.function_id); }
+    u64 ids(u64 rows) const override {
+        if (!wire::is_datapoint(request_.function_id)) return 0;
+        const u64 row_bytes = config_.encoding.phases * sizeof(double);
+        if (!wire::takes_rows(request_.function_id) || row_bytes == 0) return rows;
+        return std::max<u64>(1, request_.arg_bytes / row_bytes);  // counts take bytes too: at least as many as rows
+    }
 
   private:
-    const u64 key_;
+    const ClientConfig& config_;
     RawRequest& request_;
     Staging staging_;
 };

@@ -155,6 +155,7 @@ SessionGrant Controller::Impl::open_session(const optics::ProgramSpec& program, 
     plan.sample_bytes = u64{options.shots} * program.modes;
     if (options.shots != 0) plan.states = std::make_shared<const optics::SectorOrder>(optics::kept_order(program));
     plan.max_batch = std::min<u64>(info_.max_batch, options_.max_batch);
+    plan.datapoint_ns = info_.datapoint_ns;
     if (options_.faults.mute_from || options_.faults.die_at) plan.max_batch = 1;  // a fault strikes one datapoint
     plan.started_ns = platform::clock_ns();
     plan.options = options;
@@ -166,7 +167,7 @@ SessionGrant Controller::Impl::open_session(const optics::ProgramSpec& program, 
     state_ = State::Configured;
     if (!supervisor_.joinable()) supervisor_ = std::thread(&Impl::supervise, this);
     changed_.notify_all();
-    return {plan.session, plan.key, plan.output_size, plan.basis_size, plan.sample_bytes, request_rows(plan)};
+    return {plan.session, plan.key, plan.output_size, plan.basis_size, plan.sample_bytes, most_request_rows(plan)};
 }
 
 std::optional<double> Controller::Impl::retry_after_s() const {

@@ -158,7 +158,7 @@ void Dispatcher::fill_batch(ServedPort& port) {
     for (; next != port.waiting.end(); ++next) {
         const u64 rows = rows_of(next->header, plan_);
         if (!batch_.takes(output_of(next->header.function_id), rows)) break;
-        if (inject_fault(rows)) continue;
+        if (inject_fault()) continue;
         const wire::Status status = admit(port, *next, rows);
         if (status != wire::Status::Ok) port.answer(*next, status, 0);
     }
@@ -179,13 +179,12 @@ wire::Status Dispatcher::admit(ServedPort& port, const Request& request, u64 row
     return status;
 }
 
-/// True if the datapoints are to be swallowed.
-bool Dispatcher::inject_fault(u64 rows) {
-    datapoints_ += std::max<u64>(rows, 1);
-    const u64 newest = datapoints_ - 1;
-    if (options_.faults.die_at && newest >= *options_.faults.die_at)
-        throw std::runtime_error("injected fault: the dispatcher died at datapoint " + std::to_string(newest));
-    return options_.faults.mute_from && newest >= *options_.faults.mute_from;
+/// True if the request is to be swallowed; with faults it has one datapoint.
+bool Dispatcher::inject_fault() {
+    const u64 datapoint = datapoints_++;
+    if (options_.faults.die_at && datapoint >= *options_.faults.die_at)
+        throw std::runtime_error("injected fault: the dispatcher died at datapoint " + std::to_string(datapoint));
+    return options_.faults.mute_from && datapoint >= *options_.faults.mute_from;
 }
 
 void Dispatcher::execute(ServedPort& port) {

@@ -72,7 +72,7 @@ class Dispatcher {
     bool serve(ServedPort& port);
     void fill_batch(ServedPort& port);
     wire::Status admit(ServedPort& port, const Request& request, u64 rows);
-    bool inject_fault(u64 rows);
+    bool inject_fault();
     void execute(ServedPort& port);
     void publish(ServedPort& port, u64 started_ns);
     void record(const Acquisition::Task& task, Stages stages) const;

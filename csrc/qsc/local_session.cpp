@@ -42,7 +42,7 @@ ClientConfig LocalSession::client_config() const { return qsc::client_config(gra
 
 void LocalSession::open_port(u32 slots) {
     ClientConfig config = client_config();
-    config.request_rows = grant_.request_rows;  // their results go straight into the caller's rows
+    config.most_request_rows = grant_.most_request_rows;  // their results go straight into the caller's rows
     const LocalMemory local(controller_->latency().get());
     const auto memory =
         std::make_shared<PortMemory>(PortMemory{link::InProcessPort(client_geometry(config, slots)), encoding_});

@@ -17,6 +17,7 @@ class NativeProcessor : public Processor {
         ProcessorInfo info;
         info.name = "native-slos";
         info.max_batch = simulator_ ? std::clamp<std::size_t>(simulator_->preferred_batch(), 1, kMostRows) : kMostRows;
+        if (simulator_) info.datapoint_ns = simulator_->row_ns(shots_);
         if (simulator_) info.threads = simulator_->threads();
         if (simulator_) info.sampler = simulator_->sampler();
         return info;
@@ -25,6 +26,7 @@ class NativeProcessor : public Processor {
     void configure(std::shared_ptr<const optics::ProgramSpec> spec, const RunOptions& options) override {
         simulator_.reset();  // the old tables are not needed while the new ones are built
         // What sampling needs is built now, so that a refusal comes here and not with the first datapoint.
+        shots_ = options.shots;
         const bool sampled = options.shots > 0;
         simulator_ =
             optics::Simulator::create(std::move(spec), options.precision, memory_limit_, sampled, options.threads);
@@ -36,6 +38,7 @@ class NativeProcessor : public Processor {
 
   private:
     std::size_t memory_limit_;
+    u32 shots_ = 0;
     std::unique_ptr<optics::Simulator> simulator_;
 };
 

@@ -17,6 +17,7 @@ struct SessionPlan {
     u64 sample_bytes = 0;                               // of a datapoint's samples: a byte for each shot and mode
     std::shared_ptr<const optics::SectorOrder> states;  // that samples name by position; null for exact results
     u64 max_batch = 1;
+    double datapoint_ns = 0;  // of computing; 0: not known
     u64 started_ns = 0;
     SessionOptions options;
 };

@@ -50,10 +50,14 @@ u64 rows_of(const wire::RequestHeader& header, const SessionPlan& plan) {
     return phase_bytes % row_bytes == 0 ? phase_bytes / row_bytes : 0;
 }
 
-u32 request_rows(const SessionPlan& plan) {
-    constexpr u64 kMostRows = 16;
-    const bool one_by_one = plan.options.clock == ClockMode::Realtime || plan.options.token_budget;
-    return one_by_one ? 1 : static_cast<u32>(std::clamp<u64>(plan.max_batch, 1, kMostRows));
+u32 most_request_rows(const SessionPlan& plan) {
+    constexpr double kMostRows = 16;     // that fill vectors
+    constexpr double kRequestNs = 2000;  // beside more computing a frame does not matter
+    if (plan.options.clock == ClockMode::Realtime || plan.options.token_budget || plan.datapoint_ns <= 0) return 1;
+    u64 rows = static_cast<u64>(std::clamp(kRequestNs / plan.datapoint_ns, 1.0, kMostRows));
+    rows = std::min(rows, plan.max_batch);
+    while (plan.max_batch % rows != 0) --rows;  // whole requests fill a batch
+    return static_cast<u32>(rows);
 }
 
 wire::Status read_datapoints(const void* payload, const wire::RequestHeader& header, const SessionPlan& plan,

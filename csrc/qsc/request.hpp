@@ -33,9 +33,9 @@ inline wire::Status check_key(const void* payload, u32 arg_len, u64 key) {
     return given == key ? wire::Status::Ok : wire::Status::BadKey;
 }
 
-/// Datapoints that a client may well put into one request: those that fill vectors, but one where each has its own
-/// moment, or may be refused while others are not.
-u32 request_rows(const SessionPlan& plan);
+/// Datapoints that a client may well put into one request: several where they are computed so fast that frames matter,
+/// but one where each has its own moment, or may be refused while others are not.
+u32 most_request_rows(const SessionPlan& plan);
 
 /// Reads rows_of() datapoints of a request whose key was checked: lengths, counts, then the phases into `phases`
 /// (plan.phases entries for each). Ok, BadLength or InvalidPhase.

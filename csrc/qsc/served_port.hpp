@@ -37,7 +37,7 @@ class ServedPort {
     /// Set by the supervisor: the dispatcher drops the port. Relaxed: it carries nothing, Dispatcher::notice() follows.
     std::atomic<EndReason> leave{EndReason::None};
 
-    /// Datapoints accepted and not yet executed, by id.
+    /// Requests of datapoints, accepted and not yet executed, by id.
     std::vector<Request> waiting;
 
     /// Turns of the dispatcher that found nothing in the slot they expected.

@@ -80,9 +80,9 @@ void refuse_outside_rings(const void* request, void* response, std::size_t slot_
 }
 
 bridge::FunctionTable* function_table() {
-    static constexpr std::array kFunctions{wire::kEcho,   wire::kInfer,          wire::kInferF32,  wire::kInferMixed,
-                                           wire::kReport, wire::kSamples,        wire::kInferRows, wire::kStatus,
-                                           wire::kPing,   wire::kInferRowsMixed, wire::kFetch};
+    static constexpr std::array kFunctions{wire::kEcho,       wire::kInfer,  wire::kInferF32,
+                                           wire::kInferMixed, wire::kReport, wire::kSamples,
+                                           wire::kStatus,     wire::kPing,   wire::kFetch};
     static std::array<bridge::FunctionEntry, kFunctions.size()> entries{};
     static bridge::FunctionTable table = [] {
         for (std::size_t i = 0; i < entries.size(); ++i) {

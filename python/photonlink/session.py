@@ -281,7 +281,7 @@ class Session(Lifetime, DeviceCalls):
 
     @property
     def slots(self) -> int:
-        """Datapoints that can be in flight."""
+        """Requests that can be in flight; see :func:`photonlink.reserve`."""
         return self._info.slots
 
     @property

@@ -15,18 +15,20 @@ bool are_below(Real bound, const Real* values, u64 count) {
     static_assert(sizeof(Real) == 8 || sizeof(Real) == 4, "bits of a float or a double");
     using Bits = std::conditional_t<sizeof(Real) == 8, u64, u32>;
     constexpr Bits kSign = Bits{1} << (8 * sizeof(Bits) - 1);
-    // Magnitudes are ordered as their bits are.
+    // Magnitudes are ordered as their bits are, so that |value| + (sign - bound) has the sign bit set where |value| is
+    // at least the bound.
     Bits limit;
     platform::copy_bytes(&limit, &bound, sizeof limit);
     Bits reached = 0;
     for (u64 i = 0; i < count; ++i) {
         Bits bits;
         platform::copy_bytes(&bits, values + i, sizeof bits);
-        reached |= (bits & static_cast<Bits>(~kSign)) + (kSign - limit);  // the sign: it carries from the bound on
+        reached |= (bits & static_cast<Bits>(~kSign)) + (kSign - limit);
     }
     return (reached & kSign) == 0;
 }
 
+/// False if one of `count` values is infinite or not a number.
 inline bool are_finite(const double* values, u64 count) {
     return are_below(std::numeric_limits<double>::infinity(), values, count);
 }

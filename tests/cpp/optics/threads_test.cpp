@@ -214,5 +214,23 @@ TEST(ThreadPool, EveryNumberRunsOncePerJob) {
     }
 }
 
+TEST(ThreadPool, PartsRunOnceWhoeverComesFirst) {
+    ThreadPool pool;
+    constexpr u32 kThreads = 16;  // more than there are cores: some helpers come late, some not at all
+    for (const bool caller_is_slow : {false, true})
+        for (u32 job = 0; job < 50; ++job) {
+            std::atomic<u32> calls[kThreads] = {};
+            std::atomic<u32> others{0};
+            pool.run(kThreads, [&](u32 number) {
+                calls[number].fetch_add(1);
+                if (number != 0) others.fetch_add(1);
+                // Helpers do everything else meanwhile; bounded, in case none can be had.
+                for (u32 turn = 0; number == 0 && caller_is_slow && others < kThreads - 1 && turn < 10'000; ++turn)
+                    platform::yield();
+            });
+            for (const std::atomic<u32>& count : calls) ASSERT_EQ(count.load(), 1u);
+        }
+}
+
 }  // namespace
 }  // namespace photonlink::optics

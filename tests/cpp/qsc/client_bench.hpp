@@ -46,7 +46,7 @@ struct Bench {
         config.first_id = kFirstId;
         config.output_size = outputs;
         config.max_counts = 8;
-        config.request_rows = request_rows;
+        config.most_request_rows = request_rows;
         config.precision = precision;
         config.encoding = encoding.view();
         port = std::make_unique<link::InProcessPort>(client_geometry(config, slots));

@@ -107,26 +107,35 @@ TEST(Client, RowTimeoutCountsFromTheLastResult) {
     EXPECT_GE(result.elapsed_ns, 2 * kSecond + 6 * 10'000'000);
 }
 
-TEST(Client, LentMemoryIsHeldUntilTheServerHasAnswered) {
-    Bench bench(2, 3000);
-    auto memory = std::make_shared<std::vector<double>>(4 * 3000);
+/// Results that a server in this process writes into the caller's rows: large ones, and those of many rows.
+class LentMemory : public ::testing::TestWithParam<std::pair<u64, u32>> {};
+
+TEST_P(LentMemory, IsHeldUntilTheServerHasAnswered) {
+    const auto [outputs, request_rows] = GetParam();
+    constexpr u64 kRows = 64;
+    Bench bench(32, outputs, optics::Precision::Float64, request_rows);
+    auto memory = std::make_shared<std::vector<double>>(kRows * outputs);
     const std::weak_ptr<std::vector<double>> watched = memory;
-    const std::vector<double> x = bench.features(4);
-    const Features rows{x.data(), optics::Precision::Float64, 4, kPhases * sizeof(double)};
+    const std::vector<double> x = bench.features(kRows);
+    const Features rows{x.data(), optics::Precision::Float64, kRows, kPhases * sizeof(double)};
     CallOptions options;
     options.deadline_ns = platform::clock_ns();
     {
-        const Output out{memory->data(), 24000, memory};
+        const Output out{memory->data(), static_cast<i64>(outputs * sizeof(double)), memory};
         EXPECT_EQ(bench.client->infer(rows, out, options).status, CallStatus::Timeout);
     }
     memory.reset();
     EXPECT_FALSE(watched.expired());
-    bench.serve([](link::ServerHandle& server, const link::Arrival& arrival) { answer(server, arrival, 3000); });
+    const u64 each = outputs;  // a structured binding cannot be captured
+    bench.serve([each](link::ServerHandle& server, const link::Arrival& arrival) { answer(server, arrival, each); });
     std::vector<double> y;
     EXPECT_EQ(bench.infer(x, &y).status, CallStatus::Ok);
     EXPECT_EQ(bench.infer(x, &y).status, CallStatus::Ok);  // looks for answered ones first
+    EXPECT_EQ(y, bench.expected(x));
     EXPECT_TRUE(watched.expired());
 }
+
+INSTANTIATE_TEST_SUITE_P(Results, LentMemory, ::testing::Values(std::pair{3000u, 1u}, std::pair{100u, 16u}));
 
 TEST(Client, AnswersBeforeACloseStillCount) {
     std::vector<link::Arrival> held;

@@ -159,6 +159,28 @@ TEST(Client, ARefusedRequestNamesItsFirstRow) {
     EXPECT_TRUE(std::equal(y.begin(), y.begin() + 6 * 4, expected.begin())) << "rows before it were delivered";
 }
 
+TEST(Client, RawRowsTakeAnIdEach) {
+    std::vector<u32> ids;
+    Bench bench(4);
+    bench.serve([&](link::ServerHandle& server, const link::Arrival& arrival) {
+        ids.push_back(read(server, arrival).header.request_id);
+        answer(server, arrival, 4);
+    });
+    std::vector<u8> args(8 + 4 * kPhases * sizeof(double) + 8);
+    const u64 phases = 4 * kPhases, outputs = 16;
+    platform::copy_bytes(args.data(), &phases, 8);
+    platform::copy_bytes(args.data() + args.size() - 8, &outputs, 8);
+    std::vector<double> y(outputs);
+    RawRequest rows{wire::kInferRows, args.data(), args.size(), y.data(), outputs * sizeof(double)};
+    ASSERT_EQ(bench.client->call(&rows, {}).status, CallStatus::Ok);
+    EXPECT_EQ(rows.result_bytes, outputs * sizeof(double));
+    ASSERT_EQ(bench.infer(bench.features(1), &y).status, CallStatus::Ok);
+    bench.stop_server();
+    ASSERT_EQ(ids.size(), 2u);
+    EXPECT_EQ(ids[0], static_cast<u32>(kFirstId));
+    EXPECT_GE(ids[1] - ids[0], 4u);
+}
+
 TEST(Client, ManyThreadsOnFewSlotsAllFinish) {
     Bench bench(2);
     bench.serve([](link::ServerHandle& server, const link::Arrival& arrival) { answer(server, arrival, 4); });

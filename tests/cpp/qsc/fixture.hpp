@@ -31,6 +31,7 @@ struct ProcessorSettings {
     std::size_t outputs = 3;
     std::size_t basis = 5;
     std::size_t max_batch = 1;
+    double datapoint_ns = 0;
     bool supports_exact = true;
     double kept_fraction = 0.5;
     bool gated = false;                  // every run waits for open_gate()
@@ -93,6 +94,7 @@ class TestProcessor : public Processor {
         info.name = "test";
         info.supports_exact = record_->settings.supports_exact;
         info.max_batch = record_->settings.max_batch;
+        info.datapoint_ns = record_->settings.datapoint_ns;
         return info;
     }
     void configure(std::shared_ptr<const optics::ProgramSpec> spec, const RunOptions& options) override {

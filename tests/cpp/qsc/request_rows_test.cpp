@@ -134,23 +134,53 @@ TEST(RequestRows, FailTogether) {
     EXPECT_EQ(bench.caller.call(wire::kInferRows, request(bench, 4, 4), 4).values<double>(), expected_rows(4, 4));
 }
 
-TEST(RequestRows, AreOfferedWhereNothingTellsThemApart) {
-    const auto offered = [](std::size_t most_rows, const SessionOptions& options, const Faults& faults = {}) {
+TEST(RequestRows, UnderTheRealtimeClockAreOne) {
+    SessionOptions options;
+    options.shots = 10;
+    options.clock = ClockMode::Realtime;
+    Bench bench(taking(8), options);
+    EXPECT_EQ(bench.caller.call(wire::kInferRows, request(bench, 0, 2), 0).status(), wire::Status::BadLength);
+    const u64 started_ns = platform::clock_ns();
+    EXPECT_EQ(bench.caller.call(wire::kInferRows, request(bench, 0, 1), 0).status(), wire::Status::Ok);
+    const Counts counts = bench.controller.usage(bench.grant.session).counts;
+    EXPECT_EQ(counts.tokens, 1u);
+    EXPECT_GE(platform::clock_ns() - started_ns, static_cast<u64>(counts.quantum_ns));
+}
+
+TEST(RequestRows, EachHasItsStages) {
+    ControllerOptions controller;
+    controller.dispatcher.stages = std::make_shared<StageLog>(16);
+    Bench bench(taking(8), {}, controller);
+    ASSERT_EQ(bench.caller.call(wire::kInferRows, request(bench, 40, 3), 40).status(), wire::Status::Ok);
+    std::vector<u64> ids;
+    for (const Stages& stages : controller.dispatcher.stages->entries()) ids.push_back(stages.id);
+    EXPECT_EQ(ids, (std::vector<u64>{40, 41, 42}));
+}
+
+TEST(RequestRows, AreOfferedWhereTheyAreCheapAndNothingTellsThemApart) {
+    const auto offered = [](std::size_t most_rows, double datapoint_ns, const SessionOptions& options = {},
+                            const Faults& faults = {}) {
         ControllerOptions controller;
         controller.dispatcher.faults = faults;
-        return Bench(taking(most_rows), options, controller).grant.request_rows;
+        ProcessorSettings settings = taking(most_rows);
+        settings.datapoint_ns = datapoint_ns;
+        return Bench(settings, options, controller).grant.most_request_rows;
     };
     SessionOptions realtime, limited;
     realtime.clock = ClockMode::Realtime;
     limited.token_budget = 100;
     Faults mute;
     mute.mute_from = 20;
-    EXPECT_EQ(offered(64, {}), 16u);
-    EXPECT_EQ(offered(5, {}), 5u);
-    EXPECT_EQ(offered(1, {}), 1u);
-    EXPECT_EQ(offered(64, realtime), 1u);
-    EXPECT_EQ(offered(64, limited), 1u);
-    EXPECT_EQ(offered(64, {}, mute), 1u);
+    EXPECT_EQ(offered(64, 50), 16u);
+    EXPECT_EQ(offered(64, 480), 4u);
+    EXPECT_EQ(offered(24, 100), 12u) << "two fill a batch";
+    EXPECT_EQ(offered(5, 50), 5u);
+    EXPECT_EQ(offered(64, 1e6), 1u) << "a frame does not matter";
+    EXPECT_EQ(offered(64, 0), 1u) << "nobody knows what one takes";
+    EXPECT_EQ(offered(1, 50), 1u);
+    EXPECT_EQ(offered(64, 50, realtime), 1u);
+    EXPECT_EQ(offered(64, 50, limited), 1u);
+    EXPECT_EQ(offered(64, 50, {}, mute), 1u);
 }
 
 }  // namespace

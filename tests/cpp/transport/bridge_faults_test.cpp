@@ -99,7 +99,7 @@ TEST(BridgeFaults, EverythingEndsInOrder) {
         wait_until([&bench] { return bench.end() == qsc::EndReason::ClientLost; });
     }
     EXPECT_EQ(provider.history(),
-              "create get_cpu_dataplane get_ring_geometry get_endpoint_info set_function_table:11 connect launch "
+              "create get_cpu_dataplane get_ring_geometry get_endpoint_info set_function_table:9 connect launch "
               "disconnect destroy");
 }
 

@@ -112,7 +112,7 @@ TEST(UdpFrames, PaddingBehindTheArgumentsIsIgnored) {
 TEST(UdpFrames, UnknownFunctionsGetANegativeStatus) {
     UdpBench bench;
     RawClient client(bench.gateway->port());
-    for (const u32 function : {0u, wire::function_id("rpc_increment"), 0xffffffffu}) {
+    for (const u32 function : {0u, wire::function_id("rpc_increment"), 0xffffffffu, wire::kInferRows}) {
         const Reply reply = client.call(function, key_payload(bench.grant.key), 9);
         EXPECT_EQ(reply.status(), Status::UnknownFunction);
         EXPECT_EQ(reply.header.request_id, 9u);

@@ -19,7 +19,7 @@ struct NetworkView {
     const double* matrices;  // layers x modes x modes complex: the others
     const double* adjoints;  // their conjugate transposes
     const u32* site_begin;   // layers + 1 entries
-    const u32* site_mode;    // sorted by layer
+    const u32* site_mode;    // sorted by layer, then by mode
     const double* phasors;   // per site cos[W], sin[W]
     double* stages;          // layers + 1 times modes x columns lane arrays: what enters interferometer layer + 1, i.e.
                              // with the phases of `layer`; the last stage is the result

@@ -65,6 +65,8 @@ class Simulator {
     virtual std::size_t memory_bytes() const = 0;    // tables and scratch
     virtual std::string kernel_profile() const = 0;  // SIMD profile in use, e.g. "avx2"
     virtual u32 threads() const { return 1; }        // that a run uses at most
+    /// Nanoseconds of one core that a datapoint takes, roughly; 0 where that is not known.
+    virtual double row_ns(u32 /*shots*/) const { return 0; }
     /// How samples are drawn: "inverse_cdf" of the distribution, or where that does not fit "clifford_clifford_2017"
     /// (without noise of the sources) or "sampled_sources" (with it).
     virtual const char* sampler() const { return "inverse_cdf"; }

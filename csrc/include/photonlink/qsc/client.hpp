@@ -1,9 +1,9 @@
 // The caller's side of a session on the host: features in, observables out, over one port.
 //
-// A call encodes each row straight into a slot, keeps as many datapoints in flight as it may, and collects them in row
-// order. It holds slots only while it also collects, so that callers that share a port cannot wait for each other.
-// Thread-safe: any number of threads may call; each call takes a contiguous range of 64-bit ids, so that results do
-// not depend on what is in flight. Nothing here waits without a bound.
+// A call encodes rows straight into slots, keeps as many requests in flight as it may, and collects them in row order.
+// A request has one row, or a few of a small program. It holds slots only while it also collects, so that callers that
+// share a port cannot wait for each other. Thread-safe: any number of threads may call; each call takes a contiguous
+// range of 64-bit ids, so that results do not depend on what is in flight. Nothing here waits without a bound.
 #pragma once
 
 #include <atomic>
@@ -51,8 +51,8 @@ struct Output {
 
 struct CallOptions {
     u64 deadline_ns = kNever;     // of the whole call, on platform::clock_ns()
-    u64 row_timeout_ns = kNever;  // longest time from one result to the next
-    u32 in_flight = 0;            // at most; 0 = as many as the port has slots
+    u64 row_timeout_ns = kNever;  // longest time from one answer to the next
+    u32 in_flight = 0;            // datapoints, at most; 0 = as many as the requests have that the port has slots for
     const std::atomic<bool>* cancelled = nullptr;
     /// Asked at least every 100 ms; true ends the call. Lets an interpreter see its signals.
     bool (*interrupted)(void* context) = nullptr;
@@ -88,13 +88,13 @@ struct ClientConfig {
     u64 max_counts = 0;  // most distinct states in one report: min(shots, basis size)
     /// Of a datapoint's samples, where the port is for callers that may ask for them.
     u64 sample_bytes = 0;
-    u32 request_rows = 1;  // datapoints in one request, at most
+    u32 most_request_rows = 1;  // datapoints in one request
     optics::Precision precision = optics::Precision::Float64;
     EncodingView encoding{};
 };
 
-/// Datapoints that such a client puts into one request. A frame costs about as much as the smallest datapoints take to
-/// compute; large ones gain nothing, and travel alone.
+/// Datapoints that such a client puts into one request: so many that they fit a frame. A frame costs about as much as
+/// the smallest datapoints take to compute.
 u32 rows_per_request(const ClientConfig& config);
 
 /// Payload bytes of the largest request that such a client sends.

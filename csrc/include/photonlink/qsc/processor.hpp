@@ -16,6 +16,7 @@ struct ProcessorInfo {
     std::size_t max_batch = 1;       // hardware 1
     u32 threads = 1;                 // that a batch is executed with at most, once configured
     std::string sampler;             // how samples are drawn, once configured; see optics::Simulator::sampler()
+    double datapoint_ns = 0;         // of computing that a datapoint takes, once configured, roughly; 0: not known
     double datapoint_timeout_s = 0;  // that one datapoint may take beyond its modelled time; 0: no time worth naming
 };
 

@@ -30,8 +30,8 @@ struct SessionGrant {
     u64 key = 0;      // random, never 0: first argument of every data-plane request
     u64 output_size = 0;
     u64 basis_size = 0;
-    u64 sample_bytes = 0;  // of a datapoint's samples, a byte for each shot and mode; 0 for exact results
-    u32 request_rows = 1;  // datapoints that a client may well put into one request
+    u64 sample_bytes = 0;       // of a datapoint's samples, a byte for each shot and mode; 0 for exact results
+    u32 most_request_rows = 1;  // datapoints that a client may well put into one request
 };
 
 enum class State : u32 { Idle = 0, Reserved = 1, Configured = 2, Serving = 3, Released = 4, Error = 5 };

@@ -63,10 +63,11 @@ struct JoinResult {
 };
 static_assert(sizeof(JoinArgs) == sizeof(JoinResult) + sizeof(u64), "an answer with its tag is as long as a request");
 
-/// True for every function that a controller behind a datagram transport answers.
+/// True for every function that a controller behind a datagram transport answers. Not those of several datapoints: the
+/// window that finds repeated requests knows ids one by one.
 PHL_HD constexpr bool is_known_to_datagrams(u32 function) {
-    return is_datapoint(function) || function == kEcho || function == kStatus || function == kPing ||
-           function == kFetch;
+    return (is_datapoint(function) && !takes_rows(function)) || function == kEcho || function == kStatus ||
+           function == kPing || function == kFetch;
 }
 
 }  // namespace photonlink::wire

@@ -15,8 +15,9 @@
 // photonlink_report has the same as counts. A session without shots has none, and refuses photonlink_samples.
 //
 // Several datapoints lie one behind the other, phases and observables alike, and take the ids from request_id on: a
-// caller must not use those again. They are executed together or not at all, and at most as many as the processor takes
-// at once.
+// caller must not use those again. They are executed together or not at all; more than the processor takes at once, of
+// which the realtime clock permits one, are refused with BadLength. Rings carry them, datagrams do not (datagram.hpp).
+// infer_rows() of device code sends a request for each of its rows.
 //
 // Phases are the physical phases in radians, in the order of ProgramSpec::phases; features never cross the link.
 #pragma once
