@@ -60,16 +60,11 @@ u64 Interferometer::predict_bytes(const ProgramSpec& spec, u32 max_lanes) {
     const u64 modes = spec.modes, columns = occupied_modes(spec), sites = spec.phases.size();
     const u64 complex_numbers = modes * columns + spec.interferometers.size() * modes * modes;
     const u64 lane_arrays = sites + 2 * modes * columns;
-    return complex_numbers * 16 + lane_arrays * 2 * max_lanes * sizeof(double) + sites * 12 +
-           SharedLayers::predict_bytes(spec);
+    return complex_numbers * 16 + lane_arrays * 2 * max_lanes * sizeof(double) + sites * 12;
 }
 
 Interferometer::Interferometer(const ProgramSpec& spec, u32 max_lanes)
-    : modes_(spec.modes),
-      layers_(static_cast<u32>(spec.interferometers.size()) - 1),
-      inputs_(spec),
-      sites_(spec),
-      shared_(spec, columns(), sites_) {
+    : modes_(spec.modes), layers_(static_cast<u32>(spec.interferometers.size()) - 1), inputs_(spec), sites_(spec) {
     for (u32 i = 0; i < modes_; ++i)
         for (const u32 mode : inputs_.modes) {
             const Complex element = spec.interferometers[0][std::size_t{i} * modes_ + mode];
@@ -85,11 +80,11 @@ Interferometer::Interferometer(const ProgramSpec& spec, u32 max_lanes)
 
 template <class Real>
 void load_phasors(const SlosKernels<Real>& kernels, const PhaseSites& sites, const double* phases, u32 rows,
-                  double* phasors, u32 begin, u32 end) {
+                  double* phasors) {
     const u32 lanes = kernels.lanes;
     const std::size_t count = sites.mode.size();
     bool large = false;
-    for (std::size_t site = begin; site < end; ++site) {
+    for (std::size_t site = 0; site < count; ++site) {
         double* const phasor = phasors + site * 2 * lanes;
         const double* const column = phases + sites.phase[site];
         for (u32 row = 0; row < rows; ++row) {
@@ -98,27 +93,20 @@ void load_phasors(const SlosKernels<Real>& kernels, const PhaseSites& sites, con
         }
         std::fill(phasor + rows, phasor + lanes, phasor[rows - 1]);
     }
-    double* const loaded = phasors + std::size_t{begin} * 2 * lanes;
-    if (large) reduce_angles(lanes, end - begin, loaded);
-    kernels.phasors(end - begin, loaded);
+    if (large) reduce_angles(lanes, count, phasors);
+    kernels.phasors(static_cast<u32>(count), phasors);
 }
 
 template <class Real>
 const double* Interferometer::compose(const SlosKernels<Real>& kernels, const double* phases, u32 rows) {
-    const u32 shared = shared_.count(phases, rows);
-    const double* const first =
-        shared == 0 ? first_.data() : shared_.columns(shared, phases, first_.data(), matrices_.data());
-    const u32* const begin = sites_.begin.data() + shared;
-    load_phasors(kernels, sites_, phases, rows, phasors_.data(), *begin, sites_.begin.back());
-    kernels.compose({modes_, columns(), layers_ - shared, first,
-                     matrices_.data() + std::size_t{shared} * modes_ * modes_ * 2, begin, sites_.mode.data(),
-                     phasors_.data(), columns_out_.data(), columns_scratch_.data()});
+    load_phasors(kernels, sites_, phases, rows, phasors_.data());
+    kernels.compose({modes_, columns(), layers_, first_.data(), matrices_.data(), sites_.begin.data(),
+                     sites_.mode.data(), phasors_.data(), columns_out_.data(), columns_scratch_.data()});
     return columns_out_.data();
 }
 
-template void load_phasors<float>(const SlosKernels<float>&, const PhaseSites&, const double*, u32, double*, u32, u32);
-template void load_phasors<double>(const SlosKernels<double>&, const PhaseSites&, const double*, u32, double*, u32,
-                                   u32);
+template void load_phasors<float>(const SlosKernels<float>&, const PhaseSites&, const double*, u32, double*);
+template void load_phasors<double>(const SlosKernels<double>&, const PhaseSites&, const double*, u32, double*);
 template const double* Interferometer::compose<float>(const SlosKernels<float>&, const double*, u32);
 template const double* Interferometer::compose<double>(const SlosKernels<double>&, const double*, u32);
 

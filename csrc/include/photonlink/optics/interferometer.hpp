@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "photonlink/optics/program.hpp"
-#include "photonlink/optics/shared_layers.hpp"
 #include "photonlink/optics/slos_kernel.hpp"
 
 namespace photonlink::optics {
@@ -53,11 +52,10 @@ struct PhaseSites {
     std::vector<u32> phase;  // which phase of a request drives the site
 };
 
-/// cos[W], sin[W] of the phases of sites begin .. end - 1, each in its place, for `rows` datapoints; the last one fills
-/// the lanes that are left.
+/// cos[W], sin[W] of each site's phase, for `rows` datapoints; the last one fills the lanes that are left.
 template <class Real>
 void load_phasors(const SlosKernels<Real>& kernels, const PhaseSites& sites, const double* phases, u32 rows,
-                  double* phasors, u32 begin, u32 end);
+                  double* phasors);
 
 class Interferometer {
   public:
@@ -82,7 +80,6 @@ class Interferometer {
     PhaseSites sites_;
     std::vector<double> first_;
     std::vector<double> matrices_;
-    SharedLayers shared_;
     AlignedVector<double> phasors_;
     AlignedVector<double> columns_out_;
     AlignedVector<double> columns_scratch_;
