@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "batch_split.hpp"
+#include "photonlink/optics/interferometer.hpp"
 #include "photonlink/optics/noise_plan.hpp"
 #include "photonlink/optics/simulator.hpp"
 #include "photonlink/optics/slos_sweep.hpp"

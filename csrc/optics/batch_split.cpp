@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "photonlink/optics/interferometer.hpp"
+#include "photonlink/optics/circuit_sites.hpp"
 #include "photonlink/optics/readout.hpp"
 #include "photonlink/optics/simulator.hpp"
 

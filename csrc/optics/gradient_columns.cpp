@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "photonlink/optics/circuit_sites.hpp"
+
 namespace photonlink::optics {
 
 template <class Real>

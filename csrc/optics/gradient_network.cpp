@@ -4,6 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include "photonlink/optics/phasors.hpp"
+
 namespace photonlink::optics {
 namespace {
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "photonlink/optics/interferometer.hpp"
 #include "photonlink/optics/noise_closed_form.hpp"
 #include "photonlink/optics/noise_mixture.hpp"
 #include "photonlink/optics/noise_readout.hpp"

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "photonlink/optics/circuit_sites.hpp"
 #include "photonlink/optics/photon_order.hpp"
 
 namespace photonlink::optics {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "photonlink/optics/closed_forms.hpp"
+#include "photonlink/optics/interferometer.hpp"
 #include "photonlink/optics/readout.hpp"
 #include "photonlink/optics/row_sweep.hpp"
 #include "photonlink/optics/sampling.hpp"

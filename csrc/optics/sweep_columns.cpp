@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "photonlink/optics/circuit_sites.hpp"
 #include "photonlink/optics/combinatorics.hpp"
 #include "photonlink/optics/photon_order.hpp"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "photonlink/optics/interferometer.hpp"
+#include "photonlink/optics/aligned.hpp"
 #include "programs.hpp"
 
 namespace photonlink::optics {

@@ -4,8 +4,11 @@
 
 #include <vector>
 
+#include "photonlink/optics/aligned.hpp"
+#include "photonlink/optics/circuit_sites.hpp"
 #include "photonlink/optics/gradient_kernel.hpp"
-#include "photonlink/optics/interferometer.hpp"
+#include "photonlink/optics/program.hpp"
+#include "photonlink/optics/slos_kernel.hpp"
 
 namespace photonlink::optics {
 

@@ -2,60 +2,14 @@
 // only, always in double precision.
 #pragma once
 
-#include <cstddef>
-#include <new>
 #include <vector>
 
+#include "photonlink/optics/aligned.hpp"
+#include "photonlink/optics/circuit_sites.hpp"
 #include "photonlink/optics/program.hpp"
 #include "photonlink/optics/slos_kernel.hpp"
 
 namespace photonlink::optics {
-
-/// Memory aligned for the widest vectors. From a few MiB on it lies in huge pages where the system has them: the
-/// parents of a state are read along as many lines as there are modes, each far from the others.
-void* allocate_aligned(std::size_t bytes);
-void free_aligned(void* at, std::size_t bytes);
-
-/// Such memory filled with zeros, so that a sweep never reads what was not written.
-template <class T>
-struct AlignedAllocator {
-    using value_type = T;
-    AlignedAllocator() = default;
-    template <class U>
-    AlignedAllocator(const AlignedAllocator<U>&) {}  // NOLINT: allocators convert
-    T* allocate(std::size_t n) { return static_cast<T*>(allocate_aligned(n * sizeof(T))); }
-    void deallocate(T* at, std::size_t n) { free_aligned(at, n * sizeof(T)); }
-    bool operator==(const AlignedAllocator&) const { return true; }
-    bool operator!=(const AlignedAllocator&) const { return false; }
-};
-
-template <class T>
-using AlignedVector = std::vector<T, AlignedAllocator<T>>;
-
-/// How many input modes hold photons.
-u32 occupied_modes(const ProgramSpec& spec);
-
-/// Those modes in ascending order, and the photons in each.
-struct InputColumns {
-    explicit InputColumns(const ProgramSpec& spec);
-
-    std::vector<u32> modes;
-    std::vector<u32> occupation;
-};
-
-/// The phase shifters, layer by layer, each layer's in ascending order of modes.
-struct PhaseSites {
-    explicit PhaseSites(const ProgramSpec& spec);
-
-    std::vector<u32> begin;  // layers + 1 entries: first site of each layer
-    std::vector<u32> mode;
-    std::vector<u32> phase;  // which phase of a request drives the site
-};
-
-/// cos[W], sin[W] of each site's phase, for `rows` datapoints; the last one fills the lanes that are left.
-template <class Real>
-void load_phasors(const SlosKernels<Real>& kernels, const PhaseSites& sites, const double* phases, u32 rows,
-                  double* phasors);
 
 class Interferometer {
   public:

@@ -17,7 +17,7 @@
 #include <string>
 #include <vector>
 
-#include "photonlink/optics/interferometer.hpp"
+#include "photonlink/optics/aligned.hpp"
 #include "photonlink/optics/noise_basis.hpp"
 #include "photonlink/optics/noise_kernel.hpp"
 #include "photonlink/optics/noise_plan.hpp"

@@ -1,7 +1,9 @@
 // The columns of the composed matrices as a sweep multiplies by them: one per photon, rounded to the sweep's precision.
 #pragma once
 
-#include "photonlink/optics/interferometer.hpp"
+#include "photonlink/optics/aligned.hpp"
+#include "photonlink/optics/program.hpp"
+#include "photonlink/optics/slos_kernel.hpp"
 
 namespace photonlink::optics {
 

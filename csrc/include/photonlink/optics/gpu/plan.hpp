@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "photonlink/optics/circuit_sites.hpp"
 #include "photonlink/optics/gpu/job.hpp"
 #include "photonlink/optics/gpu/tables.hpp"
-#include "photonlink/optics/interferometer.hpp"
 #include "photonlink/optics/photon_order.hpp"
 #include "photonlink/optics/program.hpp"
 
