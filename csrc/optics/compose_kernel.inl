@@ -78,19 +78,20 @@ void put_turned_row(u32 columns, const double* elements, const double* phasor, d
     }
 }
 
-/// The columns of the first interferometer, and the first `sites` phase shifters, one layer of them, on these.
-template <class V, u32 Lanes>
-void begin_columns(u32 modes, u32 columns, const double* first, u32 sites, const u32* site_mode, const double* phasors,
-                   double* x) {
-    u32 site = 0;
-    const auto is_next = [&](u32 mode) { return site < sites && site_mode[site] == mode; };
-    const auto phasor = [&] { return phasors + u64{site++} * 2 * Lanes; };
-    for (u32 mode = 0; mode < modes; ++mode, first += u64{columns} * 2, x += u64{columns} * 2 * Lanes) {
+/// The columns of the first interferometer, and the first layer of phase shifters on these, if there is one.
+template <class V, u32 Lanes, class View>
+void begin_columns(const View& view, double* x) {
+    u32 site = view.site_begin[0];
+    const u32 end = view.layers == 0 ? site : view.site_begin[1];
+    const auto is_next = [&](u32 mode) { return site < end && view.site_mode[site] == mode; };
+    const auto phasor = [&] { return view.phasors + u64{site++} * 2 * Lanes; };
+    const double* first = view.first;
+    for (u32 mode = 0; mode < view.modes; ++mode, first += u64{view.columns} * 2, x += u64{view.columns} * 2 * Lanes) {
         if (is_next(mode))
-            put_turned_row<V, Lanes>(columns, first, phasor(), x);
+            put_turned_row<V, Lanes>(view.columns, first, phasor(), x);
         else
-            put_row<V, Lanes>(columns, first, x);
-        while (is_next(mode)) apply_phase<V, Lanes>(columns, phasor(), x);
+            put_row<V, Lanes>(view.columns, first, x);
+        while (is_next(mode)) apply_phase<V, Lanes>(view.columns, phasor(), x);
     }
 }
 
@@ -106,8 +107,7 @@ template <class V, u32 Lanes>
 void compose(const ComposeView& view) {
     double* x = view.layers % 2 == 0 ? view.columns_out : view.columns_scratch;  // the last product lands in _out
     double* y = view.layers % 2 == 0 ? view.columns_scratch : view.columns_out;
-    const u32 sites = view.layers == 0 ? 0 : view.site_begin[1];
-    begin_columns<V, Lanes>(view.modes, view.columns, view.first, sites, view.site_mode, view.phasors, x);
+    begin_columns<V, Lanes>(view, x);
     for (u32 layer = 0; layer < view.layers; ++layer) {
         if (layer > 0) apply_layer<V, Lanes>(view, layer, x);
         apply_interferometer<V, Lanes>(view.modes, view.columns,

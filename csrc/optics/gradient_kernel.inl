@@ -128,8 +128,7 @@ void back_last(const LevelView& level, u32 first_block, u32 last_block, const ty
 template <class V, u32 Lanes>
 void propagate(const NetworkView& view) {
     const u64 elements = u64{view.modes} * view.columns * 2;
-    const u32 sites = view.layers == 0 ? 0 : view.site_begin[1];
-    begin_columns<V, Lanes>(view.modes, view.columns, view.first, sites, view.site_mode, view.phasors, view.stages);
+    begin_columns<V, Lanes>(view, view.stages);
     for (u32 layer = 0; layer < view.layers; ++layer) {
         double* const stage = view.stages + layer * elements * Lanes;
         if (layer > 0) apply_layer<V, Lanes>(view, layer, stage);

@@ -80,7 +80,8 @@ NetworkView NetworkState::view() {
 template <class Real>
 const double* NetworkState::propagate(const SlosKernels<Real>& forward, const GradientKernels<Real>& kernels,
                                       const double* phases, u32 rows) {
-    load_phasors(forward, network_.phase_sites(), phases, rows, phasors_.data());
+    const PhaseSites& sites = network_.phase_sites();
+    load_phasors(forward, sites, phases, rows, phasors_.data(), 0, sites.begin.back());
     kernels.propagate(view());
     return stages_.data() + u64{network_.layers()} * network_.modes() * network_.columns() * 2 * kernels.lanes;
 }

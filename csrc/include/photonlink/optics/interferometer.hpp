@@ -7,6 +7,7 @@
 #include "photonlink/optics/aligned.hpp"
 #include "photonlink/optics/circuit_sites.hpp"
 #include "photonlink/optics/program.hpp"
+#include "photonlink/optics/shared_layers.hpp"
 #include "photonlink/optics/slos_kernel.hpp"
 
 namespace photonlink::optics {
@@ -34,6 +35,7 @@ class Interferometer {
     PhaseSites sites_;
     std::vector<double> first_;
     std::vector<double> matrices_;
+    SharedLayers shared_;
     AlignedVector<double> phasors_;
     AlignedVector<double> columns_out_;
     AlignedVector<double> columns_scratch_;

@@ -6,9 +6,10 @@
 
 namespace photonlink::optics {
 
-/// cos[W], sin[W] of each site's phase, for `rows` datapoints; the last one fills the lanes that are left.
+/// cos[W], sin[W] of the phases of sites begin .. end - 1, each in its place, for `rows` datapoints; the last one fills
+/// the lanes that are left.
 template <class Real>
 void load_phasors(const SlosKernels<Real>& kernels, const PhaseSites& sites, const double* phases, u32 rows,
-                  double* phasors);
+                  double* phasors, u32 begin, u32 end);
 
 }  // namespace photonlink::optics

@@ -82,7 +82,7 @@ struct ComposeView {
     u32 layers;               // phase layers; there are layers + 1 interferometers
     const double* first;      // modes x columns complex: the columns of the first interferometer
     const double* matrices;   // layers x modes x modes complex: the others
-    const u32* site_begin;    // layers + 1 entries
+    const u32* site_begin;    // layers + 1 entries, from any site on
     const u32* site_mode;     // sorted by layer, then by mode
     const double* phasors;    // per site cos[W], sin[W]
     double* columns_out;      // modes x columns lane arrays
