@@ -37,8 +37,13 @@ def test_report_has_samples_scaling_and_limits(report):
     assert {row["who"].split()[0] for row in report["samples"]} == {"photonlink", "perceval"}
     assert {(row["modes"], row["photons"]) for row in report["scaling"]} == {(4, 2), (6, 3), (8, 4)}
     assert report["limits"]["peak_gflops"]["float32"] > report["limits"]["peak_gflops"]["float64"] > 0
+    assert {(row["layers"], row["phases"]) for row in report["reuse"]} >= {
+        (4, "last layer new"),
+        (12, "one phase shifted"),
+    }
     text = optics.render(report)
     assert "(4,2)" in text
+    assert "one phase shifted" in text
     assert "GFLOP/s" in text
 
 

@@ -19,6 +19,7 @@ from photonlink._memory import half_of_memory
 from photonlink._reservoir import spaced_state
 from photonlink.bench.optics_limits import GIGA, exact_flops, level_bytes, limits, peak_memory_mib
 from photonlink.bench.optics_peers import Runner, Task, peers
+from photonlink.bench.optics_reuse import DEEP_NETWORKS, compare_reuse
 from photonlink.bench.optics_samples import SAMPLED_SIZES, compare_samples
 from photonlink.bench.optics_scaling import SCALED_SIZES, scaling
 from photonlink.bench.timing import median_us_per_row, require_agreement
@@ -120,8 +121,8 @@ def run(
 
     Returns:
         ``limits`` of the machine; ``cases``, one entry per (modes, photons, batch, who); ``ratios``, peers over ours
-        (float32); ``samples``; ``scaling``; ``absent``, the peers that are not installed; and ``peak_memory_mib`` of
-        the process.
+        (float32); ``samples``; ``scaling``; ``reuse`` in deep networks; ``absent``, the peers that are not installed;
+        and ``peak_memory_mib`` of the process.
 
     Raises:
         PhotonLinkError: A peer computes something else.
@@ -147,6 +148,7 @@ def run(
         "ratios": _ratios(cases),
         "samples": compare_samples(threads, SAMPLED_SIZES[:1] if quick else SAMPLED_SIZES),
         "scaling": scaling(threads, SCALED_SIZES[:3] if quick else SCALED_SIZES),
+        "reuse": compare_reuse(threads, DEEP_NETWORKS[:2] if quick else DEEP_NETWORKS),
         "peak_memory_mib": peak_memory_mib(),
     }
 
@@ -220,5 +222,9 @@ def _render_rest(report: dict[str, Any]) -> list[str]:
             f"({row['modes']},{row['photons']})".ljust(24)
             + f"{row['batch']:>6}{row['microseconds']:>14.2f}{row['gflops']:>10.1f}{kib:>12.0f}"
         )
+    lines += ["", f"{'deep networks, float64':<24}{'layers':>6}{'us per datapoint':>42}"]
+    for row in report["reuse"]:
+        cell = f"  {row['phases']:<29}{row['microseconds']:>10.2f} "
+        lines.append(f"({row['modes']},{row['photons']})".ljust(24) + f"{row['layers']:>6}{cell:>42}")
     absent = ", ".join(report["absent"]) or "nobody"
     return [*lines, "", f"not installed: {absent}; peak memory of the process {report['peak_memory_mib']:.0f} MiB"]
