@@ -25,6 +25,20 @@ inline __attribute__((always_inline)) void add_imaginary(typename V::Type factor
     to.im = V::fnma(factor, adjoint.re, to.im);
 }
 
+/// visit(mode, first, last, parent): `parent` is where a photon in `mode` brings state `first` of a tile from, and the
+/// parents of the states up to `last` follow it.
+template <u32 Tile, class Visit>
+inline __attribute__((always_inline)) void for_parents(const LevelView& level, const SlosBlock& block, u32 first,
+                                                       const Visit& visit) {
+    for (u32 e = block.entry; e < block.entry + block.entries; ++e)
+        visit(level.entries[e].mode, 0u, Tile, u64{level.entries[e].parent} + first);
+    const SuffixView& suffix = level.suffixes[block.suffix];
+#pragma GCC unroll 8
+    for (u32 t = 0; t < Tile; ++t)
+        for (u32 e = suffix.begin[first + t]; e < suffix.begin[first + t + 1]; ++e)
+            visit(suffix.entries[e].mode, t, t + 1, u64{block.parent} + suffix.entries[e].parent);
+}
+
 /// Hands the adjoints of `Tile` consecutive states of a block to their parents and to the column.
 template <class V, Arithmetic A, u32 Tile>
 inline __attribute__((always_inline)) void scatter_tile(const LevelView& level, const SlosBlock& block, u32 first,
@@ -42,24 +56,13 @@ inline __attribute__((always_inline)) void scatter_tile(const LevelView& level, 
         add_real<V, A>(amplitude.re, adjoint, gradient);
         if constexpr (A != Arithmetic::Distinguishable) add_imaginary<V, A>(amplitude.im, adjoint, gradient);
     };
-    for (u32 e = block.entry; e < block.entry + block.entries; ++e) {
-        const SlosEntry entry = level.entries[e];
-        const Weight<V, A> weight(column + u64{entry.mode} * Weight<V, A>::stride);
-        Sum<V, A> gradient = load_sum<V, A>(column_adjoint + u64{entry.mode} * stride);
+    for_parents<Tile>(level, block, first, [&](u32 mode, u32 begin, u32 end, u64 parent) {
+        const Weight<V, A> weight(column + u64{mode} * Weight<V, A>::stride);
+        Sum<V, A> gradient = load_sum<V, A>(column_adjoint + u64{mode} * stride);
 #pragma GCC unroll 8
-        for (u32 t = 0; t < Tile; ++t) to_parent(weight, adjoints[t], u64{entry.parent} + first + t, gradient);
-        gradient.store(column_adjoint + u64{entry.mode} * stride);
-    }
-    const SuffixView& suffix = level.suffixes[block.suffix];
-#pragma GCC unroll 8
-    for (u32 t = 0; t < Tile; ++t)
-        for (u32 e = suffix.begin[first + t]; e < suffix.begin[first + t + 1]; ++e) {
-            const SlosEntry entry = suffix.entries[e];
-            const Weight<V, A> weight(column + u64{entry.mode} * Weight<V, A>::stride);
-            Sum<V, A> gradient = load_sum<V, A>(column_adjoint + u64{entry.mode} * stride);
-            to_parent(weight, adjoints[t], u64{block.parent} + entry.parent, gradient);
-            gradient.store(column_adjoint + u64{entry.mode} * stride);
-        }
+        for (u32 t = begin; t < end; ++t) to_parent(weight, adjoints[t], parent + (t - begin), gradient);
+        gradient.store(column_adjoint + u64{mode} * stride);
+    });
 }
 
 template <u32 N>

@@ -1,19 +1,5 @@
 // The text of the mixtures' gradient kernels: included after gradient_kernel.inl, under the same rules.
 
-/// visit(mode, first, last, parent): `parent` is where a photon in `mode` brings state `first` of a tile from, and the
-/// parents of the states up to `last` follow it.
-template <u32 Tile, class Visit>
-inline __attribute__((always_inline)) void for_parents(const LevelView& level, const SlosBlock& block, u32 first,
-                                                       const Visit& visit) {
-    for (u32 e = block.entry; e < block.entry + block.entries; ++e)
-        visit(level.entries[e].mode, 0u, Tile, u64{level.entries[e].parent} + first);
-    const SuffixView& suffix = level.suffixes[block.suffix];
-#pragma GCC unroll 8
-    for (u32 t = 0; t < Tile; ++t)
-        for (u32 e = suffix.begin[first + t]; e < suffix.begin[first + t + 1]; ++e)
-            visit(suffix.entries[e].mode, t, t + 1, u64{block.parent} + suffix.entries[e].parent);
-}
-
 /// visit(Count<tile>, block, first) for tiles that cover all states of a level.
 template <class Visit>
 inline __attribute__((always_inline)) void for_level_tiles(const LevelView& level, const Visit& visit) {
