@@ -11,19 +11,10 @@ import pytest
 from scipy import stats
 
 import photonlink as phl
+from gradient_reference import READOUTS, SPACES, central
 from photonlink.errors import ProgramError
 from photonlink.gradients import Differentiator, TrainableProgram, parameter_shift, phase_program, value_and_vjp
 
-READOUTS = [
-    phl.Readout.probs,
-    lambda space: phl.Readout.probs(space, phl.LexGrouping(4)),
-    lambda space: phl.Readout.probs(space, phl.ModGrouping(3)),
-    phl.Readout.mode_expectations,
-    phl.Readout.correlators,
-    phl.Readout.click_patterns,
-    phl.Readout.click_probabilities,
-]
-SPACES = ["fock", "unbunched", "dual_rail"]
 CASES = list(itertools.product(range(len(READOUTS)), SPACES, [True, False]))
 
 
@@ -50,16 +41,6 @@ def merlin_circuit(modes, inputs):
     for mode in range(inputs):
         circuit.add(mode, pcvl.PS(pcvl.P(f"px{mode}")))
     return circuit.add(0, mesh(modes, "theta_r"), merge=True)
-
-
-def central(function, point, step=1e-5):
-    out = np.empty_like(point)
-    for index in np.ndindex(point.shape):
-        up, down = point.copy(), point.copy()
-        up[index] += step
-        down[index] -= step
-        out[index] = (function(up) - function(down)) / (2 * step)
-    return out
 
 
 # ---- exact derivatives

@@ -122,9 +122,7 @@ TEST(Amplitudes, DoNotDependOnBatchesOrThreads) {
     const ProgramSpec spec = random_program(7, {1, 0, 1, 0, 1, 0, 1}, 1, {ReadoutKind::Probabilities, Space::Fock}, 3);
     constexpr std::size_t kRows = 500;  // enough for threads to pay
     const auto phases = random_phases(spec, kRows, 4);
-    for (const std::string& name : supported_profiles()) {
-        SCOPED_TRACE(name);
-        const ForcedProfile forced(name);
+    for_each_profile([&](const std::string&) {
         const auto simulator = make_amplitudes<float>(spec, 3);
         EXPECT_EQ(simulator->threads(), 3u);
         const auto all = run_amplitudes<float>(*simulator, phases, kRows);
@@ -136,7 +134,7 @@ TEST(Amplitudes, DoNotDependOnBatchesOrThreads) {
             alone->run(rows, phases.data() + first * spec.phases.size(), pieces.data() + first * alone->basis_size());
         }
         EXPECT_EQ(all, pieces);
-    }
+    });
 }
 
 /// Fewer rows than lanes are cut up, too, where each is much work.

@@ -94,14 +94,12 @@ void compare(const Case& test_case, bool interference, double tolerance) {
 class Distributions : public testing::TestWithParam<Case> {};
 
 TEST_P(Distributions, MatchPermanents) {
-    for (const std::string& profile : supported_profiles()) {
-        SCOPED_TRACE(profile);
-        const ForcedProfile forced(profile);
+    for_each_profile([&](const std::string&) {
         for (const bool interference : {true, false}) {
             compare<double>(GetParam(), interference, 1e-12);
             compare<float>(GetParam(), interference, 2e-6);
         }
-    }
+    });
 }
 
 INSTANTIATE_TEST_SUITE_P(Programs, Distributions,

@@ -127,10 +127,9 @@ TEST(ProfileErrors, UnknownNamesAreRefused) {
 }
 
 TEST(Profiles, AreTheOnesAskedFor) {
-    for (const std::string& profile : supported_profiles()) {
-        const ForcedProfile forced(profile);
+    for_each_profile([&](const std::string& profile) {
         EXPECT_EQ(make_simulator<float>(good_program())->kernel_profile(), profile);
-    }
+    });
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// What the tests of gradients share: programs of every readout, and a plain way to run a Differentiator.
+// What the tests of gradients share: programs of every readout, ideal and noisy, and a plain way to run a
+// Differentiator.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -50,6 +51,57 @@ inline std::string describe(const GradientCase& at) {
     return text;
 }
 
+inline NoiseSpec detected(NoiseSpec noise, Detectors detectors, u32 min_detected) {
+    noise.detectors = detectors;
+    noise.min_detected = min_detected;
+    return noise;
+}
+
+/// Behind imperfect sources each space with vectors and without, closed forms, and several photons in a mode.
+inline std::vector<ProgramSpec> few_noisy_programs() {
+    const NoiseSpec all = detected(noise_of(0.8, 0.6, 0.9, 0.2, true), Detectors::Resolving, 1);
+    const NoiseSpec clicks = detected(noise_of(0.8, 0.6, 0.7, 0.1, false), Detectors::Threshold, 2);
+    const NoiseSpec every = detected(all, Detectors::Resolving, 0);
+    using K = ReadoutKind;
+    const auto program = [](std::vector<u32> input, const ReadoutSpec& readout, const NoiseSpec& noise) {
+        ProgramSpec spec = random_program(static_cast<u32>(input.size()), input, 2, readout, 8);
+        spec.noise = noise;
+        return spec;
+    };
+    return {program({1, 0, 1, 0, 1}, {K::Probabilities, Space::Fock}, all),
+            program({0, 2, 0, 1, 1, 0}, {K::Probabilities, Space::Fock}, clicks),
+            program({1, 0, 1, 0, 1, 0}, {K::Probabilities, Space::DualRail}, clicks),
+            program({1, 0, 1, 0, 1, 0}, {K::Probabilities, Space::Unbunched, Grouping::Mod, 5}, all),
+            program({1, 0, 2, 0, 1}, {K::ClickProbabilities, Space::Fock}, every),
+            program({1, 0, 2, 0, 1}, {K::Correlators, Space::Fock}, every)};
+}
+
+inline std::string describe(const ProgramSpec& spec) {
+    const NoiseSpec& noise = spec.noise;
+    std::string text = std::string(space_name(spec.readout.space)) + (spec.interference ? "" : " distinguishable") +
+                       " kind " + std::to_string(static_cast<int>(spec.readout.kind)) + " grouping " +
+                       std::to_string(static_cast<int>(spec.readout.grouping)) + " overlap " +
+                       std::to_string(noise.indistinguishability) + " g2 " + std::to_string(noise.g2) +
+                       (noise.g2_distinguishable ? " apart" : " alike") +
+                       (noise.detectors == Detectors::Threshold ? " clicks" : "") + " least " +
+                       std::to_string(noise.min_detected) + " input";
+    for (const u32 n : spec.input) text += " " + std::to_string(n);
+    return text;
+}
+
+/// All elements of the interferometers, as set_interferometers() takes them.
+inline std::vector<Complex> elements(const ProgramSpec& spec) {
+    std::vector<Complex> all;
+    for (const std::vector<Complex>& matrix : spec.interferometers) all.insert(all.end(), matrix.begin(), matrix.end());
+    return all;
+}
+
+/// Light that keeps to its modes.
+inline void let_straight_through(ProgramSpec& spec) {
+    for (std::vector<Complex>& matrix : spec.interferometers)
+        for (u32 e = 0; e < matrix.size(); ++e) matrix[e] = e % (spec.modes + 1) == 0 ? 1.0 : 0.0;
+}
+
 template <class Real>
 struct Gradients {
     std::vector<Real> values;
@@ -88,6 +140,17 @@ std::vector<Real> random_cotangents(std::size_t count, u64 seed) {
     std::vector<Real> cotangents(count);
     for (Real& cotangent : cotangents) cotangent = static_cast<Real>(normal(generator));
     return cotangents;
+}
+
+/// No result, no derivative, no division by zero.
+inline void expect_zeros(const ProgramSpec& spec) {
+    const auto phases = random_phases(spec, 2, 1);
+    const auto differentiator = make_differentiator<double>(spec);
+    const auto cotangents = random_cotangents<double>(2 * differentiator->output_size(), 1);
+    const auto gradients = differentiate(*differentiator, spec, phases.data(), cotangents.data(), 2);
+    for (const double value : gradients.values) EXPECT_EQ(value, 0);
+    for (const double derivative : gradients.phases) EXPECT_EQ(derivative, 0);
+    for (const Complex derivative : gradients.interferometers) EXPECT_EQ(derivative, Complex(0));
 }
 
 }  // namespace photonlink::optics::test

@@ -88,13 +88,11 @@ void expect_same_bits(const ProgramSpec& spec, u32 shots) {
 }
 
 TEST(NoiseThreads, AndBatchesGiveTheSameBits) {
-    for (const std::string& profile : supported_profiles()) {
-        SCOPED_TRACE(profile);
-        const ForcedProfile forced(profile);
+    for_each_profile([&](const std::string&) {
         for (const ProgramSpec& spec : mixtures()) expect_same_bits<double>(spec, 0);
         expect_same_bits<float>(mixtures()[0], 0);
         expect_same_bits<double>(mixtures()[0], 50);
-    }
+    });
 }
 
 /// Reports take another way to the same results.
@@ -117,12 +115,11 @@ TEST(NoiseThreads, EveryProfileGivesTheSameNumbers) {
     for (const ProgramSpec& spec : mixtures()) {
         const std::vector<double> phases = random_phases(spec, kRows, 7);
         std::vector<double> expected;
-        for (const std::string& profile : supported_profiles()) {
-            const ForcedProfile forced(profile);
+        for_each_profile([&](const std::string&) {
             const std::vector<double> values = run<double>(*with_threads<double>(spec, 1), phases.data(), kRows);
             if (expected.empty()) expected = values;
-            for (std::size_t i = 0; i < values.size(); ++i) ASSERT_NEAR(values[i], expected[i], 1e-13) << profile;
-        }
+            for (std::size_t i = 0; i < values.size(); ++i) ASSERT_NEAR(values[i], expected[i], 1e-13);
+        });
     }
 }
 

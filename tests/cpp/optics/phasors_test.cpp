@@ -9,8 +9,7 @@
 namespace photonlink::optics {
 namespace {
 
-using test::ForcedProfile;
-using test::supported_profiles;
+using test::for_each_profile;
 
 /// Random angles of every size up to the largest permitted one, and those around quarter turns, where one of the two
 /// nearly vanishes.
@@ -41,13 +40,11 @@ void check_phasors(const SlosKernels<Real>& kernels) {
 }
 
 TEST(Phasors, AreCosineAndSineInEveryProfileAndWidth) {
-    for (const std::string& name : supported_profiles()) {
-        SCOPED_TRACE(name);
-        const ForcedProfile profile(name);
+    for_each_profile([&](const std::string&) {
         const KernelProfile& kernels = select_kernel_profile();
         for (u32 i = 0; i < kernels.float32_count; ++i) check_phasors(kernels.float32[i]);
         for (u32 i = 0; i < kernels.float64_count; ++i) check_phasors(kernels.float64[i]);
-    }
+    });
 }
 
 TEST(Phasors, OfHugePhasesAreThoseOfTheirRemainder) {

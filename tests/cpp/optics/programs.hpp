@@ -1,6 +1,8 @@
 // Random programs and a plain way to run them, for the tests of this folder.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <cstdlib>
 #include <memory>
@@ -113,6 +115,16 @@ struct ForcedProfile {
     ForcedProfile(const ForcedProfile&) = delete;
     ForcedProfile& operator=(const ForcedProfile&) = delete;
 };
+
+/// Calls check(name) under every profile that this machine can run.
+template <class Check>
+void for_each_profile(const Check& check) {
+    for (const std::string& name : supported_profiles()) {
+        SCOPED_TRACE(name);
+        const ForcedProfile forced(name);
+        check(name);
+    }
+}
 
 /// What sources and losses do; `g2_own`: the extra photons are distinguishable.
 inline NoiseSpec noise_of(double brightness, double transmittance, double indistinguishability, double g2,

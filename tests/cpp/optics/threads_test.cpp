@@ -86,27 +86,24 @@ void expect_same_bits_of_a_lone_row(const ReadoutSpec& readout) {
 }
 
 TEST(Threads, ShareTheStatesOfALoneRowAndGiveTheSameBits) {
-    for (const std::string& profile : supported_profiles()) {
-        SCOPED_TRACE(profile);
-        const ForcedProfile forced(profile);
+    for_each_profile([&](const std::string&) {
         expect_same_bits_of_a_lone_row<float>({ReadoutKind::Probabilities, Space::Fock});
         expect_same_bits_of_a_lone_row<double>({ReadoutKind::Probabilities, Space::Fock});
         expect_same_bits_of_a_lone_row<float>({ReadoutKind::Probabilities, Space::Unbunched});
-    }
+    });
 }
 
 TEST(Threads, EveryWayOfComputingGivesTheSameBits) {
     constexpr std::size_t kRows = 21;
-    for (const std::string& profile : supported_profiles()) {
-        const ForcedProfile forced(profile);
+    for_each_profile([&](const std::string&) {
         for (const Space space : {Space::Fock, Space::Unbunched}) {
             const ProgramSpec spec = random_program(13, spread(13, 7), 1, {ReadoutKind::Probabilities, space}, 4);
             const std::vector<double> phases = random_phases(spec, kRows, 5);
             const auto roomy = with_threads<float>(spec, 1);
             const auto tight = with_threads<float>(spec, 1, predict_bytes(spec, Precision::Float32));
-            EXPECT_EQ(run<float>(*roomy, phases.data(), kRows), run<float>(*tight, phases.data(), kRows)) << profile;
+            EXPECT_EQ(run<float>(*roomy, phases.data(), kRows), run<float>(*tight, phases.data(), kRows));
         }
-    }
+    });
 }
 
 TEST(Threads, StartOnlyWhenTheyPayAndEndWithTheSimulator) {
