@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+
+#include "photonlink/optics/readout.hpp"
 
 namespace photonlink::optics {
 namespace {
@@ -46,10 +49,10 @@ OutputRule::OutputRule(const ProgramSpec& spec, const NoisePlan& plan)
     : kind_(spec.readout.kind),
       modes_(spec.modes),
       outputs_(noisy_output_size(spec, plan)),
-      modular_(spec.readout.grouping == Grouping::Mod),
+      turns_(spec.readout.grouping != Grouping::Lex),  // without groups, each output once
       pattern_is_state_(plan.space == Space::DualRail),
       order_(click_order(spec, plan)) {
-    if (spec.readout.grouping == Grouping::Lex) bucket_ = (kept_states(spec, plan) + outputs_ - 1) / outputs_;
+    if (!turns_) run_ = (kept_states(spec, plan) + outputs_ - 1) / outputs_;
 }
 
 u64 SectorReadout::predict_bytes(const ProgramSpec& spec, const NoisePlan& plan) {
@@ -80,13 +83,39 @@ void SectorReadout::visit(std::size_t state, Visit&& visit) const {
     for (u64 e = begin_[state]; e < begin_[state + 1]; ++e) visit(std::size_t{entries_[e].output}, entries_[e].value);
 }
 
+/// exact() where states form groups.
+void SectorReadout::group(const double* probabilities, double* values) const {
+    std::fill(values, values + outputs(), 0.0);
+    if (!rule_.takes_turns()) {
+        for (std::size_t at = 0; at < states_; at += rule_.run())
+            *values++ = striped_sum(probabilities + at, std::min<std::size_t>(rule_.run(), states_ - at));
+        return;
+    }
+    for (std::size_t at = 0; at < states_; at += outputs())
+        std::transform(values, values + std::min(outputs(), states_ - at), probabilities + at, values, std::plus<>());
+}
+
+/// pull_back() where states form groups.
+void SectorReadout::ungroup(const double* cotangents, double* probabilities) const {
+    const std::size_t step = rule_.takes_turns() ? outputs() : rule_.run();
+    for (std::size_t at = 0; at < states_; at += step) {
+        const std::size_t states = std::min(step, states_ - at);
+        if (rule_.takes_turns())
+            std::copy_n(cotangents, states, probabilities + at);
+        else
+            std::fill_n(probabilities + at, states, *cotangents++);
+    }
+}
+
 void SectorReadout::exact(const double* probabilities, double* values) const {
+    if (groups_states()) return group(probabilities, values);
     std::fill(values, values + outputs(), 0.0);
     for (std::size_t state = 0; state < states_; ++state)
         visit(state, [&](std::size_t output, u32 value) { values[output] += value * probabilities[state]; });
 }
 
 void SectorReadout::pull_back(const double* cotangents, double* probabilities) const {
+    if (groups_states()) return ungroup(cotangents, probabilities);
     std::fill(probabilities, probabilities + states_, 0.0);
     for (std::size_t state = 0; state < states_; ++state)
         visit(state, [&](std::size_t output, u32 value) { probabilities[state] += value * cotangents[output]; });

@@ -28,6 +28,10 @@ class OutputRule {
     /// True if the position of a state among the kept ones decides, whatever its photons.
     bool by_position() const { return kind_ == ReadoutKind::Probabilities || kind_ == ReadoutKind::Samples; }
 
+    /// Whether outputs take turns, state by state, or `run()` consecutive states are one output; if by_position().
+    bool takes_turns() const { return turns_; }
+    u64 run() const { return run_; }
+
     /// visit(output, value) for every output to which the state at `position` adds. `state` may be null if
     /// by_position().
     template <class Visit>
@@ -37,8 +41,8 @@ class OutputRule {
     ReadoutKind kind_;
     u32 modes_;
     std::size_t outputs_;
-    u64 bucket_ = 1;         // states per output of consecutive ones
-    bool modular_;           // output = position modulo outputs
+    u64 run_ = 1;
+    bool turns_;
     bool pattern_is_state_;  // in the dual-rail space every state is a click pattern, and there are no others
     ClickOrder order_;
 };
@@ -70,6 +74,10 @@ class SectorReadout {
 
     template <class Visit>
     void visit(std::size_t state, Visit&& visit) const;
+    /// Whether each state belongs to one output, by its position, if only to one of its own.
+    bool groups_states() const { return rule_.by_position() && outputs() > 0; }
+    void group(const double* probabilities, double* values) const;
+    void ungroup(const double* cotangents, double* probabilities) const;
 
     OutputRule rule_;
     std::size_t states_;
@@ -98,7 +106,7 @@ template <class Visit>
 void OutputRule::visit(u64 position, const u8* state, Visit&& visit) const {
     if (kind_ == ReadoutKind::Samples) return;
     if (kind_ == ReadoutKind::Probabilities) {
-        visit(static_cast<std::size_t>(modular_ ? position % outputs_ : position / bucket_), 1u);
+        visit(static_cast<std::size_t>(turns_ ? position % outputs_ : position / run_), 1u);
         return;
     }
     if (kind_ == ReadoutKind::ClickPatterns) {
