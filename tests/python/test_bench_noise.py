@@ -11,7 +11,7 @@ from photonlink.errors import PhotonLinkError
 def test_everybody_is_timed_beside_ours():
     pytest.importorskip("perceval")
     report = noise.run(((4, 2),), (1, 4), threads=1)
-    expected = {"photonlink", *noise.PRECISIONS}
+    expected = {"photonlink", noise.DERIVATIVES, *noise.PRECISIONS}
     for setting in noise.SETTINGS:
         for batch in (1, 4):
             cases = [c for c in report["cases"] if (c["setting"], c["batch"]) == (setting, batch)]

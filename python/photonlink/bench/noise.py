@@ -1,7 +1,8 @@
 """``photonlink bench noise``: distributions behind imperfect sources, beside Perceval's Processor.
 
 Everyone computes every kept event of Haar, phases, Haar for each row of phases. Perceval leaves out what is less likely
-than its precision, 1e-6 unless told otherwise; both are timed, and compared with ours before that.
+than its precision, 1e-6 unless told otherwise; both are timed, and compared with ours before that. So are ours with the
+derivatives, by all phases, of a weighted sum of each datapoint's probabilities.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from photonlink._memory import half_of_memory
 from photonlink._reservoir import spaced_state
 from photonlink.bench.optics_peers import Task
 from photonlink.bench.timing import median_us_per_row, require_agreement
+from photonlink.gradients import Differentiator, Vjp
 
 __all__ = ["render", "run"]
 
@@ -32,6 +34,9 @@ SETTINGS: dict[str, tuple[phl.Noise, Literal["pnr", "threshold"], bool]] = {
 }
 PRECISIONS = {"perceval Processor": 1e-6, "perceval Processor, exact": 1e-30}
 AGREEMENT = {"perceval Processor": 1e-3, "perceval Processor, exact": 1e-7}
+DERIVATIVES = "photonlink, derivatives"
+STEP = 1e-4  # radians, of central differences
+DIFFERENCES_AGREEMENT = 1e-6
 MOST_EXACT_PHOTONS = 3  # more would take it minutes
 SECONDS = 2.0
 SHORTEST_SECONDS = 0.2
@@ -92,6 +97,22 @@ def _check_agreement(who: str, theirs: Distribution, ours: Distribution) -> None
     require_agreement(f"{who} differs from photonlink", worst, AGREEMENT[who])
 
 
+def _derivatives(program: phl.Program, rows: int, threads: int) -> Callable[[NDArray[np.float64]], Vjp]:
+    """Forward and backward pass of up to `rows` datapoints, after a look at differences along one direction."""
+    rng = np.random.default_rng(2)
+    weights = rng.normal(size=(rows, program.output_size))
+    differentiator = Differentiator(program, precision="float64", threads=threads)
+
+    def run(x: NDArray[np.float64]) -> Vjp:
+        return differentiator.value_and_vjp(x, weights[: len(x)], interferometers=False)
+
+    x, direction = rng.uniform(0, 2 * np.pi, (1, len(program.features))), rng.normal(size=(1, len(program.features)))
+    ahead, behind = (differentiator.value(x + step * direction) @ weights[0] for step in (STEP, -STEP))
+    worst = float(np.abs((run(x).features * direction).sum() - (ahead - behind) / (2 * STEP)).max())
+    require_agreement(f"{DERIVATIVES}: these differ from differences", worst, DIFFERENCES_AGREEMENT)
+    return run
+
+
 def _one_by_one(
     distribution: Callable[[NDArray[np.float64]], Distribution], rows: NDArray[np.float64]
 ) -> list[Distribution]:
@@ -108,10 +129,15 @@ def _cases(task: Task, setting: str, batches: tuple[int, ...]) -> list[dict[str,
     ours = dict(zip(program.output_keys, simulator.run(phases[:1])[0].tolist(), strict=True))
     for who, distribution in runners.items():
         _check_agreement(who, distribution(phases[0]), ours)
+    native: dict[str, Callable[[NDArray[np.float64]], object]] = {
+        "photonlink": simulator.run,
+        DERIVATIVES: _derivatives(program, max(batches), task.threads),
+    }
     cases: list[dict[str, Any]] = []
     for batch in batches:
         timed = {
-            "photonlink": median_us_per_row(simulator.run, phases[:batch], limit=SECONDS, shortest=SHORTEST_SECONDS)
+            who: median_us_per_row(call, phases[:batch], limit=SECONDS, shortest=SHORTEST_SECONDS)
+            for who, call in native.items()
         }
         for who, distribution in runners.items():
             timed[who] = median_us_per_row(partial(_one_by_one, distribution), phases[:batch], limit=SECONDS)
