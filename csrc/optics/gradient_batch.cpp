@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "batch_split.hpp"
 #include "photonlink/optics/simulator.hpp"
 
 namespace photonlink::optics {
@@ -26,14 +27,25 @@ std::size_t matrix_elements(const ProgramSpec& spec) { return spec.interferomete
 
 }  // namespace
 
-std::shared_ptr<const ProgramSpec> with_interferometers(const ProgramSpec& spec, const Complex* matrices) {
-    ProgramSpec changed = spec;
+GradientCommon::GradientCommon(std::shared_ptr<const ProgramSpec> program, std::size_t output_count,
+                               const GradientLayout& chosen)
+    : spec(std::move(program)),
+      profile(select_kernel_profile()),
+      gradients(gradient_profile(profile)),
+      outputs(output_count),
+      layout(chosen),
+      network(*spec),
+      row_ns(estimated_row_ns(*spec, false)) {}
+
+void GradientCommon::set_interferometers(const Complex* matrices) {
+    ProgramSpec changed = *spec;
     for (std::vector<Complex>& matrix : changed.interferometers) {
         std::copy(matrices, matrices + matrix.size(), matrix.begin());
         matrices += matrix.size();
     }
     check_spec(changed);
-    return std::make_shared<const ProgramSpec>(std::move(changed));
+    spec = std::make_shared<const ProgramSpec>(std::move(changed));
+    network.set_interferometers(spec->interferometers);
 }
 
 void check_differentiable(const ProgramSpec& spec) {
@@ -54,22 +66,15 @@ void begin_batch(const ProgramSpec& spec, const GradientBatch& batch) {
 }
 
 template <class Real>
-void check_cotangents(const GradientBatch& batch, std::size_t outputs) {
-    check_finite(static_cast<const Real*>(batch.cotangents), batch.rows, outputs, "cotangent");
-}
-
-template <class Real>
-void check_derivatives(const ProgramSpec& spec, const GradientBatch& batch, std::size_t outputs) {
+void check_cotangents(const GradientCommon& common, const GradientBatch& batch) {
     const auto* const matrices = reinterpret_cast<const double*>(batch.interferometer_gradients);
-    if (all_finite(batch.phase_gradients, batch.rows * spec.phases.size()) &&
-        all_finite(matrices, 2 * matrix_elements(spec)))
+    if (common.keeps_events && all_finite(batch.phase_gradients, batch.rows * common.spec->phases.size()) &&
+        all_finite(matrices, 2 * common.network.elements()))
         return;
-    check_cotangents<Real>(batch, outputs);
+    check_finite(static_cast<const Real*>(batch.cotangents), batch.rows, common.outputs, "cotangent");
 }
 
-template void check_cotangents<float>(const GradientBatch&, std::size_t);
-template void check_cotangents<double>(const GradientBatch&, std::size_t);
-template void check_derivatives<float>(const ProgramSpec&, const GradientBatch&, std::size_t);
-template void check_derivatives<double>(const ProgramSpec&, const GradientBatch&, std::size_t);
+template void check_cotangents<float>(const GradientCommon&, const GradientBatch&);
+template void check_cotangents<double>(const GradientCommon&, const GradientBatch&);
 
 }  // namespace photonlink::optics

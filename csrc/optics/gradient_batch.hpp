@@ -6,13 +6,32 @@
 #include <memory>
 #include <vector>
 
-#include "photonlink/optics/gradients.hpp"
+#include "photonlink/optics/gradient_network.hpp"
+#include "photonlink/optics/gradient_plan.hpp"
 #include "photonlink/optics/thread_pool.hpp"
 
 namespace photonlink::optics {
 
-/// How much longer derivatives take than values, roughly.
-inline constexpr double kBackward = 4;
+/// What the workers of a differentiator share; never written while they work.
+struct GradientCommon {
+    GradientCommon(std::shared_ptr<const ProgramSpec> program, std::size_t output_count, const GradientLayout& chosen);
+
+    /// Replaces the interferometers by layers + 1 others, one after the other; throws ProgramError unless they are
+    /// unitary.
+    void set_interferometers(const Complex* matrices);
+
+    std::shared_ptr<const ProgramSpec> spec;
+    const KernelProfile& profile;
+    const GradientProfile& gradients;
+    std::size_t outputs;
+    GradientLayout layout;
+    GradientNetwork network;
+    // To be completed by what computes the rows.
+    double row_ns;             // of one core for the values of a datapoint, roughly: of the network alone
+    u32 levels = 0;            // see Differentiator
+    u32 kept_levels = 0;       // likewise
+    bool keeps_events = true;  // else derivatives are zero, whatever the cotangents
+};
 
 /// Adds up derivatives with respect to interferometers over the rows of a batch, in an order that does not depend on
 /// who computes them.
@@ -51,22 +70,15 @@ class GroupSums {
     std::vector<Complex> sums_;  // per group of a wave
 };
 
-/// The same program with other interferometers, of which there are layers + 1 one after the other; throws ProgramError
-/// unless they are unitary.
-std::shared_ptr<const ProgramSpec> with_interferometers(const ProgramSpec& spec, const Complex* matrices);
-
 /// Throws ProgramError unless the spec can be simulated and its readout has derivatives.
 void check_differentiable(const ProgramSpec& spec);
 
 /// Throws ProgramError unless every phase is finite; clears the derivatives that are sums.
 void begin_batch(const ProgramSpec& spec, const GradientBatch& batch);
 
-/// Throws ProgramError unless every cotangent is finite.
+/// Throws ProgramError unless every cotangent is finite. Looks for it at the derivatives, which are far fewer, where a
+/// cotangent that is not finite makes derivatives that are not.
 template <class Real>
-void check_cotangents(const GradientBatch& batch, std::size_t outputs);
-
-/// Throws ProgramError if a cotangent that is not finite made derivatives that are not; they are far fewer to look at.
-template <class Real>
-void check_derivatives(const ProgramSpec& spec, const GradientBatch& batch, std::size_t outputs);
+void check_cotangents(const GradientCommon& common, const GradientBatch& batch);
 
 }  // namespace photonlink::optics

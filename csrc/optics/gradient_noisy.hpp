@@ -10,7 +10,7 @@ namespace photonlink::optics {
 
 /// Requires check_differentiable() and noise without an ideal_program(). Values and cotangents are of the precision.
 /// Phases are executed as they are. Throws ProgramError for more memory or work than can be afforded.
-std::unique_ptr<Differentiator> create_noisy_differentiator(std::shared_ptr<const ProgramSpec> spec,
+std::unique_ptr<Differentiator> create_noisy_differentiator(const std::shared_ptr<const ProgramSpec>& spec,
                                                             Precision precision, const GradientOptions& options);
 
 /// Of predict_gradient_bytes() for such a spec.

@@ -3,34 +3,31 @@
 #include <algorithm>
 #include <utility>
 
-#include "batch_split.hpp"
 #include "lane_rows.hpp"
 #include "noise_rows.hpp"
 
 namespace photonlink::optics {
 
-NoisyGradientShared::NoisyGradientShared(std::shared_ptr<const ProgramSpec> program, u32 max_lanes)
-    : spec(std::move(program)),
-      plan(plan_noise(*spec)),
-      profile(select_kernel_profile()),
-      gradients(gradient_profile(profile)),
-      outputs(noisy_output_size(*spec, plan)),
-      lanes(max_lanes),
-      network(*spec) {
+NoisyGradientShared::NoisyGradientShared(const std::shared_ptr<const ProgramSpec>& program, NoisePlan noise_plan,
+                                         const GradientLayout& chosen)
+    : GradientCommon(program, noisy_output_size(*program, noise_plan), chosen), plan(std::move(noise_plan)) {
+    keeps_events = plan.enough > 0;
     if (has_noisy_closed_form(*spec, plan)) return;
     tables = std::make_unique<const MixtureTables>(*spec, plan, profile);
     readout = std::make_unique<const SectorReadout>(*spec, plan);
+    row_ns += mixture_row_ns(*spec, plan);
+    levels = kept_levels = tables->shared().most();
 }
 
 template <class Real>
 NoisyGradientWorker<Real>::NoisyGradientWorker(const NoisyGradientShared& shared)
-    : shared_(shared), network_(shared.network, shared.lanes), values_(shared.outputs), cotangents_(shared.outputs) {
+    : Block(shared, shared.outputs), shared_(shared) {
     if (shared.tables == nullptr) {
         closed_form_.emplace(*shared.spec, shared.plan);
         return;
     }
-    sweep_.emplace(*shared.spec, shared.network.occupation(), *shared.tables, shared.lanes);
-    rows_.resize(shared.tables->kept() * shared.lanes);
+    sweep_.emplace(*shared.spec, shared.network.occupation(), *shared.tables, shared.layout.lanes);
+    rows_.resize(shared.tables->kept() * shared.layout.lanes);
 }
 
 template <class Real>
@@ -45,44 +42,31 @@ u64 NoisyGradientWorker<Real>::predict_bytes(const ProgramSpec& spec, const Nois
 
 template <class Real>
 void NoisyGradientWorker<Real>::run(const GradientBatch& batch, std::size_t first, std::size_t rows, Complex* sum) {
-    for_lane_blocks<double>(shared_.profile, first, rows, shared_.lanes,
-                            [&](std::size_t row, u32 count, u32 width) { run_block(batch, row, count, width, sum); });
+    this->run_blocks(batch, first, rows, sum, [&](const GradientRows<Real>& at, u32 width, const double* matrices) {
+        if (sweep_)
+            mixture_block(at, width, matrices);
+        else
+            this->run_closed_form(*closed_form_, *closed_form_, at, width, matrices);
+    });
 }
 
 template <class Real>
-void NoisyGradientWorker<Real>::run_block(const GradientBatch& batch, std::size_t first, u32 rows, u32 width,
-                                          Complex* sum) {
-    const GradientKernels<double>& kernels = shared_.gradients.float64[width];
-    const std::size_t phases = shared_.spec->phases.size();
-    const double* const matrices =
-        network_.propagate(shared_.profile.widths<double>()[width], kernels, batch.phases + first * phases, rows);
-    if (sweep_)
-        mixture_block(batch, first, rows, width, matrices);
-    else
-        closed_block(batch, first, rows, kernels.lanes, matrices);
-    if (batch.cotangents == nullptr) return;
-    network_.pull_back(kernels, rows,
-                       batch.phase_gradients == nullptr ? nullptr : batch.phase_gradients + first * phases, sum);
-}
-
-template <class Real>
-void NoisyGradientWorker<Real>::mixture_block(const GradientBatch& batch, std::size_t first, u32 rows, u32 width,
-                                              const double* matrices) {
+void NoisyGradientWorker<Real>::mixture_block(const GradientRows<Real>& rows, u32 width, const double* matrices) {
     const MixtureTables& tables = *shared_.tables;
-    const u32 lanes = shared_.gradients.float64[width].lanes;
+    const u32 lanes = shared_.profile.widths<double>()[width].lanes;
     double* targets[kMostLanes] = {};
-    for (u32 row = 0; row < rows; ++row) targets[row] = rows_.data() + row * tables.kept();
+    for (u32 row = 0; row < rows.rows; ++row) targets[row] = rows_.data() + row * tables.kept();
     const double* mixture = nullptr;
-    if (batch.cotangents == nullptr) {
-        mixture_rows(*sweep_, tables, width, matrices, rows, targets);
+    if (rows.cotangents == nullptr) {
+        mixture_rows(*sweep_, tables, width, matrices, rows.rows, targets);
     } else {
         mixture = sweep_->run(width, matrices, lanes);
-        take_rows(tables, mixture, lanes, rows, targets);
+        take_rows(tables, mixture, lanes, rows.rows, targets);
     }
-    for (u32 row = 0; row < rows; ++row) finish_row(batch, first + row, targets[row]);
-    if (batch.cotangents == nullptr) return;
-    if (mixture == nullptr) return clear_adjoint(lanes);
-    load_rows(rows, lanes);
+    for (u32 row = 0; row < rows.rows; ++row) finish_row(rows, row, targets[row]);
+    if (rows.cotangents == nullptr) return;
+    if (mixture == nullptr) return this->clear_adjoint(lanes);
+    load_rows(rows.rows, lanes);
     sweep_->backward(width, matrices, network_.adjoint());
 }
 
@@ -99,56 +83,20 @@ void NoisyGradientWorker<Real>::load_rows(u32 rows, u32 lanes) {
     }
 }
 
-template <class Real>
-void NoisyGradientWorker<Real>::clear_adjoint(u32 lanes) {
-    std::fill_n(network_.adjoint(), u64{shared_.network.modes()} * shared_.network.columns() * 2 * lanes, 0.0);
-}
-
 /// Delivers what a distribution says, and replaces it by the derivatives with respect to its probabilities, by which
 /// the values are divided.
 template <class Real>
-void NoisyGradientWorker<Real>::finish_row(const GradientBatch& batch, std::size_t row, double* distribution) {
+void NoisyGradientWorker<Real>::finish_row(const GradientRows<Real>& rows, u32 row, double* distribution) {
     const double kept = renormalise_row(*shared_.tables, shared_.spec->photons(), distribution);
     shared_.readout->exact(distribution, values_.data());
-    publish(batch, row);
-    if (batch.cotangents == nullptr) return;
-    const double* const cotangents = load_cotangents(batch, row);
+    this->publish(rows, row);
+    if (rows.cotangents == nullptr) return;
+    const double* const cotangents = this->load_cotangents(rows, row);
     double mean = 0;
     for (std::size_t o = 0; o < shared_.outputs; ++o) mean += cotangents[o] * values_[o];
     shared_.readout->pull_back(cotangents, distribution);
     const double scale = kept > 0 ? 1 / kept : 0.0;
     for (std::size_t s = 0; s < shared_.tables->kept(); ++s) distribution[s] = (distribution[s] - mean) * scale;
-}
-
-template <class Real>
-void NoisyGradientWorker<Real>::closed_block(const GradientBatch& batch, std::size_t first, u32 rows, u32 lanes,
-                                             const double* matrices) {
-    double* const adjoint = network_.adjoint();
-    clear_adjoint(lanes);  // of lanes without a row
-    for (u32 row = 0; row < rows; ++row) {
-        const double* const re = matrices + row;
-        if (batch.values != nullptr) {
-            closed_form_->evaluate(re, re + lanes, lanes, values_.data());
-            publish(batch, first + row);
-        }
-        if (batch.cotangents == nullptr) continue;
-        closed_form_->pull_back(re, re + lanes, lanes, load_cotangents(batch, first + row), adjoint + row,
-                                adjoint + lanes + row);
-    }
-}
-
-template <class Real>
-void NoisyGradientWorker<Real>::publish(const GradientBatch& batch, std::size_t row) const {
-    if (batch.values == nullptr) return;
-    std::transform(values_.begin(), values_.end(), static_cast<Real*>(batch.values) + row * shared_.outputs,
-                   [](double value) { return static_cast<Real>(value); });
-}
-
-template <class Real>
-const double* NoisyGradientWorker<Real>::load_cotangents(const GradientBatch& batch, std::size_t row) {
-    std::copy_n(static_cast<const Real*>(batch.cotangents) + row * shared_.outputs, shared_.outputs,
-                cotangents_.begin());
-    return cotangents_.data();
 }
 
 template class NoisyGradientWorker<float>;

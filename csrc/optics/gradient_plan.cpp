@@ -9,7 +9,6 @@
 #include "photonlink/optics/gradient_values.hpp"
 #include "photonlink/optics/noise_simulator.hpp"
 #include "photonlink/optics/simulator.hpp"
-#include "photonlink/optics/thread_pool.hpp"
 
 namespace photonlink::optics {
 namespace {
@@ -40,10 +39,10 @@ template <class Real>
 void add_rows(const ProgramSpec& spec, const KernelProfile& profile, u64 limit, GradientPlan& plan) {
     if (profile.row_count == 0 || has_closed_form_gradient(spec)) return;
     const RowKernels<Real>& kernels = profile.rows<Real>()[0];
-    const u64 bytes = saturating_add(plan.bytes, row_bytes(spec, kernels, plan.threads));
-    if (kernels.rows > plan.lanes || bytes > limit) return;
+    const u64 bytes = saturating_add(plan.layout.bytes, row_bytes(spec, kernels, plan.layout.threads));
+    if (kernels.rows > plan.layout.lanes || bytes > limit) return;
     plan.rows = kernels.rows;
-    plan.bytes = bytes;
+    plan.layout.bytes = bytes;
 }
 
 }  // namespace
@@ -51,28 +50,25 @@ void add_rows(const ProgramSpec& spec, const KernelProfile& profile, u64 limit, 
 u32 GradientPlan::levels(const ProgramSpec& spec) { return has_closed_form_gradient(spec) ? 0 : spec.photons() - 1; }
 
 template <class Real>
-GradientPlan plan_gradients(const ProgramSpec& spec, const KernelProfile& profile, const GradientOptions& options) {
+GradientPlan plan_gradients(const ProgramSpec& spec, const GradientOptions& options) {
+    const KernelProfile& profile = select_kernel_profile();
+    const u64 limit = options.memory_limit_bytes;
     GradientPlan plan{};
-    const u32 least = options.threads == 0 ? 1 : options.threads;
-    for (plan.threads = usable_threads(options.threads);; --plan.threads) {
-        for (plan.width = 0; plan.width < profile.width_count<Real>(); ++plan.width) {
-            plan.lanes = profile.widths<Real>()[plan.width].lanes;
-            for (plan.kept_levels = GradientPlan::levels(spec);; --plan.kept_levels) {
-                plan.bytes = bytes_needed<Real>(spec, plan.lanes, plan.kept_levels, plan.threads);
-                if (plan.bytes <= options.memory_limit_bytes) {
-                    add_rows<Real>(spec, profile, options.memory_limit_bytes, plan);
-                    return plan;
-                }
-                if (plan.kept_levels == 0) break;
-            }
+    plan.layout = choose_gradient_layout<Real>(profile, options, [&](u32 lanes, u32 threads) {
+        for (plan.kept_levels = GradientPlan::levels(spec);; --plan.kept_levels) {
+            const u64 bytes = bytes_needed<Real>(spec, lanes, plan.kept_levels, threads);
+            if (bytes <= limit || plan.kept_levels == 0) return bytes;
         }
-        if (plan.threads <= least) break;
-    }
-    throw ProgramError(
-        "derivatives of " + std::to_string(spec.photons()) + " photons in " + std::to_string(spec.modes) +
-        " modes need " + (plan.bytes == kSaturated ? "more than 2^64" : std::to_string(plan.bytes)) + " bytes with " +
-        std::to_string(plan.threads) + " thread(s), but the limit is " + std::to_string(options.memory_limit_bytes) +
-        " bytes; use fewer threads, photons or modes, a smaller space, or raise the limit");
+    });
+    const u64 bytes = plan.layout.bytes;
+    if (bytes > limit)
+        throw ProgramError(
+            "derivatives of " + std::to_string(spec.photons()) + " photons in " + std::to_string(spec.modes) +
+            " modes need " + (bytes == kSaturated ? "more than 2^64" : std::to_string(bytes)) + " bytes with " +
+            std::to_string(plan.layout.threads) + " thread(s), but the limit is " + std::to_string(limit) +
+            " bytes; use fewer threads, photons or modes, a smaller space, or raise the limit");
+    add_rows<Real>(spec, profile, limit, plan);
+    return plan;
 }
 
 std::size_t predict_gradient_bytes(const ProgramSpec& spec, Precision precision, u32 threads) {
@@ -99,7 +95,7 @@ u32 phase_degree(const ProgramSpec& spec) {
     return spec.photons();
 }
 
-template GradientPlan plan_gradients<float>(const ProgramSpec&, const KernelProfile&, const GradientOptions&);
-template GradientPlan plan_gradients<double>(const ProgramSpec&, const KernelProfile&, const GradientOptions&);
+template GradientPlan plan_gradients<float>(const ProgramSpec&, const GradientOptions&);
+template GradientPlan plan_gradients<double>(const ProgramSpec&, const GradientOptions&);
 
 }  // namespace photonlink::optics
