@@ -6,8 +6,8 @@
 namespace photonlink::optics::test {
 
 inline constexpr double kStep = 1e-5;
-inline constexpr double kTolerance =
-    1e-7;  // of a step of 1e-5: truncation 1e-10, rounding 1e-11, both times some thousand
+/// Of such a step: truncation 1e-10, rounding 1e-11, both times some thousand.
+inline constexpr double kTolerance = 1e-7;
 
 inline double loss(const std::vector<double>& values, const std::vector<double>& cotangents) {
     double sum = 0;
