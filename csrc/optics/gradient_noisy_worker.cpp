@@ -5,6 +5,7 @@
 
 #include "lane_rows.hpp"
 #include "noise_rows.hpp"
+#include "photonlink/optics/readout.hpp"
 
 namespace photonlink::optics {
 
@@ -92,8 +93,8 @@ void NoisyGradientWorker<Real>::finish_row(const GradientRows<Real>& rows, u32 r
     this->publish(rows, row);
     if (rows.cotangents == nullptr) return;
     const double* const cotangents = this->load_cotangents(rows, row);
-    double mean = 0;
-    for (std::size_t o = 0; o < shared_.outputs; ++o) mean += cotangents[o] * values_[o];
+    for (std::size_t o = 0; o < shared_.outputs; ++o) values_[o] *= cotangents[o];
+    const double mean = striped_sum(values_.data(), shared_.outputs);
     shared_.readout->pull_back(cotangents, distribution);
     const double scale = kept > 0 ? 1 / kept : 0.0;
     for (std::size_t s = 0; s < shared_.tables->kept(); ++s) distribution[s] = (distribution[s] - mean) * scale;

@@ -19,11 +19,12 @@ SHOTS = 1000
 SAMPLED_SIZES = ((6, 3), (12, 6), (24, 12), (30, 10))  # no distribution of the last two fits: sampled without one
 MOST_SAMPLER_MODES = 12  # Perceval's Sampler takes minutes beyond
 SECONDS = 2.0
+SHORTEST_SECONDS = 0.2
 
 
 def _timed(task: Task, who: str, draw: Callable[[Any], object]) -> dict[str, Any]:
     phases = np.random.default_rng(2).uniform(0, 2 * np.pi, size=(1, task.modes))
-    microseconds, _ = median_us_per_row(draw, phases, limit=SECONDS)
+    microseconds, _ = median_us_per_row(draw, phases, limit=SECONDS, shortest=SHORTEST_SECONDS)
     return {
         "modes": task.modes,
         "photons": task.photons,
