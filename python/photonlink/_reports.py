@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import itertools
 from typing import Any
 
@@ -11,6 +13,8 @@ from numpy.typing import NDArray
 from photonlink import _core
 from photonlink.info import Counts, InferInfo, SessionInfo
 from photonlink.program import Program
+
+MOST_LISTED_BYTES = 1 << 20
 
 
 def describe(columns: list[NDArray[Any]], session: SessionInfo, *, exact: bool, samples: bool) -> InferInfo:
@@ -35,12 +39,22 @@ def expand_samples(program: Program, info: InferInfo, shots: int) -> NDArray[np.
     rows = info.counts or []
     samples = np.empty((len(rows), shots, program.modes), np.uint8)
     for row, counts in enumerate(rows):
-        samples[row] = np.repeat(states_at(program, counts), counts.count, axis=0)
+        samples[row] = states_at(program, np.repeat(counts.index, counts.count))
     return samples
 
 
-def states_at(program: Program, counts: Counts) -> NDArray[np.uint8]:
-    """The states that were seen, out of a basis that may be too large to list."""
+def states_at(program: Program, index: NDArray[np.uint32]) -> NDArray[np.uint8]:
+    """The states at these positions of a basis that may be too large to list."""
     if program.noisy:
-        return _core.kept_states_at(program.spec, counts.index)
-    return _core.states_at(program.modes, program.photons, program.readout.space, counts.index)
+        return _core.kept_states_at(program.spec, index)
+    basis = program.modes, program.photons, program.readout.space
+    if program.modes * _core.basis_size(*basis) <= MOST_LISTED_BYTES:
+        with contextlib.suppress(IndexError):  # the core says which position it was
+            return _listed(*basis).take(index, axis=0)
+    return _core.states_at(*basis, index)
+
+
+@functools.lru_cache(maxsize=4)
+def _listed(modes: int, photons: int, space: str) -> NDArray[np.uint8]:
+    """A whole basis: states are copied from it in a fraction of the time that it takes to work them out."""
+    return _core.basis_states(modes, photons, space)

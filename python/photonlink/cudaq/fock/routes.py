@@ -166,7 +166,7 @@ def _on_processor(
         "qsc": info.target,
     }
     counts = report.counts[0]
-    return states_at(session.program, counts), counts.count, seen
+    return states_at(session.program, counts.index), counts.count, seen
 
 
 # ---- state vectors
