@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <functional>
@@ -57,14 +58,17 @@ struct Bench {
 
     using Script = std::function<void(link::ServerHandle&, const link::Arrival&)>;
 
-    /// Answers each request by `script` as it arrives, in a thread of its own, until the bench ends: what the script
-    /// writes to is declared before the bench.
+    /// Answers each request by `script`, in a thread of its own, until the bench ends: what the script writes to is
+    /// declared before the bench. The script sees requests in the order in which one thread submitted them; a single
+    /// pass over the slots would not keep it.
     void serve(Script script) {
         running = true;
         thread = std::thread([this, script = std::move(script)] {
             std::vector<link::Arrival> arrivals(server->geometry().slots);
             while (running) {
-                const u32 found = server->poll(arrivals.data(), server->geometry().slots);
+                const u32 found = server->poll_all(arrivals.data());
+                std::sort(arrivals.begin(), arrivals.begin() + found,
+                          [this](const auto& a, const auto& b) { return ids_before(a) < ids_before(b); });
                 for (u32 i = 0; i < found; ++i) script(*server, arrivals[i]);
                 if (found == 0) platform::yield();
             }
@@ -93,6 +97,14 @@ struct Bench {
         y->assign(x.size() / kPhases * output_size, std::nan(""));
         const Features rows{x.data(), optics::Precision::Float64, x.size() / kPhases, kPhases * sizeof(double)};
         return client->infer(rows, {y->data(), static_cast<i64>(output_size * sizeof(double)), nullptr}, options);
+    }
+
+    /// How many ids the client gave out before that of this request.
+    u32 ids_before(const link::Arrival& arrival) const {
+        wire::RequestHeader header{};
+        const void* frame = server->request_frame(arrival.slot);
+        EXPECT_EQ(wire::parse_request(frame, server->geometry().slot_bytes, &header), wire::ParseError::None);
+        return header.request_id - static_cast<u32>(kFirstId);
     }
 
     TestEncoding encoding;
